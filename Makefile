@@ -1,0 +1,54 @@
+# Everything that a newcomer types. `make help` lists it.
+PYTHON ?= python3
+VENV ?= .venv
+LOCK ?= locks/cinder-29.txt
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types unit functional docs dist lock clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+$(VENV)/.installed: $(LOCK) setup.cfg
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Cinder 29 needs Python 3.11 or newer; name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(VENV)/.installed ## the main job on a real Cinder, end to end (KEEP=1 leaves it running)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+
+test: lint types unit functional ## lint, types, unit and functional tests
+
+lint: $(VENV)/.installed ## style, and the arrows between the packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+types: $(VENV)/.installed ## mypy, strict
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed ## fast tests, no servers
+	$(BIN)/python -m pytest -n 2 tests/unit
+
+functional: $(VENV)/.installed ## the drivers against the emulator, real Cinder and real Swift
+	$(BIN)/python -m pytest -n 2 tests/functional
+
+docs: $(VENV)/.installed ## the pages under docs/ as HTML
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[docs]'
+	$(BIN)/python -m sphinx -q -W -b html docs docs/_build/html
+
+dist: $(VENV)/.installed ## a source archive and a wheel, checked
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
+
+lock: ## resolve the lock file anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --no-header \
+	  --extra cinder --extra emulator --extra demo --extra test \
+	  --constraint locks/constraints.txt setup.cfg --output-file $(LOCK)
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) build dist docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
