@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers as child processes: started until ready, and all of their descendants stopped again.
+
+A server says that it is ready by one line of JSON on its standard output. Each server leads a
+session of its own: a Ctrl-C in the terminal reaches only the demo, which then stops the servers in
+reverse order, and whatever a server has started itself goes with its group.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from demo.waiting import TookTooLong, until
+
+PROJECT = Path(__file__).resolve().parent.parent
+START_SECONDS = 90.0
+STOP_SECONDS = 10.0
+TAIL_LINES = 15
+
+
+class ServerFailed(Exception):
+    """A server ended before it was ready, or was not ready in time."""
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for a child: this one, with the demo importable and no proxies.
+
+    Everything is on the loopback interface, where a proxy of the user's network cannot help.
+    """
+    proxies = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        # OS_ would be a cloud of the user's own; the demo must never touch that.
+        if name.lower() not in proxies and not name.startswith("OS_")
+    }
+    path = [str(PROJECT), *filter(None, [env.get("PYTHONPATH")])]
+    tools = [str(Path(sys.executable).parent), env.get("PATH", os.defpath), "/usr/sbin", "/sbin"]
+    return {
+        **env,
+        "PYTHONPATH": os.pathsep.join(path),
+        "PATH": os.pathsep.join(tools),
+        "PYTHONWARNINGS": "ignore",
+        "PYTHONUNBUFFERED": "1",
+        "LC_ALL": "C.UTF-8",
+        "no_proxy": "*",
+        "NO_PROXY": "*",
+        **(extra or {}),
+    }
+
+
+class Server:
+    """One running child process, leader of its own session."""
+
+    def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.name = name
+        self.pid = process.pid
+        self.log = log
+        self.ready: dict[str, Any] = {}
+        self._process = process
+
+    @property
+    def running(self) -> bool:
+        """Whether the process itself still runs."""
+        return self._process.poll() is None
+
+    def stop(self, *, seconds: float = STOP_SECONDS) -> None:
+        """Ask the process to end, then end its whole group. Stopping twice does no harm.
+
+        :param seconds: how long it may take to end by itself; with 0 it is killed at once.
+        """
+        if self.running:
+            self._signal(signal.SIGTERM if seconds else signal.SIGKILL)
+            try:
+                self._process.wait(seconds or None)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                self._process.wait()
+        # What it had started itself may live on in its group.
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+
+class Servers:
+    """The servers started so far, to be stopped in reverse order.
+
+    :param logs: the directory for each server's ``NAME.out`` (standard output) and ``NAME.log``.
+    """
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._servers: list[Server] = []
+
+    def __iter__(self) -> Any:
+        return iter(self._servers)
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        seconds: float = START_SECONDS,
+    ) -> Server:
+        """Start a server and return it once it is ready; its JSON line is ``server.ready``.
+
+        :raises ServerFailed: when it ends, or the time is over, before it is ready.
+        """
+        server = self.launch(name, command, env=env)
+        self.await_ready(server, seconds=seconds)
+        return server
+
+    def launch(
+        self, name: str, command: Sequence[str | Path], *, env: Mapping[str, str] | None = None
+    ) -> Server:
+        """Start a server without waiting for it; `await_ready` must follow."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        output, log = self._logs / f"{name}.out", self._logs / f"{name}.log"
+        with output.open("wb") as out, log.open("ab") as err:
+            process = subprocess.Popen(
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=environment(env),
+                start_new_session=True,
+            )
+        server = Server(name, process, log)
+        self._servers.append(server)
+        return server
+
+    def await_ready(self, server: Server, *, seconds: float = START_SECONDS) -> None:
+        """Wait for a launched server's JSON line and keep it as ``server.ready``.
+
+        :raises ServerFailed: when it ends, or the time is over, before it is ready.
+        """
+
+        def first_line() -> dict[str, Any] | None:
+            alive = server.running  # asked first: a line may come just before the end
+            ready = _json_line(self._logs / f"{server.name}.out")
+            if ready is None and not alive:
+                raise ServerFailed(self._story_of(server, "ended before it was ready"))
+            return ready
+
+        try:
+            server.ready = until(server.name, first_line, seconds=seconds)
+        except TookTooLong:
+            raise ServerFailed(
+                self._story_of(server, f"was not ready within {seconds:g} seconds")
+            ) from None
+
+    def check(self) -> None:
+        """Do nothing while all servers run.
+
+        :raises ServerFailed: when one has ended.
+        """
+        for server in self._servers:
+            if not server.running:
+                raise ServerFailed(self._story_of(server, "ended by itself"))
+
+    def stop(self, *, seconds: float = STOP_SECONDS) -> None:
+        """Stop all servers, the last one started first."""
+        while self._servers:
+            self._servers[-1].stop(seconds=seconds)
+            # Only now: a stop that is interrupted can be taken up again.
+            self._servers.pop()
+
+    @staticmethod
+    def _story_of(server: Server, what: str) -> str:
+        tail = server.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+        return "\n".join([f"{server.name} {what}; its log is {server.log}", *tail])
+
+
+def _json_line(path: Path) -> dict[str, Any] | None:
+    for line in path.read_text(errors="replace").splitlines(keepends=True):
+        if line.startswith("{") and line.endswith("\n"):
+            with contextlib.suppress(ValueError):
+                found = json.loads(line)
+                if isinstance(found, dict):
+                    return found
+    return None
+
+
+def say_ready(**facts: object) -> None:
+    """Print the one line by which a server of the demo says that it is ready."""
+    print(json.dumps({**facts, "pid": os.getpid()}), flush=True)
