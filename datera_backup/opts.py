@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of the backup driver, for ``[DEFAULT]`` or for a section of the backend's own.
+
+Units stand in the help, bounds in the type: a value that is out of them stops the service instead
+of being mended in silence.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_config import cfg
+from oslo_config import types as cfg_types
+
+PREFIX = "backup_datera_"
+
+PLAIN_PORT = 7717
+TLS_PORT = 7718
+
+CONNECTION_OPTS: list[cfg.Opt] = [
+    cfg.HostAddressOpt(
+        "backup_datera_san_ip",
+        help="Address of the Datera cluster's management interface. Required.",
+    ),
+    cfg.StrOpt(
+        "backup_datera_san_login",
+        help="User that the backup service logs in as. Required.",
+    ),
+    cfg.StrOpt(
+        "backup_datera_san_password",
+        secret=True,
+        help="Password of backup_datera_san_login. Required.",
+    ),
+    cfg.StrOpt(
+        "backup_datera_ldap_server",
+        help="LDAP server that checks the login, as the cluster names it. Unset: the cluster "
+        "checks it itself.",
+    ),
+    cfg.PortOpt(
+        "backup_datera_api_port",
+        default=PLAIN_PORT,
+        help="TCP port of the management API. Left at 7717 it means 7718 where "
+        "backup_datera_use_ssl is on; any other value is taken as it is.",
+    ),
+    cfg.StrOpt(
+        "backup_datera_api_version",
+        default="2.2",
+        choices=["2.1", "2.2", "2.3"],
+        help="Version of the management API to speak.",
+    ),
+    cfg.StrOpt(
+        "backup_datera_tenant_id",
+        default="/root",
+        help="Tenant that the backups' containers live in, as an absolute path such as "
+        "/root/backups. It is made where it is missing.",
+    ),
+    cfg.IntOpt(
+        "backup_datera_503_timeout",
+        default=120,
+        min=0,
+        help="Seconds to keep asking a cluster that says it is busy (HTTP 503). 0 fails at once.",
+    ),
+    cfg.IntOpt(
+        "backup_datera_503_interval",
+        default=5,
+        min=1,
+        help="Seconds between two questions to a busy cluster.",
+    ),
+    cfg.BoolOpt(
+        "backup_datera_use_ssl",
+        default=True,
+        help="Speak HTTPS to the management API. Off, the password travels in clear.",
+    ),
+    cfg.BoolOpt(
+        "backup_datera_ssl_cert_verify",
+        default=False,
+        help="Verify the cluster's certificate. A cluster comes with one that it signed itself: "
+        "put that, or the authority that signed a better one, into backup_datera_ssl_cert_path.",
+    ),
+    cfg.StrOpt(
+        "backup_datera_ssl_cert_path",
+        help="File or folder of the authorities to verify the cluster's certificate against. "
+        "Unset: the system's.",
+    ),
+    cfg.StrOpt(
+        "backup_datera_client_cert",
+        help="File of a client certificate to show to the cluster.",
+    ),
+    cfg.StrOpt(
+        "backup_datera_client_cert_key",
+        help="File of the key of backup_datera_client_cert.",
+    ),
+    cfg.BoolOpt(
+        "backup_datera_debug",
+        default=False,
+        help="Log, at DEBUG, every call of the backup driver with its duration.",
+    ),
+]
+
+CONTAINER_OPTS: list[cfg.Opt] = [
+    cfg.IntOpt(
+        "backup_datera_replica_count",
+        default=3,
+        min=1,
+        max=5,
+        help="Copies that the cluster keeps of each container.",
+    ),
+    cfg.StrOpt(
+        "backup_datera_placement_mode",
+        default="hybrid",
+        choices=["hybrid", "single_flash", "all_flash"],
+        help="Media that the cluster puts containers on.",
+    ),
+    cfg.IntOpt(
+        "backup_datera_container_max_size",
+        default=32768,
+        min=1,
+        max=262144,
+        help="GiB that one container may grow to. A container holds a full backup and the "
+        "incrementals after it; what would not fit any more, however badly it compresses, starts "
+        "a new one. Containers are thin: room that is not written to costs nothing. The default "
+        "is the largest volume that API 2.1 takes.",
+    ),
+    cfg.IntOpt(
+        "backup_datera_chunk_size",
+        default=1,
+        min=1,
+        max=1024,
+        help="GB (GiB) of the volume that one manifest describes. Progress is reported and a "
+        "cancelled backup notices by the chunk.",
+    ),
+]
+
+ENGINE_OPTS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "backup_datera_compression_algorithm",
+        default="zstd",
+        choices=["zstd", "none"],
+        help="How blocks are compressed. A block that does not shrink is stored as it is.",
+    ),
+    cfg.IntOpt(
+        "backup_datera_compression_level",
+        default=1,
+        min=-7,
+        max=19,
+        help="Level of the compression: higher is smaller and slower.",
+    ),
+    cfg.Opt(
+        "backup_datera_block_size",
+        type=cfg_types.Integer(choices=[64, 128, 256, 512, 1024]),
+        default=256,
+        help="KiB of one block: what is compared, compressed and verified as one. An incremental "
+        "stores a whole block for any change in it. A change of this option takes effect with "
+        "the next full backup.",
+    ),
+    cfg.IntOpt(
+        "backup_datera_workers",
+        default=0,
+        min=0,
+        max=64,
+        help="Native threads that compress for one backup, or decompress for one restore. "
+        "0: one for each processor, at most 8.",
+    ),
+    cfg.IntOpt(
+        "backup_datera_max_concurrency",
+        default=8,
+        min=0,
+        help="Backups and restores that run at once in one process of the service; further ones "
+        "wait. 0: no limit.",
+    ),
+    cfg.BoolOpt(
+        "backup_datera_progress_timer",
+        default=True,
+        help="Send a progress notification every backup_timer_interval seconds while a backup "
+        "runs, besides one every backup_object_number_per_notification chunks.",
+    ),
+]
+
+OPTS: list[cfg.Opt] = CONNECTION_OPTS + CONTAINER_OPTS + ENGINE_OPTS
+
+REQUIRED = ("backup_datera_san_ip", "backup_datera_san_login", "backup_datera_san_password")
+"""What has no default and must be set."""
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """Every option with the group it is read from, for ``oslo-config-generator``."""
+    return [("DEFAULT", OPTS)]
+
+
+def port(configured: int, use_tls: bool) -> int:
+    """The port to connect to: 7717, the default, stands for 7718 where TLS is on."""
+    return TLS_PORT if use_tls and configured == PLAIN_PORT else configured
+
+
+def section_of(configuration: Any) -> str:
+    """The name of the section that ``configuration`` reads first, for messages."""
+    return str(getattr(configuration, "config_group", None) or "DEFAULT")
