@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands on a cluster, as values. Sizes are in GiB unless a name says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from datera_volume.connection.errors import UnexpectedAnswer
+
+AVAILABLE = "available"
+ONLINE = "online"
+OFFLINE = "offline"
+
+SourceKind = Literal["app_instance", "volume", "snapshot"]
+
+
+class VolumeRef(Protocol):
+    """Anything with a volume's path; a :class:`Volume` is one."""
+
+    @property
+    def path(self) -> str:
+        """The path on the cluster, unescaped, as the cluster gave it."""
+
+
+class StorageInstanceRef(Protocol):
+    """Anything with a storage instance's path; a :class:`StorageInstance` is one."""
+
+    @property
+    def path(self) -> str:
+        """The path on the cluster, unescaped, as the cluster gave it."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One volume of a storage instance."""
+
+    name: str
+    path: str
+    size_gib: int
+    uuid: str = ""
+    replica_count: int | None = None
+    placement_mode: str | None = None
+    placement_policy: str | None = None
+    op_state: str = ""
+    in_use_gib: float | None = None
+
+
+@dataclass(frozen=True)
+class StorageInstance:
+    """One iSCSI target: its portals, who may log in, and the volumes behind it."""
+
+    name: str
+    path: str
+    op_state: str
+    ips: tuple[str, ...] = ()
+    iqn: str = ""
+    initiators: tuple[str, ...] = ()
+    initiator_groups: tuple[str, ...] = ()
+    ip_pool: str | None = None
+    auth_type: str = "none"
+    volumes: tuple[Volume, ...] = ()
+
+    @property
+    def available(self) -> bool:
+        """Whether an initiator that is allowed to can log in."""
+        return self.op_state == AVAILABLE
+
+
+@dataclass(frozen=True)
+class AppInstance:
+    """The unit that is made, named, switched on and off, and deleted."""
+
+    id: str
+    name: str
+    path: str
+    tenant: str
+    descr: str = ""
+    uuid: str = ""
+    admin_state: str = ""
+    op_state: str = ""
+    create_mode: str = ""
+    template: str | None = None
+    storage_instances: tuple[StorageInstance, ...] = ()
+
+    @property
+    def online(self) -> bool:
+        """Whether it is switched on; its targets may still be on their way."""
+        return self.admin_state == ONLINE
+
+    @property
+    def available(self) -> bool:
+        """Whether it is switched on and every one of its targets can be used."""
+        return self.online and all(si.available for si in self.storage_instances)
+
+    @property
+    def storage_instance(self) -> StorageInstance:
+        """The only storage instance.
+
+        :raises UnexpectedAnswer: there is none, or more than one.
+        """
+        if len(self.storage_instances) != 1:
+            raise UnexpectedAnswer(
+                f"App instance {self.name} has {len(self.storage_instances)} storage instances, "
+                f"not one"
+            )
+        return self.storage_instances[0]
+
+    @property
+    def volume(self) -> Volume:
+        """The only volume.
+
+        :raises UnexpectedAnswer: there is none, or more than one.
+        """
+        volumes = self.storage_instance.volumes
+        if len(volumes) != 1:
+            raise UnexpectedAnswer(f"App instance {self.name} has {len(volumes)} volumes, not one")
+        return volumes[0]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A volume at one moment. ``utc_ts`` is its id on the cluster: a text, never a number."""
+
+    uuid: str
+    utc_ts: str
+    op_state: str
+    path: str
+
+
+@dataclass(frozen=True)
+class NewAppInstance:
+    """What to make: one storage instance with one volume, closed to every initiator.
+
+    With a source, the instance is a copy of it: size, names, replicas and placement are those of
+    the source, whatever is said here; change them afterwards.
+
+    :param uuid: what the cluster shall call app instance and volume (``openstack`` mode only).
+    :param placement: a mode (``hybrid``, ``single_flash``, ``all_flash``) or, where the cluster has
+        placement policies, a policy's name; None leaves it to the cluster.
+    :param limits: quality of service, by the cluster's names (``total_iops_max``…); 0 is unlimited.
+    :param source_path: path of the volume or snapshot to copy.
+    :param source_kind: what ``source_path`` points to.
+    """
+
+    name: str
+    size_gib: int
+    replica_count: int | None = None
+    placement: str | None = None
+    ip_pool: str | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    descr: str | None = None
+    create_mode: str = "openstack"
+    uuid: str | None = None
+    source_path: str | None = None
+    source_kind: SourceKind | None = None
+    storage_name: str = "storage-1"
+    volume_name: str = "volume-1"
+
+
+@dataclass(frozen=True)
+class SystemInfo:
+    """The cluster itself. Capacities are raw bytes: each replica takes its own share of them."""
+
+    uuid: str
+    name: str
+    sw_version: str
+    op_state: str = ""
+    health: str = ""
+    total_capacity: int = 0
+    available_capacity: int = 0
+    total_provisioned_capacity: int = 0
+    all_flash_total_capacity: int = 0
+    all_flash_available_capacity: int = 0
+    hybrid_total_capacity: int = 0
+    hybrid_available_capacity: int = 0
+    compression_enabled: bool = False
+    compression_ratio: str = ""
+    l3_enabled: bool = False

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How to reach one cluster: values only, checked when they are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from datera_volume.connection.dialect import API_VERSIONS
+
+HTTP_PORT = 7717
+HTTPS_PORT = 7718
+
+
+@dataclass(frozen=True)
+class TLS:
+    """How the connection is secured.
+
+    :param enabled: speak HTTPS.
+    :param verify: refuse a certificate that is not trusted.
+    :param ca_bundle: file or directory with the authorities to trust; the system's where None.
+    :param client_cert: file with the certificate that this side shows.
+    :param client_key: file with its key, where that is not in the same file.
+    """
+
+    enabled: bool = True
+    verify: bool = False
+    ca_bundle: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """One cluster, one user.
+
+    :param host: name or address of the management interface, without a port.
+    :param api_version: ``2.1``, ``2.2`` or ``2.3``; a leading ``v`` is accepted.
+    :param port: None and 7717 mean the protocol's own (7718 with TLS); any other is literal.
+    :param busy_timeout: seconds to go on asking a cluster that is busy or cannot be connected to.
+    :param busy_interval: seconds between two such attempts.
+    :param connect_timeout: seconds for one attempt to connect.
+    :param read_timeout: seconds of silence after which an answer is no longer expected.
+    :param driver_header: what the cluster's logs shall call this client.
+    :param cache_dir: a private directory for what may be kept between runs; None keeps nothing.
+    :raises ValueError: a value cannot be used; the text names it.
+    """
+
+    host: str
+    username: str
+    password: str = field(repr=False)
+    api_version: str = "2.2"
+    port: int | None = None
+    tls: TLS = TLS()
+    ldap_server: str | None = None
+    busy_timeout: float = 120.0
+    busy_interval: float = 5.0
+    connect_timeout: float = 10.0
+    read_timeout: float = 120.0
+    driver_header: str = "OpenStack-Cinder"
+    cache_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.host or any(c.isspace() or c in "/@?#\\" for c in self.host):
+            raise ValueError(f"{self.host!r} is not the name or address of a cluster")
+        if not self.username or not self.password:
+            raise ValueError(f"a user's name and password are needed for the cluster {self.host}")
+        if self.api_version.lstrip("v") not in API_VERSIONS:
+            raise ValueError(
+                f"API version {self.api_version!r} is not supported; "
+                f"supported are {', '.join(API_VERSIONS)}"
+            )
+        for name in ("busy_timeout", "busy_interval"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative")
+        for name in ("connect_timeout", "read_timeout"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be more than 0 seconds")
+
+    @property
+    def scheme(self) -> str:
+        """``https``, or ``http`` where TLS is off."""
+        return "https" if self.tls.enabled else "http"
+
+    @property
+    def effective_port(self) -> int:
+        """The port that is really used."""
+        standard = HTTPS_PORT if self.tls.enabled else HTTP_PORT
+        return standard if self.port in (None, HTTP_PORT) else int(self.port or standard)
+
+    @property
+    def address(self) -> str:
+        """Host and port as they stand in a URL and in messages."""
+        host = f"[{self.host}]" if ":" in self.host and "[" not in self.host else self.host
+        return f"{host}:{self.effective_port}"
+
+    @property
+    def version(self) -> str:
+        """The API version as it stands in a URL: ``v2.2``."""
+        return "v" + self.api_version.lstrip("v")
