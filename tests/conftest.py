@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every test process needs before Cinder is imported, and fixtures that suites share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.fixtures.cinder_service import CinderService
+
+# Cinder and its libraries look proxies up; nothing in a test leaves this machine.
+for _name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+    os.environ.pop(_name, None)
+
+
+@pytest.fixture(scope="session")
+def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all the processes of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture
+def start_cinder(tmp_path: Path, run_directory: Path) -> Iterator[Callable[..., CinderService]]:
+    """Start a Cinder with the given lines of cinder.conf; see :class:`CinderService`."""
+    # Cinder's managers can be imported only after its objects have been registered.
+    from cinder import objects
+
+    objects.register_all()
+    from tests.fixtures.cinder_service import CinderService
+
+    with ExitStack() as running:
+
+        def start(**options: Any) -> CinderService:
+            return running.enter_context(
+                CinderService(tmp_path, template_folder=run_directory, **options)
+            )
+
+        yield start
