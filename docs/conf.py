@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How Sphinx turns these pages into HTML."""
+
+from importlib.metadata import version
+
+project = "backup_dispatch"
+release = version("backup-dispatch")
+extensions = ["myst_parser"]
+root_doc = "index"
+exclude_patterns = ["_build"]
+html_theme = "alabaster"
