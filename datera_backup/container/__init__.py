@@ -1,1 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The layout of a container: many backups of one chain, appended on one block device."""
+
+from datera_backup.container.codec import Codec
+from datera_backup.container.commit import Commit, Statistics
+from datera_backup.container.container import Container, NewBackup, Remains
+from datera_backup.container.device import Device, FileDevice
+from datera_backup.container.errors import (
+    AlreadyAContainer,
+    BackupExists,
+    BackupIncomplete,
+    BackupNotInContainer,
+    BackupUnfinished,
+    BlockDamaged,
+    CommitDamaged,
+    ContainerChanged,
+    ContainerDamaged,
+    ContainerError,
+    ContainerFull,
+    ContainerMissing,
+    ContainerTooNew,
+    GeometryMismatch,
+    ManifestDamaged,
+    MetadataTooLarge,
+    NotAContainer,
+    WrongContainer,
+)
+from datera_backup.container.geometry import (
+    DEFAULT_SEGMENT_SIZE,
+    LOG_START,
+    METADATA_LIMIT,
+    Digest,
+    Geometry,
+    worst_case,
+)
+from datera_backup.container.reader import BackupReader
+from datera_backup.container.superblock import Entry, State
+from datera_backup.container.writer import BackupWriter
+
+__all__ = [
+    "DEFAULT_SEGMENT_SIZE",
+    "LOG_START",
+    "METADATA_LIMIT",
+    "AlreadyAContainer",
+    "BackupExists",
+    "BackupIncomplete",
+    "BackupNotInContainer",
+    "BackupReader",
+    "BackupUnfinished",
+    "BackupWriter",
+    "BlockDamaged",
+    "Codec",
+    "Commit",
+    "CommitDamaged",
+    "Container",
+    "ContainerChanged",
+    "ContainerDamaged",
+    "ContainerError",
+    "ContainerFull",
+    "ContainerMissing",
+    "ContainerTooNew",
+    "Device",
+    "Digest",
+    "Entry",
+    "FileDevice",
+    "Geometry",
+    "GeometryMismatch",
+    "ManifestDamaged",
+    "MetadataTooLarge",
+    "NewBackup",
+    "NotAContainer",
+    "Remains",
+    "State",
+    "Statistics",
+    "WrongContainer",
+    "worst_case",
+]

@@ -1,1 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Moving bytes between a volume and containers: a bounded pipeline of native threads."""
+
+from datera_backup.engine.backup import BackupJob
+from datera_backup.engine.errors import EngineError, JobCancelled, SinkTooSmall, SourceTruncated
+from datera_backup.engine.job import Job, Progress
+from datera_backup.engine.restore import RestoreJob, RestoreReport, VerifyJob
+from datera_backup.engine.settings import Settings
+from datera_backup.engine.sink import FileSink, ObjectSink, Sink, open_sink
+from datera_backup.engine.source import FileSource, ObjectSource, Source, open_source
+
+__all__ = [
+    "BackupJob",
+    "EngineError",
+    "FileSink",
+    "FileSource",
+    "Job",
+    "JobCancelled",
+    "ObjectSink",
+    "ObjectSource",
+    "Progress",
+    "RestoreJob",
+    "RestoreReport",
+    "Settings",
+    "Sink",
+    "SinkTooSmall",
+    "Source",
+    "SourceTruncated",
+    "VerifyJob",
+    "open_sink",
+    "open_source",
+]

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The block device below a container: the only way by which this package reaches bytes."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+from datera_backup.container.errors import ContainerDamaged
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Device(Protocol):
+    """A fixed number of bytes with positioned reads and writes, used by many threads at once."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that the device has."""
+
+    def pread(self, offset: int, buffer: memoryview) -> None:
+        """Fill the whole buffer from ``offset``.
+
+        :raises ContainerDamaged: the device ends before the buffer is full.
+        """
+
+    def pwrite(self, offset: int, data: Buffer) -> None:
+        """Write all of ``data`` at ``offset``; it is durable only after :meth:`flush`."""
+
+    def flush(self) -> None:
+        """Return when everything that was written before survives a power cut."""
+
+
+class FileDevice:
+    """A device node or a regular file."""
+
+    def __init__(self, file: str | os.PathLike[str] | int, *, writable: bool = True) -> None:
+        """Open a path, or use a descriptor that stays the caller's.
+
+        :param writable: whether a path is opened for writing too.
+        """
+        self._owned = not isinstance(file, int)
+        if isinstance(file, int):
+            self._fd = file
+        else:
+            self._fd = os.open(file, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
+
+    @property
+    def size(self) -> int:
+        """Bytes that the device has now; it may have been extended since it was opened."""
+        return os.lseek(self._fd, 0, os.SEEK_END)
+
+    def pread(self, offset: int, buffer: memoryview) -> None:
+        """Fill the whole buffer from ``offset``.
+
+        :raises ContainerDamaged: the device ends before the buffer is full.
+        """
+        done = 0
+        while done < len(buffer):
+            count = os.preadv(self._fd, [buffer[done:]], offset + done)
+            if count == 0:
+                raise ContainerDamaged(
+                    f"The device ends at byte {offset + done}, before byte {offset + len(buffer)}."
+                )
+            done += count
+
+    def pwrite(self, offset: int, data: Buffer) -> None:
+        """Write all of ``data`` at ``offset``."""
+        view = memoryview(data)
+        done = 0
+        while done < len(view):
+            done += os.pwrite(self._fd, view[done:], offset + done)
+
+    def flush(self) -> None:
+        """Return when everything that was written before survives a power cut."""
+        os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        """Close what this object opened; a second call does nothing."""
+        if self._owned:
+            self._owned = False
+            os.close(self._fd)
+
+    def __enter__(self) -> FileDevice:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+def read(device: Device, offset: int, length: int) -> bytearray:
+    """Return ``length`` bytes from ``offset`` in a fresh buffer.
+
+    :raises ContainerDamaged: the device ends before.
+    """
+    buffer = bytearray(length)
+    device.pread(offset, memoryview(buffer))
+    return buffer

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be wrong with a container or with a backup in it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+
+class ContainerError(Exception):
+    """Anything a container, or a request to it, did wrong."""
+
+
+class NotAContainer(ContainerError):
+    """The device was never formatted."""
+
+
+class AlreadyAContainer(ContainerError):
+    """The device holds a container, or the remains of one, and is not formatted again."""
+
+
+class ContainerTooNew(ContainerError):
+    """A later version of this software wrote something that this one does not know."""
+
+
+class WrongContainer(ContainerError):
+    """The device holds another container than the one that was asked for."""
+
+    def __init__(self, expected: UUID, found: UUID) -> None:
+        super().__init__(
+            f"Container {expected} was expected on this device, but it holds container {found}."
+        )
+        self.expected = expected
+        self.found = found
+
+
+class ContainerMissing(ContainerError):
+    """A backup refers to a container that was not handed in."""
+
+    def __init__(self, backup_id: UUID, container_id: UUID) -> None:
+        super().__init__(f"Backup {backup_id} needs container {container_id}, which is not open.")
+        self.backup_id = backup_id
+        self.container_id = container_id
+
+
+class ContainerFull(ContainerError):
+    """The device ends before the backup does."""
+
+    def __init__(self, container_id: UUID, needed: int, size: int) -> None:
+        super().__init__(
+            f"Container {container_id} is full: the next write reaches byte {needed}, "
+            f"but the device has {size} bytes."
+        )
+        self.container_id = container_id
+        self.needed = needed
+        self.size = size
+
+
+class ContainerChanged(ContainerError):
+    """Somebody else changed the container while this process was writing to it."""
+
+
+class ContainerDamaged(ContainerError):
+    """The bytes on the device are not those that were written."""
+
+
+class ManifestDamaged(ContainerDamaged):
+    """A chunk's manifest is not the one that was committed."""
+
+
+class CommitDamaged(ContainerDamaged):
+    """A backup's commit record is not the one that the superblock names."""
+
+
+class BlockDamaged(ContainerDamaged):
+    """A stored block is not the one that was backed up."""
+
+    def __init__(
+        self,
+        *,
+        backup_id: UUID,
+        container_id: UUID,
+        block: int,
+        source_offset: int,
+        device_offset: int,
+        expected: bytes,
+        found: bytes | None,
+        reason: str,
+    ) -> None:
+        """Name the block.
+
+        :param block: its number, counted from the start of the source.
+        :param found: the digest of what came out, None where nothing could be decoded.
+        """
+        what_came = "nothing that decodes" if found is None else f"digest {found.hex()}"
+        super().__init__(
+            f"Block {block} of backup {backup_id} (byte {source_offset} of the volume) is damaged "
+            f"in container {container_id} at byte {device_offset}: {reason}; "
+            f"expected digest {expected.hex()}, found {what_came}."
+        )
+        self.backup_id = backup_id
+        self.container_id = container_id
+        self.block = block
+        self.source_offset = source_offset
+        self.device_offset = device_offset
+        self.expected = expected
+        self.found = found
+        self.reason = reason
+
+
+class BackupNotInContainer(ContainerError):
+    """The container has no such backup, or it was deleted there."""
+
+    def __init__(self, backup_id: UUID, container_id: UUID, *, deleted: bool = False) -> None:
+        what = "was deleted from" if deleted else "is not in"
+        super().__init__(f"Backup {backup_id} {what} container {container_id}.")
+        self.backup_id = backup_id
+        self.container_id = container_id
+        self.deleted = deleted
+
+
+class BackupExists(ContainerError):
+    """A backup of that id was already committed in the container."""
+
+    def __init__(self, backup_id: UUID, container_id: UUID) -> None:
+        super().__init__(f"Backup {backup_id} is already in container {container_id}.")
+        self.backup_id = backup_id
+        self.container_id = container_id
+
+
+class BackupIncomplete(ContainerError):
+    """The backup was begun, but never committed."""
+
+    def __init__(
+        self,
+        backup_id: UUID,
+        container_id: UUID,
+        *,
+        started: datetime,
+        segments: int,
+        log_bytes: int,
+    ) -> None:
+        """Say how far it came.
+
+        :param segments: segments of it that are on the device.
+        :param log_bytes: bytes of the log that they and their manifests take.
+        """
+        super().__init__(
+            f"Backup {backup_id} in container {container_id} is incomplete: it was started "
+            f"{started.isoformat(timespec='seconds')} and ended without a commit after "
+            f"{segments} segments ({log_bytes} bytes)."
+        )
+        self.backup_id = backup_id
+        self.container_id = container_id
+        self.started = started
+        self.segments = segments
+        self.log_bytes = log_bytes
+
+
+class GeometryMismatch(ContainerError):
+    """An incremental does not have its parent's block size, chunk size or digest."""
+
+
+class BackupUnfinished(ContainerError):
+    """A commit was asked for before all blocks of the source were given."""
+
+
+class MetadataTooLarge(ContainerError):
+    """The metadata to be committed with a backup exceeds the limit of the format."""
