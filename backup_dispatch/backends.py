@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which backends the configuration enables.
+
+Loading is loud: whatever cannot be meant is one :class:`ConfigurationInvalid` that names the
+option, the value and the way out. A backend that would be skipped in silence takes backups with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from backup_dispatch import opts
+from backup_dispatch.errors import ConfigurationInvalid, listed
+from backup_dispatch.loading import DriverClass, load_entry, registered_names
+
+SHORT_SPELLING_PRIMARY = "datera"
+"""The primary beside ``backup_datera_secondary_backup_drivers`` when nothing else is said."""
+
+_PREFIX = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One enabled backend.
+
+    :ivar name: what users write in front of a backup's name.
+    :ivar owner: what ``backup.service`` says of a backup that this backend has.
+    """
+
+    name: str
+    driver_class: DriverClass
+    owner: str
+
+    @property
+    def class_path(self) -> str:
+        """The driver's class path, as vanilla Cinder would record it."""
+        return class_path(self.driver_class)
+
+    @property
+    def adopts(self) -> bool:
+        """Whether records that name only the class are this backend's."""
+        return self.owner == self.class_path
+
+
+@dataclass(frozen=True)
+class Backends:
+    """All enabled backends, in the configuration's order.
+
+    :ivar known: names that are registered, enabled or not: no backup may take them for mere text.
+    """
+
+    enabled: tuple[Backend, ...]
+    primary: Backend
+    known: frozenset[str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the enabled backends."""
+        return tuple(backend.name for backend in self.enabled)
+
+    def named(self, name: str) -> Backend | None:
+        """The enabled backend of that name in any case, or None."""
+        for backend in self.enabled:
+            if backend.name.lower() == name.lower():
+                return backend
+        return None
+
+
+def class_path(driver_class: DriverClass) -> str:
+    """Where a class is defined: ``module.Class``."""
+    return f"{driver_class.__module__}.{driver_class.__qualname__}"
+
+
+def configured(conf: Any) -> Backends:
+    """The backends that these options enable; loaded once for each set of values.
+
+    :raises ConfigurationInvalid: they name something that cannot be a backend.
+    """
+    return load(tuple(conf[opts.ENABLED]), tuple(conf[opts.SECONDARIES]), conf[opts.PRIMARY])
+
+
+@lru_cache(maxsize=16)
+def load(enabled: tuple[str, ...], secondaries: tuple[str, ...], primary: str | None) -> Backends:
+    """The backends of one spelling or the other.
+
+    :param enabled: ``enabled_backup_backends``.
+    :param secondaries: ``backup_datera_secondary_backup_drivers``.
+    :param primary: ``backup_dispatch_primary``.
+    :raises ConfigurationInvalid: the values cannot be meant.
+    """
+    if enabled and secondaries:
+        _refuse(
+            opts.ENABLED,
+            enabled,
+            f"{opts.SECONDARIES} is set too ({', '.join(secondaries)}); keep one of them",
+        )
+    if enabled:
+        return _enabled_by_name(enabled, primary)
+    return _beside_the_primary(secondaries, primary)
+
+
+def _enabled_by_name(names: Sequence[str], primary: str | None) -> Backends:
+    known = registered_names()
+    for name in names:
+        _refuse_no_prefix(opts.ENABLED, name)
+        if name not in known:
+            _refuse(opts.ENABLED, name, f"there is no such backend; known are {listed(known)}")
+    classes = [load_entry(name, opts.ENABLED) for name in names]
+    return _assembled(opts.ENABLED, classes, primary or names[0])
+
+
+def _beside_the_primary(secondaries: Sequence[str], primary: str | None) -> Backends:
+    classes = []
+    for entry in secondaries:
+        if not entry.strip():
+            _refuse(opts.SECONDARIES, entry, "an entry is empty; take the spare comma out")
+        classes.append(load_entry(entry, opts.SECONDARIES))
+    first = primary or SHORT_SPELLING_PRIMARY
+    if primary is None and first in [name for name, _ in classes]:
+        _refuse(
+            opts.SECONDARIES,
+            first,
+            f"that is the primary already; take it out, or name the primary in {opts.PRIMARY}",
+        )
+    if first not in [name for name, _ in classes]:
+        first, driver_class = load_entry(first, opts.PRIMARY)
+        classes.insert(0, (first, driver_class))
+    return _assembled(opts.SECONDARIES, classes, first)
+
+
+def _assembled(option: str, classes: Sequence[tuple[str, DriverClass]], primary: str) -> Backends:
+    names = [name for name, _ in classes]
+    for name in names:
+        _refuse_no_prefix(option, name)
+    _refuse_duplicates(option, names)
+    enabled = tuple(_with_owner_texts(classes))
+    if primary not in names:
+        _refuse(opts.PRIMARY, primary, f"that backend is not enabled; enabled are {listed(names)}")
+    return Backends(enabled, enabled[names.index(primary)], registered_names())
+
+
+def _with_owner_texts(classes: Iterable[tuple[str, DriverClass]]) -> Iterable[Backend]:
+    """Give the plain class path to the first backend of a class, ``CLASS@NAME`` to others."""
+    seen: set[str] = set()
+    for name, driver_class in classes:
+        path = class_path(driver_class)
+        yield Backend(name, driver_class, f"{path}@{name}" if path in seen else path)
+        seen.add(path)
+
+
+def _refuse_no_prefix(option: str, name: str) -> None:
+    if not _PREFIX.fullmatch(name):
+        _refuse(
+            option,
+            name,
+            "that cannot be the prefix of a backup's name; use letters, digits, '_', '-' and '.', "
+            "with a letter or a digit at both ends",
+        )
+
+
+def _refuse_duplicates(option: str, names: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        key = name.lower()
+        if seen.get(key) == name:
+            _refuse(option, name, "two backends have that name; keep one")
+        if key in seen:
+            _refuse(
+                option,
+                name,
+                f"it differs from {seen[key]!r} only in case, and prefixes are matched in any "
+                "case; rename one",
+            )
+        seen[key] = name
+
+
+def _refuse(option: str, value: object, why: str) -> NoReturn:
+    shown = ", ".join(value) if isinstance(value, tuple) else value
+    raise ConfigurationInvalid(f"{option} has {shown!r}: {why}.")

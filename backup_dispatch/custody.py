@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking a backend whether it holds the data of a backup.
+
+A driver may answer for itself with a method ``holds(backup) -> True | False | None``. For Cinder's
+own drivers, which have none, the answer is read from what their drivers can list. None means that
+nobody knows: the backend did not answer, or there is no way to ask it. Missing and unreachable are
+never the same answer: on a False a record may be deleted.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from typing import Any
+
+from cinder.backup.chunkeddriver import ChunkedBackupDriver
+
+from backup_dispatch.errors import reason_of
+
+LOG = logging.getLogger(__name__)
+
+HTTP_NOT_FOUND = 404
+
+
+def holds(driver: Any, backup: Any) -> bool | None:
+    """Whether the backend behind this driver object has the backup's data.
+
+    :returns: True or False if it is certain, else None.
+    """
+    own = getattr(driver, "holds", None)
+    try:
+        if own is not None:
+            answer = own(backup)
+            return None if answer is None else bool(answer)
+        if isinstance(driver, ChunkedBackupDriver):
+            return _container_lists(driver, backup)
+    except Exception as error:
+        LOG.warning(
+            "%s could not be asked for backup %s: %s",
+            type(driver).__name__,
+            backup.id,
+            reason_of(error),
+        )
+        return None
+    if _of_cinder(driver) and not backup.container:
+        # Each of Cinder's drivers saves the container's name before it writes the first byte.
+        return False
+    return None
+
+
+def _of_cinder(driver: Any) -> bool:
+    return any(
+        base.__module__.startswith("cinder.backup.drivers.") for base in type(driver).__mro__
+    )
+
+
+def _container_lists(driver: Any, backup: Any) -> bool:
+    """Whether the container has objects of this backup.
+
+    The prefix in ``service_metadata`` carries the backup's id, and is saved before any object is
+    written: without it there is none.
+    """
+    if not backup.container or not backup.service_metadata:
+        return False
+    try:
+        entries = driver.get_container_entries(backup.container, backup.service_metadata)
+    except Exception as error:
+        if _says_missing(driver, error):
+            return False
+        raise
+    return bool(entries)
+
+
+def _says_missing(driver: Any, error: BaseException | None) -> bool:
+    """Whether the error of a listing means that the container, or everything in it, is absent.
+
+    Each of Cinder's drivers has its own way to say so; S3's wraps it in an exception of its own.
+    """
+    if isinstance(error, OSError) and error.errno == errno.ENOENT:
+        # A share that is not mounted has no such directory either.
+        return os.path.isdir(getattr(driver, "backup_path", None) or "")
+    if HTTP_NOT_FOUND in (
+        getattr(error, "http_status", None),
+        getattr(getattr(error, "resp", None), "status", None),
+    ):
+        return True
+    return type(driver).__module__ == "cinder.backup.drivers.s3" and _s3_says_missing(error)
+
+
+def _s3_says_missing(error: BaseException | None) -> bool:
+    """Read what Cinder's S3 driver wrapped: its listing trips over a page without contents."""
+    cause = error.__context__ if error is not None else None
+    if isinstance(cause, TypeError):
+        return True
+    answer = getattr(cause, "response", None)
+    return isinstance(answer, dict) and answer.get("Error", {}).get("Code") == "NoSuchBucket"

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backup driver that Cinder sees: it hands every call to the backend whose backup it is.
+
+Set ``backup_driver = backup_dispatch.driver.BackupDispatcher``. Cinder makes an object of it for
+every operation, in the context of that operation; the backends' drivers get the same context.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import metadata
+from typing import Any
+
+from cinder import exception, objects
+from cinder.backup import driver as cinder_driver
+from cinder.backup.chunkeddriver import ChunkedBackupDriver
+from oslo_config import cfg
+
+from backup_dispatch import backends, force, lineage, opts, records, routing
+from backup_dispatch.backends import Backend, Backends
+from backup_dispatch.errors import (
+    BackendFailed,
+    ChoiceRefused,
+    ConfigurationInvalid,
+    DispatchError,
+    OwnerUnresolved,
+    ParentRefused,
+    listed,
+)
+from backup_dispatch.ownership import NobodyHolds, Ownership, hint_of, write_down
+from backup_dispatch.process import this_process
+from backup_dispatch.routing import Choice, Refusal, Rule
+
+LOG = logging.getLogger(__name__)
+
+CONF = cfg.CONF
+CONF.register_opts(opts.OPTS)
+
+ZEROS_RESTORED_SINCE = 29
+"""The first Cinder whose chunked drivers write the zeros of an incremental onto a new volume."""
+
+
+class _NotGiven:
+    """The caller did not pass the argument, so the backend's own default applies."""
+
+
+NOT_GIVEN = _NotGiven()
+
+
+def cinder_release() -> int:
+    """The major version of the Cinder that runs us: 29 for 2026.2."""
+    return int(metadata.version("cinder").split(".")[0])
+
+
+class BackupDispatcher(cinder_driver.BackupDriver):
+    """Hands each backup to one of several drivers."""
+
+    VERSION = metadata.version("backup-dispatch")
+
+    def __init__(self, context: Any) -> None:
+        super().__init__(context)
+        # Of the class in Cinder's eyes; delete_backup() knows better for each backend.
+        self.support_force_delete = True
+        self._drivers: dict[str, Any] = {}
+        # Cinder asks whether a record is ours before it asks us anything. What is wrong with the
+        # configuration is told by check_for_setup_error(), where Cinder expects it.
+        with suppress(ConfigurationInvalid):
+            records.let_through(self._enabled)
+
+    # What the manager calls
+
+    def check_for_setup_error(self) -> None:
+        """Begin to check the backends, and return at once.
+
+        :raises ConfigurationInvalid: the options cannot be meant. Whatever else may be wrong is
+            one backend's matter and can pass.
+        """
+        try:
+            enabled = self._enabled
+        except ConfigurationInvalid as error:
+            LOG.error("The backup service cannot work: %s", error.full_text)
+            raise
+        LOG.info(
+            "Backups go to %s; the primary is %s.", ", ".join(enabled.names), enabled.primary.name
+        )
+        this_process().health(enabled, CONF)
+
+    def backup(
+        self, backup: Any, volume_file: Any, backup_metadata: bool | _NotGiven = NOT_GIVEN
+    ) -> Any:
+        """Choose the backend, write it down, and let it back the volume up.
+
+        :returns: what the backend returns: Cinder saves it in the record.
+        :raises DispatchError: the backup is refused, or the backend failed.
+        """
+        try:
+            choice = self._choose(backup)
+            if backup.parent_id:
+                choice = self._with_parent(backup, choice)
+            chosen = self._by_name(choice.backend)
+            driver = self._driver_of(chosen)
+        except DispatchError:
+            _disown(backup)
+            raise
+        LOG.info("Backup %s goes to backend %s: %s.", backup.id, chosen.name, choice.because)
+        # Before the first byte, so that whatever happens there is someone to clean up.
+        write_down(backup, chosen)
+        given = (
+            {} if isinstance(backup_metadata, _NotGiven) else {"backup_metadata": backup_metadata}
+        )
+        with this_process().running(backup.id), _blamed_on(chosen):
+            return driver.backup(backup, volume_file, **given)
+
+    def restore(
+        self,
+        backup: Any,
+        volume_id: str,
+        volume_file: Any,
+        volume_is_new: bool | _NotGiven = NOT_GIVEN,
+    ) -> Any:
+        """Let the backup's owner restore it.
+
+        :raises DispatchError: the owner is unknown or down, or failed.
+        """
+        owner = self._ownership.owner_of(backup)
+        driver = self._driver_of(owner)
+        given = {} if isinstance(volume_is_new, _NotGiven) else {"volume_is_new": volume_is_new}
+        if given and _would_skip_zeros(driver, backup):
+            given = {"volume_is_new": False}
+        with _blamed_on(owner):
+            return driver.restore(backup, volume_id, volume_file, **given)
+
+    def delete_backup(self, backup: Any) -> Any:
+        """Let the backup's owner delete it.
+
+        :raises DispatchError: it is a parent, its owner is unknown or down, or the owner failed.
+        """
+        lineage.refuse_while_parent(backup)
+        try:
+            owner = self._ownership.owner_of(backup)
+        except NobodyHolds as nobody:
+            LOG.warning("There is nothing to delete of backup %s: %s", backup.id, nobody)
+            return None
+        driver = self._driver_of(owner)
+        force.refuse_while_running(backup, driver, owner.name)
+        with _blamed_on(owner):
+            return driver.delete_backup(backup)
+
+    def export_record(self, backup: Any) -> Any:
+        """What the backup's owner adds to an exported record.
+
+        :raises DispatchError: the owner is unknown or down, or failed.
+        """
+        owner = self._ownership.owner_of(backup)
+        with _blamed_on(owner):
+            return self._driver_of(owner).export_record(backup)
+
+    def import_record(self, backup: Any, driver_info: Any) -> Any:
+        """Hand what an export added to the backend that added it.
+
+        Cinder gives neither the exported owner nor the properties along. Where the record does not
+        say, the only driver that adds anything to its exports is meant; the owner proper is found
+        at the first touch after the import.
+
+        :raises OwnerUnresolved: several such backends are enabled.
+        :raises DispatchError: the backend is down, or failed.
+        """
+        importer = self._importer(backup)
+        if importer is None:
+            return None
+        with _blamed_on(importer):
+            return self._driver_of(importer).import_record(backup, driver_info)
+
+    # How the backend is found
+
+    @property
+    def _enabled(self) -> Backends:
+        return backends.configured(CONF)
+
+    @property
+    def _ownership(self) -> Ownership:
+        return Ownership(self._enabled, self._driver_of)
+
+    def _by_name(self, name: str) -> Backend:
+        backend = self._enabled.named(name)
+        assert backend is not None, name  # noqa: S101 - names come from the enabled ones
+        return backend
+
+    def _driver_of(self, backend: Backend) -> Any:
+        """The driver object of a backend that is up, one for this operation.
+
+        :raises BackendDown: it is not up.
+        :raises BackendFailed: its driver cannot even be made.
+        """
+        this_process().health(self._enabled, CONF).require(backend.name)
+        if backend.name not in self._drivers:
+            with _blamed_on(backend):
+                self._drivers[backend.name] = backend.driver_class(self.context)
+        return self._drivers[backend.name]
+
+    def _choose(self, backup: Any) -> Choice:
+        enabled = self._enabled
+        request = routing.Request(
+            name=backup.display_name,
+            wanted=hint_of(backup),
+            type_default=_type_default(backup),
+        )
+        choice = routing.choose(
+            request,
+            routing.Table(
+                enabled=enabled.names,
+                primary=enabled.primary.name,
+                known=enabled.known,
+                refuse_unmatched=CONF[opts.UNMATCHED] == "refuse",
+            ),
+        )
+        if isinstance(choice, Refusal):
+            raise ChoiceRefused(choice.why)
+        return choice
+
+    def _with_parent(self, backup: Any, choice: Choice) -> Choice:
+        """Where an incremental goes, so that its parent is on the same backend."""
+        chosen = self._by_name(choice.backend)
+        owner_of = self._ownership.owner_of
+        unresolved: DispatchError | None = None
+        owner = None
+        try:
+            owner = owner_of(backup.parent)
+        except exception.BackupNotFound:
+            unresolved = ParentRefused(f"The parent, backup {backup.parent_id}, is gone.")
+        except OwnerUnresolved as error:
+            unresolved = error
+        if owner == chosen:
+            return choice
+        parent = lineage.newest_parent(backup, chosen, owner_of)
+        if parent is not None:
+            LOG.info(
+                "Backup %s builds on backup %s of backend %s, not on %s.",
+                backup.id,
+                parent.id,
+                chosen.name,
+                backup.parent_id,
+            )
+            lineage.adopt_parent(backup, parent)
+            return choice
+        if choice.rule.explicit:
+            lineage.refuse_without_parent(backup, chosen)
+        if owner is None:
+            raise unresolved or AssertionError("no owner, and no reason")
+        because = f"its parent is there, and {chosen.name} has no backup of the volume to build on"
+        return Choice(owner.name, Rule.PARENT, because)
+
+    def _importer(self, backup: Any) -> Backend | None:
+        enabled = self._enabled
+        if not records.is_unresolved(backup.service):
+            return records.recorded_owner(backup.id, backup.service, enabled)
+        hinted = enabled.named(hint_of(backup) or "")
+        if hinted is not None:
+            return hinted
+        interested = [
+            backend
+            for backend in enabled.enabled
+            if backend.driver_class.import_record is not cinder_driver.BackupDriver.import_record
+        ]
+        if len(interested) > 1:
+            raise OwnerUnresolved(
+                f"Backup {backup.id}: several backends take imports "
+                f"({listed(one.name for one in interested)}) and the record does not say which is "
+                "meant. Import it through a service that has only one of them."
+            )
+        return interested[0] if interested else None
+
+
+def _disown(backup: Any) -> None:
+    """Note that no backend has anything of this backup.
+
+    With a parent, deleting the refused record would take one from the count of the parent's
+    children, which it was never added to. With a service, it would need a backend to answer.
+    """
+    backup.parent_id = None
+    backup.parent = None
+    backup.service = None
+    backup.save()
+
+
+def _type_default(backup: Any) -> str | None:
+    volume = objects.Volume.get_by_id(backup._context.elevated(), backup.volume_id)
+    volume_type = volume.volume_type
+    specs = (volume_type.extra_specs if volume_type else None) or {}
+    value: str | None = specs.get(routing.EXTRA_SPEC)
+    return value
+
+
+def _would_skip_zeros(driver: Any, backup: Any) -> bool:
+    """Whether restoring onto a new volume would leave older data where there must be zeros."""
+    return (
+        bool(backup.parent_id)
+        and isinstance(driver, ChunkedBackupDriver)
+        and cinder_release() < ZEROS_RESTORED_SINCE
+    )
+
+
+@contextmanager
+def _blamed_on(backend: Backend) -> Iterator[None]:
+    """Let an error say which backend it comes from; a cancelled restore is none."""
+    try:
+        yield
+    except (exception.BackupRestoreCancel, DispatchError):
+        raise
+    except Exception as error:
+        raise BackendFailed(backend.name, error) from error

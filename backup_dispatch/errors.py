@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong between Cinder and a backup's backend.
+
+Cinder writes the text of an exception into the backup's ``fail_reason``, the only place where a
+user reads it: so each text is one line, fits that column, names the backend where one is known, and
+ends with the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cinder import exception
+
+FAIL_REASON_LIMIT = 255
+"""Characters that ``backup.fail_reason`` holds; some databases refuse a longer text."""
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and without repeated blanks."""
+    return " ".join(text.split())
+
+
+def fitting(text: str, limit: int = FAIL_REASON_LIMIT) -> str:
+    """The text, cut to ``limit`` characters; what is cut off shows as an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message: sorted, with commas; ``none`` when there are none."""
+    return ", ".join(sorted(names)) or "none"
+
+
+def reason_of(error: BaseException) -> str:
+    """What an exception says for itself, in one line.
+
+    The texts of Cinder's exceptions are sentences. Others often say nothing without their type:
+    the text of ``KeyError('Contents')`` is ``'Contents'``.
+    """
+    text = one_line(str(error))
+    if isinstance(error, exception.CinderException) and text:
+        return text
+    kind = type(error).__name__
+    return f"{kind}: {text}" if text else kind
+
+
+class DispatchError(exception.BackupDriverException):
+    """Anything that keeps a call from its backend, or that the backend did wrong.
+
+    :ivar full_text: the message, one line, however long; for the log.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.full_text = one_line(text)
+        super().__init__(fitting(self.full_text))
+
+
+class ConfigurationInvalid(DispatchError):
+    """The service's configuration names backends that cannot be: it must be changed."""
+
+
+class ChoiceRefused(DispatchError):
+    """The backup asks for a backend that it cannot have, or for two at once."""
+
+
+class BackendDown(DispatchError):
+    """The backend failed its check, or has not answered it yet."""
+
+    def __init__(self, backend: str, reason: str) -> None:
+        self.backend = backend
+        super().__init__(f"Backup backend {backend} is down: {reason}")
+
+
+class BackendFailed(DispatchError):
+    """The backend's driver raised: ``__cause__`` is what it raised."""
+
+    def __init__(self, backend: str, error: BaseException) -> None:
+        self.backend = backend
+        super().__init__(f"Backup backend {backend} failed: {reason_of(error)}")
+
+
+class OwnerUnresolved(DispatchError):
+    """Which backend has the backup's data is not known for certain."""
+
+
+class ParentRefused(DispatchError):
+    """An incremental has no parent on the backend that it must go to."""
+
+
+class StillAParent(DispatchError):
+    """The backup to delete is the parent of a living one."""
+
+
+class ForceDeleteRefused(DispatchError):
+    """The backup is being made, by a backend that cannot delete it meanwhile."""

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deleting a backup by force while it is being made.
+
+Cinder asks the driver once whether it can, for all backups. A chunked driver notices that its
+backup is going away and stops; Ceph's does not, and would write on into what is being deleted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cinder import exception, objects
+from cinder.objects import fields
+
+from backup_dispatch.errors import ForceDeleteRefused
+from backup_dispatch.process import this_process
+
+_BEING_MADE = "backing-up"
+
+
+def refuse_while_running(backup: Any, driver: Any, backend: str) -> None:
+    """Refuse to delete what a backend without support for it is just writing.
+
+    :raises ForceDeleteRefused: the backup is being made, here or in another process.
+    """
+    if driver.support_force_delete:
+        return
+    if this_process().is_running(backup.id) or _is_running_elsewhere(backup):
+        raise ForceDeleteRefused(
+            f"Backup {backup.id} is still being made, and backend {backend} cannot delete it "
+            "meanwhile. Delete it when that has ended."
+        )
+
+
+def _is_running_elsewhere(backup: Any) -> bool:
+    """Whether the records say that another process is making this backup.
+
+    Cinder makes one backup at a time of a volume or snapshot and marks it meanwhile. If the mark is
+    there and no other backup is in the making, it is this one's.
+    """
+    if backup.object_count or not _source_is_marked(backup):
+        return False
+    others = objects.BackupList.get_all(
+        backup._context.elevated(),
+        filters={"volume_id": backup.volume_id, "status": fields.BackupStatus.CREATING},
+    )
+    return not any(other.snapshot_id == backup.snapshot_id for other in others)
+
+
+def _source_is_marked(backup: Any) -> bool:
+    context = backup._context.elevated()
+    try:
+        if backup.snapshot_id:
+            return bool(
+                objects.Snapshot.get_by_id(context, backup.snapshot_id).status == _BEING_MADE
+            )
+        return bool(objects.Volume.get_by_id(context, backup.volume_id).status == _BEING_MADE)
+    except (exception.VolumeNotFound, exception.SnapshotNotFound):
+        return False

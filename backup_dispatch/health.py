@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which backends answer: checked side by side, in each process of its own.
+
+Cinder checks its driver once, before the service counts as up, and gives up after an exception.
+With several backends none may hold up the others: so each is checked in a thread until it passes,
+for ever. These are Python's ordinary threads, which in Cinder's eventlet mode are green, like all
+that Cinder does, and native in its threading mode.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from enum import Enum
+
+from backup_dispatch.errors import BackendDown, reason_of
+
+LOG = logging.getLogger(__name__)
+
+Check = Callable[[], None]
+
+
+class Health:
+    """The state of some backends, by name.
+
+    :param checks: raises, for each backend, whatever is wrong with it.
+    :param deadline: seconds from the start until a silent backend counts as down.
+    :param interval: seconds between two checks of a backend that is down.
+    """
+
+    def __init__(
+        self,
+        checks: Mapping[str, Check],
+        *,
+        deadline: float,
+        interval: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._watches = {
+            name: _Watch(name, check, interval, deadline, clock) for name, check in checks.items()
+        }
+
+    def start(self) -> None:
+        """Begin to check; returns at once."""
+        for watch in self._watches.values():
+            watch.start()
+
+    def stop(self) -> None:
+        """Let no further check begin; does not wait for one that hangs."""
+        for watch in self._watches.values():
+            watch.stop()
+
+    def require(self, name: str) -> None:
+        """Return once the backend is known to be up.
+
+        :raises BackendDown: its last check failed, or it has not answered within the deadline.
+        """
+        self._watches[name].require()
+
+
+class _State(Enum):
+    UNCHECKED = "unchecked"
+    UP = "up"
+    DOWN = "down"
+
+
+class _Watch:
+    """One backend's state, and the thread that finds it out."""
+
+    def __init__(
+        self,
+        name: str,
+        check: Check,
+        interval: float,
+        deadline: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._name = name
+        self._check = check
+        self._interval = interval
+        self._deadline = deadline
+        self._clock = clock
+        self._started = clock()
+        self._state = _State.UNCHECKED
+        self._reason = ""
+        self._changed = threading.Condition()
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        self._started = self._clock()
+        # A check that hangs must not keep the service from ending.
+        threading.Thread(
+            target=self._until_up, name=f"check of backup backend {self._name}", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def require(self) -> None:
+        with self._changed:
+            while self._state is _State.UNCHECKED:
+                left = self._started + self._deadline - self._clock()
+                if left <= 0 or not self._changed.wait(left):
+                    break
+            if self._state is _State.UP:
+                return
+            reason = self._reason or (
+                f"it has not answered its check for {self._deadline:g} seconds; "
+                "look into the service's log"
+            )
+        raise BackendDown(self._name, reason)
+
+    def _until_up(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._check()
+            except Exception as error:
+                self._set(_State.DOWN, reason_of(error))
+            else:
+                self._set(_State.UP, "")
+                return
+            self._stopped.wait(self._interval)
+
+    def _set(self, state: _State, reason: str) -> None:
+        with self._changed:
+            news = (state, reason) != (self._state, self._reason)
+            self._state, self._reason = state, reason
+            self._changed.notify_all()
+        if not news:
+            return
+        if state is _State.UP:
+            LOG.info("Backup backend %s is up.", self._name)
+        else:
+            LOG.warning(
+                "Backup backend %s is down, next try in %g s: %s",
+                self._name,
+                self._interval,
+                reason,
+            )

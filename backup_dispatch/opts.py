@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options that say which backends there are and how one is chosen."""
+
+from __future__ import annotations
+
+from oslo_config import cfg
+
+SECONDARIES = "backup_datera_secondary_backup_drivers"
+ENABLED = "enabled_backup_backends"
+PRIMARY = "backup_dispatch_primary"
+UNMATCHED = "backup_dispatch_unmatched"
+CHECK_TIMEOUT = "backup_dispatch_check_timeout"
+
+OPTS: list[cfg.Opt] = [
+    cfg.ListOpt(
+        SECONDARIES,
+        default=[],
+        help="Backup drivers beside the primary one. Each entry is a registered name (ceph, "
+        "datera, gcs, glusterfs, nfs, posix, s3, swift), the path of a module that defines one "
+        "backup driver, or the path of a driver class. A backup goes to the one whose name, or "
+        "whose module's last component, is the prefix of the backup's name: with "
+        "cinder.backup.drivers.ceph here, ceph_nightly goes to Ceph. Needs backup_driver = "
+        "backup_dispatch.driver.BackupDispatcher. Excludes enabled_backup_backends.",
+    ),
+    cfg.ListOpt(
+        ENABLED,
+        default=[],
+        help="Names of all backup backends, in place of backup_datera_secondary_backup_drivers. "
+        "The first is the primary unless backup_dispatch_primary names another.",
+    ),
+    cfg.StrOpt(
+        PRIMARY,
+        help="Name of the backend that takes what nothing else claims. Unset, it is the first of "
+        "enabled_backup_backends, or datera beside backup_datera_secondary_backup_drivers. "
+        "Beside the latter it may name a driver in the same ways; one that is not in that list "
+        "takes the place of datera.",
+    ),
+    cfg.StrOpt(
+        UNMATCHED,
+        default="primary",
+        choices=[
+            ("primary", "It goes to the primary backend"),
+            ("refuse", "It is refused: every backup must say where it belongs"),
+        ],
+        help="What happens to a backup that neither its name, its property backup_backend nor "
+        "its volume type sends to a backend.",
+    ),
+    cfg.IntOpt(
+        CHECK_TIMEOUT,
+        default=60,
+        min=1,
+        help="Seconds after the service's start in which a backend must have answered its check. "
+        "Work for it waits that long at most, and is then refused until the check has passed.",
+    ),
+]
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """For ``oslo-config-generator``: the options by section."""
+    return [("DEFAULT", OPTS)]

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lives as long as the process, for Cinder makes a driver object for every operation."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cinder import context as cinder_context
+
+from backup_dispatch import opts
+from backup_dispatch.backends import Backend, Backends
+from backup_dispatch.health import Check, Health
+
+
+class Process:
+    """One cinder-backup process: the health of its backends, and the backups it is making."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._watched: Backends | None = None
+        self._health: Health | None = None
+        self._running: set[str] = set()
+
+    @property
+    def is_this_one(self) -> bool:
+        """False after a fork: threads do not survive it."""
+        return self._pid == os.getpid()
+
+    def health(self, enabled: Backends, conf: Any) -> Health:
+        """The health of these backends; the first call begins to check them."""
+        with self._lock:
+            if self._health is None or self._watched is not enabled:
+                if self._health is not None:
+                    self._health.stop()
+                self._watched = enabled
+                self._health = Health(
+                    {backend.name: check_of(backend) for backend in enabled.enabled},
+                    deadline=conf[opts.CHECK_TIMEOUT],
+                    interval=conf.backup_driver_init_check_interval,
+                )
+                self._health.start()
+            return self._health
+
+    def stop_checking(self) -> None:
+        """Forget the health: the next call begins anew."""
+        with self._lock:
+            if self._health is not None:
+                self._health.stop()
+            self._health = self._watched = None
+
+    @contextmanager
+    def running(self, backup_id: str) -> Iterator[None]:
+        """Mark the backup as being made here."""
+        self._running.add(backup_id)
+        try:
+            yield
+        finally:
+            self._running.discard(backup_id)
+
+    def is_running(self, backup_id: str) -> bool:
+        """Whether the backup is being made in this process."""
+        return backup_id in self._running
+
+
+def check_of(backend: Backend) -> Check:
+    """The check that Cinder would make if this were its only driver."""
+
+    def check() -> None:
+        backend.driver_class(cinder_context.get_admin_context()).check_for_setup_error()
+
+    return check
+
+
+_process = Process()
+
+
+def this_process() -> Process:
+    """The state of the process that calls, also after a fork."""
+    global _process  # noqa: PLW0603 - this is the one state per process that there is
+    if not _process.is_this_one:
+        _process = Process()
+    return _process
