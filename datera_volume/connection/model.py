@@ -137,8 +137,10 @@ class NewAppInstance:
     the source, whatever is said here; change them afterwards.
 
     :param uuid: what the cluster shall call app instance and volume (``openstack`` mode only).
-    :param placement: a mode (``hybrid``, ``single_flash``, ``all_flash``) or, where the cluster has
-        placement policies, a policy's name; None leaves it to the cluster.
+    :param placement_mode: ``hybrid``, ``single_flash`` or ``all_flash``; None leaves it to the
+        cluster.
+    :param placement_policy: name of a policy, which wins over a mode; ignored where the cluster has
+        no placement policies.
     :param limits: quality of service, by the cluster's names (``total_iops_max``…); 0 is unlimited.
     :param source_path: path of the volume or snapshot to copy.
     :param source_kind: what ``source_path`` points to.
@@ -147,7 +149,8 @@ class NewAppInstance:
     name: str
     size_gib: int
     replica_count: int | None = None
-    placement: str | None = None
+    placement_mode: str | None = None
+    placement_policy: str | None = None
     ip_pool: str | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
     descr: str | None = None

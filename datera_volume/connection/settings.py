@@ -41,7 +41,8 @@ class ClusterSettings:
     :param connect_timeout: seconds for one attempt to connect.
     :param read_timeout: seconds of silence after which an answer is no longer expected.
     :param driver_header: what the cluster's logs shall call this client.
-    :param cache_dir: a private directory for what may be kept between runs; None keeps nothing.
+    :param cache_dir: a private directory that this layer may keep things in; so far it asks for
+        nothing that is worth keeping, and writes nothing.
     :raises ValueError: a value cannot be used; the text names it.
     """
 

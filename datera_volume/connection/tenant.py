@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from datera_volume.connection import access, instances, snapshots, tenants
+from datera_volume.connection.asking import Asking
+from datera_volume.connection.errors import NotOnCluster
 from datera_volume.connection.model import (
     AppInstance,
     NewAppInstance,
@@ -12,6 +15,7 @@ from datera_volume.connection.model import (
     StorageInstanceRef,
     VolumeRef,
 )
+from datera_volume.connection.paths import child
 
 
 class Tenant:
@@ -23,122 +27,160 @@ class Tenant:
     :class:`UnexpectedAnswer`.
     """
 
-    path: str
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+
+    @property
+    def path(self) -> str:
+        """The tenant's absolute path, ``/root`` or below."""
+        return self._asking.tenant
+
+    def __repr__(self) -> str:
+        return f"Tenant({self.path!r} at {self._asking.link.settings.address})"
 
     def ensure(self) -> None:
         """Make the tenant, and those above it, where they are missing.
 
         :raises PermissionRefused: it is missing and this user may not make it.
         """
-        raise NotImplementedError
+        tenants.ensure(self._asking)
+
+    # -- app instances
 
     def app_instance(self, name_or_id: str) -> AppInstance:
         """Return the one app instance of exactly this name or id.
 
         :raises NotOnCluster: there is none in this tenant.
         """
-        raise NotImplementedError
+        return instances.find(self._asking, name_or_id)
 
     def app_instances(self, name_pattern: str | None = None) -> list[AppInstance]:
         """Return all app instances, or those whose whole name matches a regular expression.
 
-        :raises ValueError: the pattern holds whitespace, which the cluster's filter cannot carry.
+        :raises ValueError: the pattern holds blanks or parentheses, which the cluster's filter
+            cannot carry, or is no regular expression.
         """
-        raise NotImplementedError
+        return instances.matching(self._asking, name_pattern)
 
     def create_app_instance(self, new: NewAppInstance) -> AppInstance:
-        """Make an app instance, and return it when it can be used.
+        """Make an app instance, and return it when it is no longer being copied.
 
         An answer that got lost is no failure: what stands there is recognised by its name, uuid and
-        description, in this tenant.
+        description, in this tenant. So give at least one of uuid and description.
 
         :raises AlreadyOnCluster: the name is taken.
         :raises RequestInvalid: a value is not one that the cluster accepts.
         :raises NotReadyInTime: it was made, and is still being copied after the deadline.
         """
-        raise NotImplementedError
+        return instances.create(self._asking, new)
 
     def rename(self, ai: AppInstance, name: str) -> AppInstance:
         """Give it another name.
 
         :raises AlreadyOnCluster: the name is taken.
         """
-        raise NotImplementedError
+        return instances.change(self._asking, ai, {"name": name})
 
     def describe(self, ai: AppInstance, text: str) -> AppInstance:
         """Describe it in 3 to 128 letters, digits, blanks and ``_-.``, a letter or ``_`` first."""
-        raise NotImplementedError
+        return instances.change(self._asking, ai, {"descr": text})
 
     def delete_app_instance(self, ai: AppInstance) -> None:
         """Switch it off, cutting off whoever still uses it, and delete it with all its snapshots.
 
         :raises NotOnCluster: it was already gone.
         """
-        raise NotImplementedError
+        instances.delete(self._asking, ai)
 
     def set_online(self, ai: AppInstance) -> AppInstance:
         """Switch it on and return it once every storage instance is available.
 
         :raises NotReadyInTime: that did not happen before the deadline.
         """
-        raise NotImplementedError
+        return instances.set_online(self._asking, ai)
 
     def set_offline(self, ai: AppInstance) -> AppInstance:
         """Switch it off, cutting off whoever still uses it."""
-        raise NotImplementedError
+        return instances.set_offline(self._asking, ai)
+
+    # -- volumes
 
     def resize_volume(self, ref: VolumeRef, gib: int) -> None:
         """Set the volume's size in GiB.
 
         :raises RequestRefused: the cluster does not allow it, or not while it is online.
         """
-        raise NotImplementedError
+        self._asking.put(ref.path, {"size": gib})
 
     def set_replica_count(self, ref: VolumeRef, count: int) -> None:
-        """Set how many copies the cluster keeps; it only accepts more than before."""
-        raise NotImplementedError
+        """Set how many copies the cluster keeps; it only accepts more than before.
 
-    def set_placement(self, ref: VolumeRef, placement: str) -> None:
-        """Set the placement mode, or the placement policy where the cluster has those."""
-        raise NotImplementedError
+        :raises RequestRefused: the cluster does not allow it, or not while it is online.
+        """
+        self._asking.put(ref.path, {"replica_count": count})
+
+    def set_placement(self, ref: VolumeRef, mode: str | None, policy: str | None) -> None:
+        """Set the placement policy where the cluster has those, else the mode."""
+        field = instances.placement_field(self._asking.dialect, mode, policy)
+        if field:
+            self._asking.put(ref.path, field)
 
     def set_limits(self, ref: VolumeRef, limits: Mapping[str, int]) -> None:
         """Set the quality of service to exactly these limits; none at all where it is empty."""
-        raise NotImplementedError
+        path = child(ref.path, "performance_policy")
+        wanted = {name: value for name, value in limits.items() if value}
+        try:
+            if wanted:
+                self._asking.put(path, wanted)
+            else:
+                self._asking.delete(path)
+        except NotOnCluster:
+            if wanted:
+                self._asking.post(path, wanted)
+
+    # -- snapshots
 
     def snapshot(self, ref: VolumeRef, uuid: str) -> Snapshot:
         """Take a snapshot under this uuid, or return the one that has it, once it is available.
 
         :raises NotReadyInTime: it was taken and is not available before the deadline.
         """
-        raise NotImplementedError
+        return snapshots.take(self._asking, ref, uuid)
 
     def snapshots(self, ref: VolumeRef) -> list[Snapshot]:
         """Return all snapshots of the volume."""
-        raise NotImplementedError
+        return snapshots.listed(self._asking, ref)
 
     def delete_snapshot(self, ref: VolumeRef, uuid: str) -> None:
         """Delete the snapshot with this uuid.
 
         :raises NotOnCluster: there is none, or no such volume.
         """
-        raise NotImplementedError
+        snapshots.delete(self._asking, ref, uuid)
+
+    # -- access
 
     def allow_initiator(self, si: StorageInstanceRef, iqn: str, name: str) -> None:
         """Let an initiator in; one that is in already stays in.
 
         :param name: what to call the initiator where the cluster does not know it yet.
         """
-        raise NotImplementedError
+        access.allow(self._asking, si, iqn, name)
 
     def deny_initiator(self, si: StorageInstanceRef, iqn: str) -> None:
-        """Let an initiator in no longer; one that is not in is no error."""
-        raise NotImplementedError
+        """Let an initiator in no longer; one that is not in is no error.
+
+        :raises NotOnCluster: there is no such storage instance.
+        """
+        access.deny(self._asking, si, iqn)
 
     def set_ip_pool(self, si: StorageInstanceRef, pool: str) -> None:
         """Take the portals' addresses from another pool; the app instance must be offline."""
-        raise NotImplementedError
+        self._asking.put(si.path, {"ip_pool": {"path": child("/access_network_ip_pools", pool)}})
 
     def set_chap(self, si: StorageInstanceRef, user: str | None, secret: str | None) -> None:
-        """Ask initiators for this user and secret (12 to 16 characters); None asks for nothing."""
-        raise NotImplementedError
+        """Ask initiators for this user and secret (12 to 16 characters); None asks for nothing.
+
+        :raises ValueError: the secret's length is another.
+        """
+        access.set_chap(self._asking, si, user, secret)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the JSON of a cluster to the values of :mod:`datera_volume.connection.model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from datera_volume.connection.errors import UnexpectedAnswer
+from datera_volume.connection.model import (
+    AppInstance,
+    Snapshot,
+    StorageInstance,
+    SystemInfo,
+    Volume,
+)
+from datera_volume.connection.paths import child
+
+Fields = Mapping[str, Any]
+
+
+def entity_in(answer: Fields) -> Fields:
+    """Return the one object that an answer carries.
+
+    :raises UnexpectedAnswer: it carries something else.
+    """
+    data = answer.get("data", answer)
+    if not isinstance(data, dict):
+        raise UnexpectedAnswer(f"Expected an object, got {type(data).__name__}")
+    return data
+
+
+def app_instance(fields: Fields) -> AppInstance:
+    """Read an app instance with all that is below it.
+
+    :raises UnexpectedAnswer: a field that everything depends on is missing.
+    """
+    return AppInstance(
+        id=_text(fields, "id", needed=True),
+        name=_text(fields, "name", needed=True),
+        path=_text(fields, "path", needed=True),
+        tenant=_text(fields, "tenant"),
+        descr=_text(fields, "descr"),
+        uuid=_text(fields, "uuid"),
+        admin_state=_text(fields, "admin_state"),
+        op_state=_text(fields, "op_state"),
+        create_mode=_text(fields, "create_mode"),
+        template=_reference(fields.get("app_template")),
+        storage_instances=tuple(
+            _storage_instance(item) for item in _objects(fields, "storage_instances")
+        ),
+    )
+
+
+def snapshot(fields: Fields, volume_path: str) -> Snapshot:
+    """Read a snapshot of a volume.
+
+    :raises UnexpectedAnswer: it has no uuid or no id.
+    """
+    utc_ts = fields.get("utc_ts") or fields.get("timestamp")
+    if not isinstance(utc_ts, str) or not utc_ts:
+        # As a number it would lose digits, and name another snapshot.
+        raise UnexpectedAnswer(f"A snapshot's id is a text, not {utc_ts!r}")
+    return Snapshot(
+        uuid=_text(fields, "uuid"),
+        utc_ts=utc_ts,
+        op_state=_text(fields, "op_state"),
+        path=child(volume_path, "snapshots", utc_ts),
+    )
+
+
+def system_info(fields: Fields) -> SystemInfo:
+    """Read what a cluster says of itself.
+
+    :raises UnexpectedAnswer: it does not say its name.
+    """
+    return SystemInfo(
+        uuid=_text(fields, "uuid"),
+        name=_text(fields, "name", needed=True),
+        sw_version=_text(fields, "sw_version"),
+        op_state=_text(fields, "op_state"),
+        health=_text(fields, "health"),
+        total_capacity=_bytes(fields, "total_capacity"),
+        available_capacity=_bytes(fields, "available_capacity"),
+        total_provisioned_capacity=_bytes(fields, "total_provisioned_capacity"),
+        all_flash_total_capacity=_bytes(fields, "all_flash_total_capacity"),
+        all_flash_available_capacity=_bytes(fields, "all_flash_available_capacity"),
+        hybrid_total_capacity=_bytes(fields, "hybrid_total_capacity"),
+        hybrid_available_capacity=_bytes(fields, "hybrid_available_capacity"),
+        compression_enabled=fields.get("compression_enabled") is True,
+        compression_ratio=str(fields.get("compression_ratio", "")),
+        l3_enabled=fields.get("l3_enabled") is True,
+    )
+
+
+def initiator_in(reference: str) -> str:
+    """Return the IQN at the end of an initiator's path."""
+    return reference.rsplit("/", 1)[-1]
+
+
+def _storage_instance(fields: Fields) -> StorageInstance:
+    access = fields.get("access")
+    access = access if isinstance(access, dict) else {}
+    acl = fields.get("acl_policy")
+    acl = acl if isinstance(acl, dict) else {}
+    auth = fields.get("auth")
+    ips = access.get("ips")
+    return StorageInstance(
+        name=_text(fields, "name", needed=True),
+        path=_text(fields, "path", needed=True),
+        op_state=_text(fields, "op_state"),
+        ips=tuple(str(ip) for ip in ips) if isinstance(ips, list) else (),
+        iqn=_text(access, "iqn"),
+        initiators=tuple(
+            initiator_in(path) for path in map(_reference, _objects(acl, "initiators")) if path
+        ),
+        initiator_groups=tuple(
+            path for path in map(_reference, _objects(acl, "initiator_groups")) if path
+        ),
+        ip_pool=_reference(fields.get("ip_pool")),
+        auth_type=_text(auth, "type") or "none" if isinstance(auth, dict) else "none",
+        volumes=tuple(_volume(item) for item in _objects(fields, "volumes")),
+    )
+
+
+def _volume(fields: Fields) -> Volume:
+    size = fields.get("size")
+    if not isinstance(size, (int, float)):
+        raise UnexpectedAnswer(f"A volume's size is {size!r}")
+    replicas = fields.get("replica_count")
+    in_use = fields.get("capacity_in_use")
+    return Volume(
+        name=_text(fields, "name", needed=True),
+        path=_text(fields, "path", needed=True),
+        size_gib=int(size),
+        uuid=_text(fields, "uuid"),
+        replica_count=replicas if isinstance(replicas, int) else None,
+        placement_mode=_text(fields, "placement_mode") or None,
+        placement_policy=_reference(fields.get("placement_policy")),
+        op_state=_text(fields, "op_state"),
+        in_use_gib=float(in_use) if isinstance(in_use, (int, float)) else None,
+    )
+
+
+def _text(fields: Fields, name: str, *, needed: bool = False) -> str:
+    value = fields.get(name)
+    if isinstance(value, str) and value:
+        return value
+    if needed:
+        raise UnexpectedAnswer(f"An answer has no {name!r}")
+    return ""
+
+
+def _bytes(fields: Fields, name: str) -> int:
+    value = fields.get(name, 0)
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _objects(fields: Fields, name: str) -> list[dict[str, Any]]:
+    value = fields.get(name)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _reference(value: Any) -> str | None:
+    """A reference is ``{path}``; an unset one reads as an empty text."""
+    path = value.get("path") if isinstance(value, dict) else value
+    return path if isinstance(path, str) and path else None

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making tenants that are missing."""
+
+from __future__ import annotations
+
+from oslo_log import log as logging
+
+from datera_volume.connection.asking import Asking
+from datera_volume.connection.errors import (
+    AlreadyOnCluster,
+    NotOnCluster,
+    OutcomeUnknown,
+    PermissionRefused,
+    RequestInvalid,
+    UnexpectedAnswer,
+)
+from datera_volume.connection.paths import ROOT
+
+LOG = logging.getLogger(__name__)
+
+COLLECTION = "/tenants"
+
+
+def ensure(asking: Asking) -> None:
+    """Make the tenant, and those above it, where they are missing.
+
+    :raises PermissionRefused: it is missing and this user may not make it.
+    """
+    if asking.tenant == ROOT or _exists(asking):
+        return
+    parent, name = asking.tenant.rsplit("/", 1)
+    above = Asking(asking.link, parent, asking.patience)
+    ensure(above)
+    body = {"name": name}
+    if parent != ROOT:
+        body["parent_path"] = parent
+    try:
+        above.post(COLLECTION, body)
+    except AlreadyOnCluster:
+        return
+    except (OutcomeUnknown, UnexpectedAnswer):
+        if not _exists(asking):
+            raise
+    except (PermissionRefused, RequestInvalid) as exc:
+        raise PermissionRefused(
+            f"The tenant {asking.tenant} does not exist and this user may not make it: {exc}"
+        ) from exc
+    LOG.info("Made the tenant %s", asking.tenant)
+
+
+def _exists(asking: Asking) -> bool:
+    try:
+        asking.get(COLLECTION + asking.tenant)
+    except NotOnCluster:
+        return False
+    except PermissionRefused as exc:
+        # Whoever works in a tenant need not be allowed to look at tenants.
+        LOG.debug("Taking the tenant %s to exist: %s", asking.tenant, exc)
+    return True
