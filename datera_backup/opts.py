@@ -14,9 +14,6 @@ from oslo_config import types as cfg_types
 
 PREFIX = "backup_datera_"
 
-PLAIN_PORT = 7717
-TLS_PORT = 7718
-
 CONNECTION_OPTS: list[cfg.Opt] = [
     cfg.HostAddressOpt(
         "backup_datera_san_ip",
@@ -38,7 +35,7 @@ CONNECTION_OPTS: list[cfg.Opt] = [
     ),
     cfg.PortOpt(
         "backup_datera_api_port",
-        default=PLAIN_PORT,
+        default=7717,
         help="TCP port of the management API. Left at 7717 it means 7718 where "
         "backup_datera_use_ssl is on; any other value is taken as it is.",
     ),
@@ -125,9 +122,10 @@ CONTAINER_OPTS: list[cfg.Opt] = [
         "backup_datera_chunk_size",
         default=1,
         min=1,
-        max=1024,
-        help="GB (GiB) of the volume that one manifest describes. Progress is reported and a "
-        "cancelled backup notices by the chunk.",
+        max=64,
+        help="GB (GiB) of the volume that one manifest describes: what a restore reads at a time "
+        "to find the blocks, and what progress notifications count. Incrementals keep the chunk "
+        "size of their full backup.",
     ),
 ]
 
@@ -135,7 +133,7 @@ ENGINE_OPTS: list[cfg.Opt] = [
     cfg.StrOpt(
         "backup_datera_compression_algorithm",
         default="zstd",
-        choices=["zstd", "none"],
+        choices=["zstd", "zlib", "none"],
         help="How blocks are compressed. A block that does not shrink is stored as it is.",
     ),
     cfg.IntOpt(
@@ -143,15 +141,15 @@ ENGINE_OPTS: list[cfg.Opt] = [
         default=1,
         min=-7,
         max=19,
-        help="Level of the compression: higher is smaller and slower.",
+        help="Level of the compression: higher is smaller and slower. zlib knows 1 to 9.",
     ),
     cfg.Opt(
         "backup_datera_block_size",
-        type=cfg_types.Integer(choices=[64, 128, 256, 512, 1024]),
-        default=256,
+        type=cfg_types.Integer(choices=[64, 128, 256, 512, 1024, 2048, 4096]),
+        default=64,
         help="KiB of one block: what is compared, compressed and verified as one. An incremental "
-        "stores a whole block for any change in it. A change of this option takes effect with "
-        "the next full backup.",
+        "stores a whole block for any change in it. Incrementals keep the block size of their "
+        "full backup.",
     ),
     cfg.IntOpt(
         "backup_datera_workers",
@@ -185,11 +183,6 @@ REQUIRED = ("backup_datera_san_ip", "backup_datera_san_login", "backup_datera_sa
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Every option with the group it is read from, for ``oslo-config-generator``."""
     return [("DEFAULT", OPTS)]
-
-
-def port(configured: int, use_tls: bool) -> int:
-    """The port to connect to: 7717, the default, stands for 7718 where TLS is on."""
-    return TLS_PORT if use_tls and configured == PLAIN_PORT else configured
 
 
 def section_of(configuration: Any) -> str:

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attach containers to this host, for as long as somebody here uses them.
+
+Several operations of a process, and several processes of a host, may use one container at once: a
+backup appends to it while restores read from it. os-brick's disconnect would take the device away
+from all of them. So the operations of a process are counted, processes share a lock on the host,
+and only the last one out detaches. A container's access list holds exactly the hosts that use it,
+and it is offline while there are none.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from oslo_log import log as logging
+
+from datera_backup import naming
+from datera_backup.errors import AttachFailed, ContainerBusy, ContainerGone, NotOurs
+from datera_backup.host import (
+    Connected,
+    Initiator,
+    connect,
+    disconnect_leftover,
+    open_device,
+    this_initiator,
+)
+from datera_backup.locks import HostLock, access_lock, pauses
+from datera_backup.undo import Undo
+from datera_volume.connection import AppInstance, NotOnCluster, Tenant
+
+LOG = logging.getLogger(__name__)
+
+ACCESS_SECONDS = 300.0
+"""How long others may take to change a container's access list before we give up."""
+
+LEAVE_SECONDS = 60.0
+"""How long a deletion waits for those who still read from the container."""
+
+
+@dataclass
+class _Use:
+    """What this process has of one container."""
+
+    mutex: threading.Lock = field(default_factory=threading.Lock)
+    users: int = 0
+    interested: int = 0
+    host_lock: HostLock | None = None
+    initiator: Initiator | None = None
+    connected: Connected | None = None
+
+
+_GUARD = threading.Lock()
+_USES: dict[tuple[str, str, str], _Use] = {}
+
+
+class Attachments:
+    """Containers of one tenant, attached to this host.
+
+    :param address: the cluster's host and port, which tells clusters apart.
+    """
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        address: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tenant = tenant
+        self._address = address
+        self._sleep = sleep
+        self._clock = clock
+
+    def find(self, name: str) -> AppInstance:
+        """Return the container of this name.
+
+        :raises ContainerGone: it is not on the cluster.
+        :raises NotOurs: something else of that name is.
+        """
+        try:
+            ai = self._tenant.app_instance(name)
+        except NotOnCluster as missing:
+            raise ContainerGone(
+                f"Container {name} is not in tenant {self._tenant.path} of {self._address}"
+            ) from missing
+        if not naming.is_ours(ai):
+            raise NotOurs(
+                f"App instance {name} on {self._address} was not made by the backup driver "
+                f"(description {ai.descr!r}); it is left alone"
+            )
+        return ai
+
+    @contextmanager
+    def opened(self, name: str, *, writable: bool = False) -> Iterator[int]:
+        """Attach the container while the block runs, and hand out a descriptor of its device.
+
+        :raises ContainerGone: it is not on the cluster.
+        :raises NotOurs: something else of that name is.
+        :raises AttachFailed: it could not be attached or opened.
+        :raises CleanUpIncomplete: the block went well, but not the detaching.
+        """
+        with Undo(f"Container {name}") as undo:
+            path = self._enter(name)
+            undo.add("detach it", lambda: self._leave(name))
+            descriptor = open_device(path, writable=writable)
+            undo.add("close its device", lambda: os.close(descriptor))
+            yield descriptor
+
+    def extend_if_unused(self, name: str, gib: int) -> bool:
+        """Grow the container's volume to ``gib``, if nobody on any host uses it now."""
+        with self._use(name) as use, use.mutex:
+            if use.users:
+                return False
+            with self._alone_on_host(name) as alone:
+                if not alone:
+                    return False
+                with access_lock(name, ACCESS_SECONDS, sleep=self._sleep):
+                    ai = self._clear_leftovers(self.find(name))
+                    if _someone_in(ai):
+                        return False
+                    if ai.online:
+                        ai = self._tenant.set_offline(ai)
+                    self._tenant.resize_volume(ai.volume, gib)
+        return True
+
+    def delete(self, name: str) -> None:
+        """Delete the container, once nobody uses it any more.
+
+        :raises ContainerGone: it is not on the cluster.
+        :raises NotOurs: something else of that name is.
+        :raises ContainerBusy: an operation on this host went on using it.
+        """
+        deadline = self._clock() + LEAVE_SECONDS
+        for pause in pauses():
+            if self._delete_if_unused(name, deadline):
+                return
+            if self._clock() >= deadline:
+                raise ContainerBusy(
+                    f"Container {name} is not deleted: an operation on this host still uses it"
+                )
+            self._sleep(pause)
+
+    # One process's way in and out
+
+    def _enter(self, name: str) -> str:
+        with self._use(name) as use, use.mutex:
+            if use.connected is None:
+                self._attach(name, use)
+            use.users += 1
+            assert use.connected is not None  # noqa: S101 - what _attach promises
+            return use.connected.path
+
+    def _leave(self, name: str) -> None:
+        with self._use(name) as use, use.mutex:
+            use.users -= 1
+            if not use.users:
+                self._detach(name, use)
+
+    def _attach(self, name: str, use: _Use) -> None:
+        initiator = this_initiator()
+        host_lock = HostLock(name, sleep=self._sleep)
+        if not host_lock.share(ACCESS_SECONDS):
+            raise AttachFailed(f"Another process of this host keeps container {name} to itself")
+        with Undo(f"Attaching container {name}") as undo:
+            undo.add("withdraw from it", lambda: self._withdraw(name, host_lock, initiator, None))
+            with access_lock(name, ACCESS_SECONDS, sleep=self._sleep):
+                ai = self.find(name)
+                self._tenant.allow_initiator(ai.storage_instance, initiator.iqn, initiator.name)
+                if not ai.available:
+                    ai = self._tenant.set_online(ai)
+            use.connected = connect(ai.storage_instance, initiator, sleep=self._sleep)
+            use.host_lock, use.initiator = host_lock, initiator
+            undo.forget()
+
+    def _detach(self, name: str, use: _Use) -> None:
+        connected, initiator, host_lock = use.connected, use.initiator, use.host_lock
+        use.connected = use.initiator = use.host_lock = None
+        if initiator is not None and host_lock is not None:
+            self._withdraw(name, host_lock, initiator, connected)
+
+    def _withdraw(
+        self, name: str, host_lock: HostLock, initiator: Initiator, connected: Connected | None
+    ) -> None:
+        with Undo(f"Container {name}") as undo:
+            host_lock.release()
+            # Between these two lines another process of this host may leave or enter. Whoever is
+            # the only one then detaches; one that enters waits for the lock and attaches anew.
+            if not host_lock.try_alone():
+                return
+            undo.add("release its lock on this host", host_lock.release)
+            undo.add("close it to this host", lambda: self._close(name, initiator))
+            if connected is not None:
+                undo.add("remove its device", connected.disconnect)
+
+    def _close(self, name: str, initiator: Initiator) -> None:
+        with access_lock(name, ACCESS_SECONDS, sleep=self._sleep), suppress(NotOnCluster):
+            ai = self._tenant.app_instance(name)
+            if naming.is_ours(ai):
+                self._deny(ai, initiator)
+
+    def _deny(self, ai: AppInstance, initiator: Initiator) -> AppInstance:
+        self._tenant.deny_initiator(ai.storage_instance, initiator.iqn)
+        ai = self._tenant.app_instance(ai.id)
+        if ai.online and not _someone_in(ai):
+            ai = self._tenant.set_offline(ai)
+        return ai
+
+    # While nobody on this host uses it
+
+    def _delete_if_unused(self, name: str, deadline: float) -> bool:
+        with self._use(name) as use, use.mutex:
+            if use.users:
+                return False
+            with self._alone_on_host(name) as alone:
+                if not alone:
+                    return False
+                with access_lock(name, ACCESS_SECONDS, sleep=self._sleep):
+                    ai = self._clear_leftovers(self.find(name))
+                    if _someone_in(ai):
+                        if self._clock() < deadline:
+                            return False
+                        # A host that died stays in the list for ever; it must not keep the
+                        # container alive. One that lives has had its time to notice.
+                        LOG.warning(
+                            "Container %s is deleted although %s may still use it.",
+                            name,
+                            ", ".join(ai.storage_instance.initiators),
+                        )
+                    with suppress(NotOnCluster):
+                        self._tenant.delete_app_instance(ai)
+                HostLock(name).remove()
+        return True
+
+    def _clear_leftovers(self, ai: AppInstance) -> AppInstance:
+        """Take away what a process of this host left when it died; nobody here uses ``ai`` now."""
+        if not ai.storage_instance.initiators:
+            return ai
+        initiator = this_initiator()
+        if initiator.iqn not in ai.storage_instance.initiators:
+            return ai
+        LOG.warning("Container %s was left attached to this host; cleaning that up.", ai.name)
+        disconnect_leftover(ai.storage_instance, initiator)
+        return self._deny(ai, initiator)
+
+    @contextmanager
+    def _alone_on_host(self, name: str) -> Iterator[bool]:
+        lock = HostLock(name, sleep=self._sleep)
+        alone = lock.try_alone()
+        try:
+            yield alone
+        finally:
+            if alone:
+                lock.release()
+
+    @contextmanager
+    def _use(self, name: str) -> Iterator[_Use]:
+        key = (self._address, self._tenant.path, name)
+        with _GUARD:
+            use = _USES.setdefault(key, _Use())
+            use.interested += 1
+        try:
+            yield use
+        finally:
+            with _GUARD:
+                use.interested -= 1
+                if not use.interested and not use.users:
+                    _USES.pop(key, None)
+
+
+def _someone_in(ai: AppInstance) -> bool:
+    return any(si.initiators or si.initiator_groups for si in ai.storage_instances)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls that block, made so that they stop nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
+
+from eventlet import patcher, tpool
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_native_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call ``function`` and return what it returns, while other green threads go on.
+
+    Where nothing is monkey-patched, threads are real, and it is called right here. The function
+    must not log: under eventlet that fails in a native thread.
+    """
+    if patcher.is_monkey_patched("socket"):
+        return cast("R", tpool.execute(function, *args, **kwargs))
+    return function(*args, **kwargs)
+
+
+def unwrapped(file: object) -> object:
+    """The object behind the proxies that Cinder puts around what it hands to a backup driver."""
+    while isinstance(file, tpool.Proxy):
+        file = file._obj
+    return file

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Cinder's records say about where backups are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from cinder import exception, objects
+from cinder.objects import fields
+
+from datera_backup import naming
+from datera_backup.errors import BackupFailed
+
+LIVING = (fields.BackupStatus.AVAILABLE, fields.BackupStatus.RESTORING)
+"""States of backups that must be found in their container."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a backup is: in which container, and what it is called there."""
+
+    container: str
+    backup_id: UUID
+
+    @property
+    def container_id(self) -> UUID:
+        """What the container calls itself."""
+        return naming.container_id(self.container)
+
+
+def location_of(backup: Any) -> Location | None:
+    """Return where a record says that the backup is; None where nothing was ever stored.
+
+    ``service_metadata`` is set together with ``container``, before anything is created: while it is
+    not, ``container`` is only a wish of the user, whatever it looks like.
+
+    :raises BackupFailed: the record is not one of this driver.
+    """
+    if not backup.service_metadata:
+        return None
+    backup_id = naming.backup_id_in(backup.service_metadata)
+    if backup_id is None or not naming.is_container_name(backup.container):
+        raise BackupFailed(
+            f"The record of backup {backup.id} is not one of the Datera driver: container "
+            f"{backup.container!r}, service metadata {backup.service_metadata!r}"
+        )
+    return Location(backup.container, backup_id)
+
+
+def claim(backup: Any, container: str) -> Location:
+    """Write into the record where the backup is going to be, before anything of it is there."""
+    backup.container = container
+    backup.service_metadata = naming.service_metadata(backup.id)
+    backup.save()
+    return Location(container, UUID(backup.id))
+
+
+def present(context: Any, backup: Any) -> Any:
+    """Return the record as it is in the database now, or as it was handed in if it is gone."""
+    try:
+        return objects.Backup.get_by_id(context.elevated(read_deleted="yes"), backup.id)
+    except exception.BackupNotFound:
+        return backup
+
+
+def living_in(context: Any, container: str, *, besides: UUID) -> set[UUID]:
+    """Return the backups that, by the records of all projects, are good and in the container."""
+    records = objects.BackupList.get_all(context.elevated(), filters={"container": container})
+    found = set()
+    for record in records:
+        backup_id = naming.backup_id_in(record.service_metadata or "")
+        if record.status in LIVING and backup_id is not None and backup_id != besides:
+            found.add(backup_id)
+    return found

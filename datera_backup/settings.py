@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of one backend, read once and checked, as a value."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from oslo_config import cfg
+
+from datera_backup.container import Codec, Geometry
+from datera_backup.engine import Settings
+from datera_backup.errors import OptionsInvalid, OptionsMissing
+from datera_backup.opts import REQUIRED, section_of
+from datera_backup.version import VERSION
+from datera_volume.connection import TLS, ClusterSettings
+
+GIB = 2**30
+KIB = 2**10
+MOST_WORKERS = 8
+CODECS = {"zstd": Codec.ZSTD, "zlib": Codec.ZLIB, "none": Codec.RAW}
+ZLIB_LEVELS = range(1, 10)
+
+DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
+SECONDARIES = "backup_datera_secondary_backup_drivers"
+
+
+@dataclass(frozen=True)
+class BackupSettings:
+    """What the driver needs to know. Sizes of containers are in GiB, all others in bytes."""
+
+    cluster: ClusterSettings
+    tenant: str
+    replica_count: int
+    placement: str
+    container_max_gib: int
+    geometry: Geometry
+    engine: Settings
+    max_concurrency: int
+    progress_timer: bool
+    debug: bool
+
+
+def read_settings(configuration: Any) -> BackupSettings:
+    """Read every option, so that a bad value shows at once.
+
+    :param configuration: anything whose attributes are the options.
+    :raises OptionsMissing: a required option is not set.
+    :raises OptionsInvalid: a value cannot be used.
+    """
+    section = section_of(configuration)
+    missing = [name for name in REQUIRED if not getattr(configuration, name)]
+    if missing:
+        raise OptionsMissing(missing, section)
+
+    def option(name: str) -> Any:
+        return getattr(configuration, f"backup_datera_{name}")
+
+    try:
+        return BackupSettings(
+            cluster=_cluster_settings(configuration),
+            tenant=option("tenant_id"),
+            replica_count=option("replica_count"),
+            placement=option("placement_mode"),
+            container_max_gib=option("container_max_size"),
+            geometry=Geometry(
+                block_size=option("block_size") * KIB, chunk_size=option("chunk_size") * GIB
+            ),
+            engine=Settings(
+                workers=option("workers") or min(len(os.sched_getaffinity(0)), MOST_WORKERS),
+                codec=CODECS[option("compression_algorithm")],
+                level=_level(option("compression_algorithm"), option("compression_level")),
+            ),
+            max_concurrency=option("max_concurrency"),
+            progress_timer=option("progress_timer"),
+            debug=option("debug"),
+        )
+    except (ValueError, cfg.ConfigFileValueError) as problem:
+        raise OptionsInvalid(f"Section [{section}] of cinder.conf: {problem}") from problem
+
+
+def _cluster_settings(configuration: Any) -> ClusterSettings:
+    def option(name: str) -> Any:
+        return getattr(configuration, f"backup_datera_{name}")
+
+    return ClusterSettings(
+        host=str(option("san_ip")),
+        username=option("san_login"),
+        password=option("san_password"),
+        api_version=option("api_version"),
+        port=option("api_port"),
+        tls=TLS(
+            enabled=option("use_ssl"),
+            verify=option("ssl_cert_verify"),
+            ca_bundle=option("ssl_cert_path"),
+            client_cert=option("client_cert"),
+            client_key=option("client_cert_key"),
+        ),
+        ldap_server=option("ldap_server"),
+        busy_timeout=option("503_timeout"),
+        busy_interval=option("503_interval"),
+        driver_header=f"OpenStack-Cinder-Backup-{VERSION}",
+    )
+
+
+def _level(algorithm: str, level: int) -> int:
+    if algorithm == "zlib" and level not in ZLIB_LEVELS:
+        raise ValueError(f"backup_datera_compression_level is {level}, but zlib knows 1 to 9")
+    return level
+
+
+def refuse_ignored_secondaries(configuration: Any, class_paths: tuple[str, ...]) -> None:
+    """Refuse secondary backup drivers that nothing would ever call.
+
+    They are the dispatcher's to serve: where ``backup_driver`` names this driver itself, every
+    backup would silently go to Datera, whatever its name says.
+
+    :param class_paths: what ``backup_driver`` may say to mean this driver.
+    :raises OptionsInvalid: that is so.
+    """
+    try:
+        secondaries = getattr(configuration, SECONDARIES)
+    except AttributeError:  # cfg.NoSuchOptError is one: nobody registered the option
+        secondaries = _unregistered(configuration, SECONDARIES)
+    if secondaries and getattr(configuration, "backup_driver", None) in class_paths:
+        raise OptionsInvalid(
+            f"{SECONDARIES} is set, but backup_driver names the Datera driver itself, which "
+            f"would ignore it: change the line to backup_driver = {DISPATCHER}"
+        )
+
+
+def _unregistered(configuration: Any, name: str) -> Any:
+    """Read an option of another house, which this one must not import, by its name."""
+    aside = cfg.ConfigOpts()
+    aside.register_opt(cfg.Opt(name, type=str))
+    files = [str(file) for file in getattr(configuration, "config_file", None) or []]
+    folders = [str(folder) for folder in getattr(configuration, "config_dir", None) or []]
+    aside([], default_config_files=files, default_config_dirs=folders)
+    return getattr(aside, name)
