@@ -108,6 +108,11 @@ CONTAINER_OPTS: list[cfg.Opt] = [
         choices=["hybrid", "single_flash", "all_flash"],
         help="Media that the cluster puts containers on.",
     ),
+    cfg.StrOpt(
+        "backup_datera_placement_policy",
+        help="Name of the placement policy of containers, which wins over "
+        "backup_datera_placement_mode. Products before 3.3 have none and ignore it.",
+    ),
     cfg.IntOpt(
         "backup_datera_container_max_size",
         default=32768,

@@ -33,7 +33,8 @@ class BackupSettings:
     cluster: ClusterSettings
     tenant: str
     replica_count: int
-    placement: str
+    placement_mode: str
+    placement_policy: str | None
     container_max_gib: int
     geometry: Geometry
     engine: Settings
@@ -62,7 +63,8 @@ def read_settings(configuration: Any) -> BackupSettings:
             cluster=_cluster_settings(configuration),
             tenant=option("tenant_id"),
             replica_count=option("replica_count"),
-            placement=option("placement_mode"),
+            placement_mode=option("placement_mode"),
+            placement_policy=option("placement_policy"),
             container_max_gib=option("container_max_size"),
             geometry=Geometry(
                 block_size=option("block_size") * KIB, chunk_size=option("chunk_size") * GIB

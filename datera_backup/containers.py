@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers on the cluster, opened as what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from datera_backup import naming
+from datera_backup.attachment import Attachments
+from datera_backup.backend import Backend
+from datera_backup.container import Container, FileDevice
+from datera_backup.errors import NotOurs
+from datera_backup.native import in_native_thread
+from datera_volume.connection import AlreadyOnCluster, NewAppInstance
+
+
+@contextmanager
+def opened(attachments: Attachments, name: str, *, writable: bool = False) -> Iterator[Container]:
+    """Attach a container and open it while the block runs.
+
+    :raises ContainerGone: it is not on the cluster.
+    :raises NotOurs: an app instance of that name is there, which this driver did not make.
+    :raises AttachFailed: it could not be attached.
+    :raises ContainerError: it is not the container that its name says, or damaged.
+    """
+    with attachments.opened(name, writable=writable) as descriptor:
+        yield in_native_thread(Container.open, FileDevice(descriptor), naming.container_id(name))
+
+
+@contextmanager
+def formatted(attachments: Attachments, name: str) -> Iterator[Container]:
+    """Attach a container that was just made, and make it an empty one, while the block runs."""
+    with attachments.opened(name, writable=True) as descriptor:
+        yield in_native_thread(Container.format, FileDevice(descriptor), naming.container_id(name))
+
+
+def create(backend: Backend, name: str, gib: int, description: str) -> None:
+    """Make the app instance of a new container.
+
+    :raises NotOurs: there is an app instance of that name already; it is left alone.
+    """
+    try:
+        backend.tenant.create_app_instance(
+            NewAppInstance(
+                name=name,
+                size_gib=gib,
+                replica_count=backend.settings.replica_count,
+                placement_mode=backend.settings.placement_mode,
+                placement_policy=backend.settings.placement_policy,
+                descr=description,
+            )
+        )
+    except AlreadyOnCluster as taken:
+        raise NotOurs(
+            f"An app instance {name} is already in tenant {backend.settings.tenant} of "
+            f"{backend.address}; it is left alone"
+        ) from taken
+
+
+def name_of(container_id: UUID) -> str:
+    """The app instance that a container of this id lies on."""
+    return naming.container_name(str(container_id))

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Datera backup driver: what Cinder calls.
+
+A backup goes into a container, an app instance with one volume that holds a full backup and the
+incrementals after it. What stands where in a container is the business of
+:mod:`datera_backup.container`, how bytes get there that of :mod:`datera_backup.engine`.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeVar, cast
+
+from cinder import exception
+from cinder.backup import driver
+from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_utils import units
+
+from datera_backup import containers, reading, record, removal
+from datera_backup.backend import Backend, backend_for
+from datera_backup.container import BackupIncomplete, BackupNotInContainer, ContainerError
+from datera_backup.engine import open_source
+from datera_backup.errors import BackupFailed, ContainerGone, NotOurs, OptionsInvalid
+from datera_backup.errors import BackupIncomplete as Incomplete
+from datera_backup.native import in_native_thread, unwrapped
+from datera_backup.opts import OPTS
+from datera_backup.progress import BackupCancelled, BackupWatch, RestoreWatch, wait_for
+from datera_backup.settings import BackupSettings, read_settings, refuse_ignored_secondaries
+from datera_backup.translate import translated
+from datera_backup.undo import Undo
+from datera_backup.version import VERSION
+from datera_backup.writing import Writing
+from datera_volume.connection import DateraError
+
+CONF = cfg.CONF
+CONF.register_opts(OPTS)
+LOG = logging.getLogger(__name__)
+
+EXPORT_FORMAT = 1
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def traced(method: Method) -> Method:
+    """Log each call with its duration, where ``backup_datera_debug`` is on."""
+
+    @functools.wraps(method)
+    def call(self: DateraBackupDriver, backup: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self.configuration.backup_datera_debug:
+            return method(self, backup, *args, **kwargs)
+        LOG.debug("%s of backup %s begins", method.__name__, backup.id)
+        begin = time.monotonic()
+        try:
+            return method(self, backup, *args, **kwargs)
+        finally:
+            seconds = time.monotonic() - begin
+            LOG.debug("%s of backup %s took %.3f s", method.__name__, backup.id, seconds)
+
+    return cast("Method", call)
+
+
+class DateraBackupDriver(driver.BackupDriver):
+    """Keeps backups on a Datera cluster.
+
+    :param context: Cinder's, of whoever asked for the operation.
+    :param configuration: where options are read from; Cinder's own where there is none.
+    """
+
+    VERSION = VERSION
+
+    def __init__(self, context: Any, configuration: Any = None) -> None:
+        super().__init__(context)
+        self.configuration = CONF if configuration is None else configuration
+        self.support_force_delete = True
+
+    @functools.cached_property
+    def settings(self) -> BackupSettings:
+        """The options, checked.
+
+        :raises OptionsInvalid: some are missing or cannot be used.
+        """
+        return read_settings(self.configuration)
+
+    @functools.cached_property
+    def backend(self) -> Backend:
+        """The cluster, which this process has one session with."""
+        return backend_for(self.settings)
+
+    # Cinder's interface
+
+    def check_for_setup_error(self) -> None:
+        """Find out whether backups can be taken: options, login, API version, tenant.
+
+        :raises OptionsInvalid: options are missing, cannot be used or contradict each other.
+        :raises ClusterFailed: the cluster does not answer, or refuses.
+        """
+        own = f"{type(self).__module__}.{type(self).__qualname__}"
+        refuse_ignored_secondaries(CONF, (own,))
+        with translated(f"Datera cluster {self.settings.cluster.address}"):
+            self.backend.cluster.login()
+            self.backend.tenant.ensure()
+
+    @traced
+    def backup(self, backup: Any, volume_file: Any, backup_metadata: bool = True) -> None:
+        """Take a backup; an incremental one where ``backup.parent_id`` is set.
+
+        A backup whose record is deleted while it runs ends without an error and leaves nothing.
+
+        :raises BackupFailed: one of its kinds, with the reason; nothing of it is left that the
+            record does not name.
+        """
+        watch = BackupWatch(
+            self.context,
+            backup,
+            chunk_size=self.settings.geometry.chunk_size,
+            timer=self.settings.progress_timer,
+        )
+        try:
+            with translated(f"Backup {backup.id}"), Undo(f"Backup {backup.id}") as undo:
+                undo.add("end its turn", wait_for(self.backend.slots, watch))
+                commit = self._write(backup, volume_file, backup_metadata, watch)
+        except BackupCancelled:
+            LOG.info("Backup %s was cancelled: its record is deleted.", backup.id)
+            return
+        watch.finished()
+        backup.object_count = len(commit.manifests)
+        backup.save()
+
+    @traced
+    def restore(
+        self, backup: Any, volume_id: str, volume_file: Any, volume_is_new: bool = False
+    ) -> None:
+        """Restore a backup; zeros are written only where the volume may hold something else.
+
+        :raises BackupRestoreCancel: the record's state was changed meanwhile.
+        :raises BackupIncomplete: there is no finished backup.
+        :raises ContainerDamaged: a block is not what was backed up; it is not written.
+        """
+        with translated(f"Backup {backup.id}"):
+            location = record.location_of(backup)
+            if location is None:
+                raise Incomplete(f"Nothing is stored of backup {backup.id}")
+            watch = RestoreWatch(backup, volume_id)
+            volume = self.db.volume_get(self.context, volume_id)
+            with Undo(f"Restoring backup {backup.id}") as undo:
+                undo.add("end its turn", wait_for(self.backend.slots, watch))
+                commit = reading.restore(
+                    self.backend.attachments,
+                    location,
+                    reading.sink_of(volume_file, volume["size"] * units.Gi),
+                    write_zeros=not volume_is_new,
+                    watch=watch,
+                    settings=self.settings.engine,
+                )
+        self._put_metadata(volume_id, commit.metadata.get("volume_meta"))
+
+    @traced
+    def delete_backup(self, backup: Any) -> None:
+        """Delete a backup; one of which nothing is there is no error.
+
+        :raises ClusterFailed: the cluster could not be asked: nothing is known to be gone.
+        :raises ContainerDamaged: the container contradicts Cinder's records; nothing is deleted.
+        """
+        with translated(f"Backup {backup.id}"):
+            # The record that the API handed in may be from before the container was chosen.
+            location = record.location_of(record.present(self.context, backup))
+            if location is None:
+                LOG.info("Nothing was ever stored of backup %s.", backup.id)
+                return
+            removal.delete(self.backend.attachments, self.context, location)
+
+    def export_record(self, backup: Any) -> dict[str, Any]:
+        """What travels besides the record itself, which names the container: nothing secret."""
+        return {
+            "driver": "datera",
+            "format": EXPORT_FORMAT,
+            "tenant": self.settings.tenant,
+            "container": backup.container,
+        }
+
+    def import_record(self, backup: Any, driver_info: dict[str, Any]) -> None:
+        """Check that what a record speaks of can be reached from here.
+
+        :raises BackupFailed: it cannot, or the record is not one of this driver.
+        """
+        if driver_info.get("driver") != "datera" or driver_info.get("format") != EXPORT_FORMAT:
+            raise BackupFailed(
+                f"The record of backup {backup.id} was not exported by this driver, or by a later "
+                f"version of it"
+            )
+        with translated(f"Backup {backup.id}"):
+            try:
+                self.backend.attachments.find(driver_info["container"])
+            except ContainerGone as gone:
+                raise BackupFailed(
+                    f"{gone}; it was exported from tenant {driver_info.get('tenant')}, and "
+                    f"backup_datera_tenant_id is {self.settings.tenant}"
+                ) from gone
+
+    # The dispatcher's question
+
+    def holds(self, backup: Any) -> bool | None:
+        """Whether the backup is on this cluster; None where that cannot be found out."""
+        try:
+            location = record.location_of(backup)
+            if location is None:
+                return False
+            with containers.opened(self.backend.attachments, location.container) as container:
+                in_native_thread(container.commit_of, location.backup_id)
+        except (ContainerGone, NotOurs, BackupNotInContainer):
+            return False
+        except (BackupIncomplete, ContainerError):
+            return True  # ours, in whatever state
+        except (BackupFailed, DateraError, OptionsInvalid) as unknown:
+            LOG.debug("Whether backup %s is on Datera is unknown: %s", backup.id, unknown)
+            return None
+        return True
+
+    # Steps
+
+    def _write(
+        self, backup: Any, volume_file: Any, backup_metadata: bool, watch: BackupWatch
+    ) -> Any:
+        label = backup.container
+        metadata: dict[str, Any] = {
+            "driver_version": VERSION,
+            "backup_name": backup.display_name,
+            "backup_description": backup.display_description,
+            "container_label": label,
+            "volume_meta": self.get_metadata(backup.volume_id) if backup_metadata else None,
+        }
+        source = open_source(cast("BinaryIO", unwrapped(volume_file)))
+        if source.size <= 0:
+            raise exception.InvalidVolume(reason=f"Volume {backup.volume_id} is empty")
+        return Writing(
+            self.backend,
+            self.context,
+            backup,
+            source,
+            label=label,
+            metadata=metadata,
+            watch=watch,
+        ).run()
+
+    def _put_metadata(self, volume_id: str, volume_meta: str | None) -> None:
+        if not volume_meta:
+            LOG.debug("There is no volume metadata in this backup.")
+            return
+        try:
+            self.put_metadata(volume_id, volume_meta)
+        except exception.BackupMetadataUnsupportedVersion as failure:
+            raise exception.BackupOperationError(
+                "Metadata restore failed due to incompatible version."
+            ) from failure

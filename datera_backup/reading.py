@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Restore one backup, from however many containers its blocks lie in."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import ExitStack
+from typing import Any, BinaryIO, cast
+
+from datera_backup import containers
+from datera_backup.attachment import Attachments
+from datera_backup.container import BackupReader, Commit
+from datera_backup.engine import RestoreJob, Settings, Sink, open_sink
+from datera_backup.native import in_native_thread, unwrapped
+from datera_backup.progress import Watch, run
+from datera_backup.record import Location
+
+
+def restore(
+    attachments: Attachments,
+    location: Location,
+    sink: Sink,
+    *,
+    write_zeros: bool,
+    watch: Watch,
+    settings: Settings,
+) -> Commit:
+    """Write the backup onto the sink, every block of it verified, and return its commit record.
+
+    All containers that hold a block of it are attached at once; they may be appended to meanwhile.
+    """
+    with ExitStack() as stack:
+        home = stack.enter_context(containers.opened(attachments, location.container))
+        commit = in_native_thread(home.commit_of, location.backup_id)
+        others = [
+            stack.enter_context(containers.opened(attachments, containers.name_of(other)))
+            for other in commit.containers
+            if other != home.id
+        ]
+        backup = in_native_thread(BackupReader, home, location.backup_id, others)
+        run(RestoreJob(backup, sink, write_zeros=write_zeros, settings=settings), watch)
+    return commit
+
+
+def sink_of(volume_file: object, volume_size: int) -> Sink:
+    """The quickest way to write to what Cinder hands in.
+
+    :param volume_size: bytes of the volume. Cinder opens its file in a mode that empties a regular
+        one; a device keeps its own size, which may be more.
+    """
+    file = cast("BinaryIO", unwrapped(volume_file))
+    return open_sink(file, size=volume_size if _is_short_file(file, volume_size) else None)
+
+
+def _is_short_file(file: Any, size: int) -> bool:
+    try:
+        status = os.fstat(file.fileno())
+    except (AttributeError, OSError):  # RBD's wrapper has no descriptor, and says so in either way
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size < size

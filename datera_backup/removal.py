@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Delete one backup from its container, and the container with the last one in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_log import log as logging
+
+from datera_backup import containers, record
+from datera_backup.attachment import Attachments
+from datera_backup.container import (
+    BackupNotInContainer,
+    Container,
+    ContainerDamaged,
+    NotAContainer,
+    Remains,
+    State,
+)
+from datera_backup.errors import ContainerDamaged as Damaged
+from datera_backup.errors import ContainerGone
+from datera_backup.locks import writer_lock
+from datera_backup.native import in_native_thread
+from datera_backup.record import Location
+from datera_backup.undo import Undo
+
+LOG = logging.getLogger(__name__)
+
+WAIT_SECONDS = 24 * 3600.0
+"""How long a deletion waits for another backup that is being written to the same container."""
+
+
+def delete(attachments: Attachments, context: Any, location: Location) -> None:
+    """Delete the backup; one that is gone already is no error.
+
+    :raises ContainerBusy: somebody went on using the container.
+    :raises ContainerDamaged: what is left in the container contradicts Cinder's records.
+    """
+    name = location.container
+    lock = writer_lock(name)
+    with Undo(f"Deleting a backup from container {name}") as undo:
+        lock.acquire(WAIT_SECONDS)
+        undo.add("release its lock", lock.release)
+        try:
+            if _drop(attachments, context, location) is Remains.EMPTY:
+                _refuse_if_living(context, location, "it holds none")
+                attachments.delete(name)
+                lock.remove()
+                LOG.info("Container %s was deleted with the last backup in it.", name)
+        except ContainerGone as gone:
+            LOG.warning("Nothing to delete of backup %s: %s", location.backup_id, gone)
+
+
+def _drop(attachments: Attachments, context: Any, location: Location) -> Remains:
+    try:
+        with containers.opened(attachments, location.container, writable=True) as container:
+            try:
+                return in_native_thread(container.drop, location.backup_id)
+            except BackupNotInContainer:
+                LOG.debug("Backup %s is not in its container.", location.backup_id)
+                return _remains(container)
+    except (NotAContainer, ContainerDamaged) as damage:
+        # It was never formatted, or nothing in it can be found any more. If it is the home of no
+        # other backup, nothing is lost by deleting it; the cluster says that it is ours.
+        _refuse_if_living(context, location, str(damage))
+        LOG.warning(
+            "Container %s of backup %s cannot be read (%s) and is deleted as a whole.",
+            location.container,
+            location.backup_id,
+            damage,
+        )
+        return Remains.EMPTY
+
+
+def _remains(container: Container) -> Remains:
+    left = any(entry.state is not State.DEAD for entry in container.entries)
+    return Remains.BACKUPS if left else Remains.EMPTY
+
+
+def _refuse_if_living(context: Any, location: Location, found: str) -> None:
+    living = record.living_in(context, location.container, besides=location.backup_id)
+    if living:
+        raise Damaged(
+            f"Container {location.container} should hold {len(living)} more backups, among them "
+            f"{min(living, key=str)}, but {found}; nothing is deleted"
+        )

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Take one backup: choose its container, write it there, and leave no trace if that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from uuid import UUID
+
+from cinder import exception, objects
+from oslo_log import log as logging
+
+from datera_backup import containers, naming, record
+from datera_backup.backend import Backend
+from datera_backup.container import (
+    BackupIncomplete,
+    BackupNotInContainer,
+    BackupReader,
+    Commit,
+    Container,
+    Geometry,
+    NewBackup,
+    worst_case,
+)
+from datera_backup.engine import BackupJob, Source
+from datera_backup.errors import BackupFailed, ContainerGone, ParentUnusable
+from datera_backup.locks import writer_lock
+from datera_backup.native import in_native_thread
+from datera_backup.placement import (
+    Fits,
+    FitsExtended,
+    Placement,
+    new_container_gib,
+    place_in_parents,
+)
+from datera_backup.progress import Watch, run
+from datera_backup.record import Location
+from datera_backup.undo import Undo
+
+LOG = logging.getLogger(__name__)
+
+LOCK_SECONDS = 300.0
+"""How long a deletion of the very same backup may keep its container's lock."""
+
+
+class Writing:
+    """One backup on its way into a container.
+
+    :param label: the name of a container that the user asked for, which is only written down.
+    :param metadata: goes into the commit record.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        context: Any,
+        backup: Any,
+        source: Source,
+        *,
+        label: str | None,
+        metadata: Mapping[str, Any],
+        watch: Watch,
+    ) -> None:
+        self._backend = backend
+        self._attachments = backend.attachments
+        self._context = context
+        self._backup = backup
+        self._backup_id = UUID(backup.id)
+        self._source = source
+        self._label = label
+        self._metadata = metadata
+        self._watch = watch
+
+    def run(self) -> Commit:
+        """Take the backup.
+
+        :raises ParentUnusable: the parent of an incremental is not where its record says.
+        :raises VolumeTooLarge: it might not fit into any container.
+        :raises BackupCancelled: its record is being deleted.
+        """
+        parent = self._parent_location()
+        if parent is None:
+            return self._into_new_container(None)
+        return self._into_parents_container(parent) or self._into_new_container(parent)
+
+    # Where
+
+    def _parent_location(self) -> Location | None:
+        if not self._backup.parent_id:
+            return None
+        parent = objects.Backup.get_by_id(self._context, self._backup.parent_id)
+        try:
+            location = record.location_of(parent)
+        except BackupFailed as foreign:
+            raise ParentUnusable(reason=f"{foreign}; take a full backup") from foreign
+        if location is None:
+            raise ParentUnusable(
+                reason=f"Nothing is stored of parent {parent.id}; take a full backup"
+            )
+        return location
+
+    def _into_parents_container(self, parent: Location) -> Commit | None:
+        """Append to the parent's container; None if this backup must start a new one."""
+        name = parent.container
+        lock = writer_lock(name)
+        if not lock.try_acquire():
+            self._log_new("somebody else writes to the parent's")
+            return None
+        with Undo(f"Backup {self._backup.id}") as undo:
+            undo.add(f"release the lock of container {name}", lock.release)
+            extended = False
+            while True:
+                with self._parent_opened(parent, writable=True) as (home, reader):
+                    placement = self._placement(home, reader)
+                    if isinstance(placement, Fits):
+                        self._claim(name)
+                        return self._append(home, reader)
+                if not isinstance(placement, FitsExtended):
+                    self._log_new(placement.reason)
+                    return None
+                if extended or not self._attachments.extend_if_unused(name, placement.gib):
+                    self._log_new("the parent's is too small and in use")
+                    return None
+                LOG.info("Container %s was extended to %s GiB.", name, placement.gib)
+                extended = True
+
+    def _placement(self, home: Container, parent: BackupReader) -> Placement:
+        return place_in_parents(
+            home.tail,
+            home.device.size,
+            worst_case(self._source.size, parent.commit.geometry),
+            self._backend.settings.container_max_gib,
+        )
+
+    def _into_new_container(self, parent: Location | None) -> Commit:
+        if parent is None:
+            return self._start_container(self._backend.settings.geometry, None)
+        with self._parent_opened(parent, writable=False) as (_home, reader):
+            return self._start_container(reader.commit.geometry, reader)
+
+    def _start_container(self, geometry: Geometry, parent: BackupReader | None) -> Commit:
+        name = naming.container_name(self._backup.id)
+        need = worst_case(self._source.size, geometry)
+        gib = new_container_gib(need, self._backend.settings.container_max_gib)
+        lock = writer_lock(name)
+        committed: list[Commit] = []
+        with Undo(f"Backup {self._backup.id}") as undo:
+            lock.acquire(LOCK_SECONDS)
+            undo.add(f"release the lock of container {name}", lock.release)
+            self._claim(name)
+            containers.create(
+                self._backend, name, gib, naming.description(self._backup.volume_id, self._label)
+            )
+            # A commit outlives a failure to detach: what is good is not thrown away.
+            undo.add(
+                f"remove the new container {name}", lambda: self._remove(name, bool(committed))
+            )
+            with containers.formatted(self._attachments, name) as home:
+                committed.append(self._append(home, parent))
+        return committed[0]
+
+    def _remove(self, name: str, holds_commit: bool) -> None:
+        if holds_commit:
+            return
+        try:
+            self._attachments.delete(name)
+        except ContainerGone:
+            LOG.debug("The new container %s was already gone.", name)
+
+    def _log_new(self, reason: str) -> None:
+        LOG.info("Backup %s starts a new container, because %s.", self._backup.id, reason)
+
+    # Writing
+
+    def _claim(self, name: str) -> None:
+        """Write down where the backup is going to be; from here on a deletion waits for us."""
+        try:
+            record.claim(self._backup, name)
+        except exception.BackupNotFound:
+            LOG.debug("The record of backup %s is gone.", self._backup.id)
+        self._watch.check()
+
+    def _append(self, home: Container, parent: BackupReader | None) -> Commit:
+        geometry = self._backend.settings.geometry if parent is None else parent.commit.geometry
+        new = NewBackup(
+            backup_id=self._backup_id,
+            volume_id=self._backup.volume_id,
+            source_size=self._source.size,
+            geometry=geometry,
+            parent_id=None if parent is None else parent.commit.backup_id,
+            codec=self._backend.settings.engine.codec,
+            metadata=self._metadata,
+        )
+        living = record.living_in(self._context, self._backup.container, besides=self._backup_id)
+        writer = in_native_thread(home.begin, new, living=living)
+        with Undo(f"Backup {self._backup.id}") as undo:
+            undo.add("take back what was written of it", lambda: self._drop(home))
+            job = BackupJob(self._source, writer, parent, self._backend.settings.engine)
+            commit = run(job, self._watch)
+            undo.forget()
+        return commit
+
+    def _drop(self, home: Container) -> None:
+        try:
+            in_native_thread(home.drop, self._backup_id)
+        except BackupNotInContainer:
+            LOG.debug("Nothing of backup %s was written down.", self._backup.id)
+
+    @contextmanager
+    def _parent_opened(
+        self, parent: Location, *, writable: bool
+    ) -> Iterator[tuple[Container, BackupReader]]:
+        with ExitStack() as stack:
+            try:
+                home = stack.enter_context(
+                    containers.opened(self._attachments, parent.container, writable=writable)
+                )
+                reader = in_native_thread(BackupReader, home, parent.backup_id)
+            except (ContainerGone, BackupIncomplete, BackupNotInContainer) as missing:
+                raise ParentUnusable(reason=f"{missing}; take a full backup") from missing
+            yield home, reader
