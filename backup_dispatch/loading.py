@@ -65,7 +65,7 @@ def _registered(name: str, option: str) -> DriverClass:
         _refuse(
             option,
             name,
-            f"{point.value} does not import: {reason_of(error)}; "
+            f"{point.value} does not import: {reason_of(error).rstrip('.')}; "
             "install what it needs, or take the name out",
             error,
         )
@@ -105,7 +105,7 @@ def _import_failed(path: str, option: str, error: BaseException) -> NoReturn:
     _refuse(
         option,
         path,
-        f"it does not import: {reason_of(error)}; install what it needs, or take it out",
+        f"it does not import: {reason_of(error).rstrip('.')}; install what it needs, or take it out",
         error,
     )
 

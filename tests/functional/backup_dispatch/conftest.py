@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Cinder whose backup driver is the dispatcher, over backends that keep real data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backup_dispatch.process import this_process
+from tests.fixtures.swift_service import SwiftService
+
+DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwiftService]:
+    with SwiftService(tmp_path_factory.mktemp("swift")) as service:
+        yield service
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    """Where the shelf keeps its backups."""
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def start_dispatching(
+    start_cinder: Callable[..., Any], shelf: Path
+) -> Iterator[Callable[..., Any]]:
+    """Start a Cinder with the primary posix and the secondary shelf, or with others."""
+
+    def start(
+        *,
+        primary: str = "posix",
+        secondaries: str = "tests.fixtures.shelf_driver",
+        more: str = "",
+        **options: Any,
+    ) -> Any:
+        lines = (
+            DISPATCHER,
+            f"backup_dispatch_primary = {primary}",
+            f"backup_datera_secondary_backup_drivers = {secondaries}",
+            more,
+        )
+        return start_cinder(defaults="\n".join(lines), **options)
+
+    yield start
+    this_process().stop_checking()

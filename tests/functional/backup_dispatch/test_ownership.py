@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records of vanilla Cinder, imported records, and records whose owner nobody knows."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.swift_service import SwiftService
+
+POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
+SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
+DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
+
+Start = Callable[..., Any]
+
+
+def recorded(backup: Any, service: str | None) -> Any:
+    """The backup with another text in ``service`` and no property: as another cloud left it."""
+    backup.service = service
+    backup.metadata = {}
+    backup.save()
+    return backup
+
+
+def filled_volume(cinder: Any) -> Any:
+    volume = cinder.create_volume(1)
+    cinder.write(volume, 2**20, b"kept" * 1000)
+    return volume
+
+
+@pytest.mark.parametrize("text", [POSIX, "cinder.backup.drivers.posix"])
+def test_a_record_of_vanilla_cinder_restores_exports_and_deletes(
+    start_dispatching: Start, tmp_path: Path, text: str
+) -> None:
+    cinder = start_dispatching(primary="tests.fixtures.shelf_driver", secondaries="posix")
+    volume = filled_volume(cinder)
+    backup = recorded(cinder.create_backup(volume, "posix_old"), text)
+    restored = cinder.restore_backup(backup)
+    assert restored.status == "available", cinder.failures
+    assert cinder.first_difference(restored, volume) is None
+    assert cinder.export_backup(backup)["backup_service"] == text
+    assert cinder.delete_backup(backup) is None
+    assert not list((tmp_path / "posix").rglob("*_backup_*"))
+
+
+def test_a_record_of_a_driver_that_is_not_enabled_is_not_ours(start_dispatching: Start) -> None:
+    cinder = start_dispatching()
+    volume = filled_volume(cinder)
+    backup = recorded(
+        cinder.create_backup(volume, "old"), "cinder.backup.drivers.swift.SwiftBackupDriver"
+    )
+    kept = cinder.delete_backup(backup)
+    assert "not the backup service that was used" in kept.fail_reason
+
+
+def test_the_owner_stands_in_the_record_before_the_backend_is_called(
+    start_dispatching: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.fixtures.shelf_driver import ShelfBackupDriver
+
+    cinder = start_dispatching()
+    seen: list[str] = []
+
+    def crash(_driver: Any, backup: Any, *_args: Any, **_kwargs: Any) -> None:
+        seen.append(cinder.backup(backup.id).service)
+        raise MemoryError
+
+    monkeypatch.setattr(ShelfBackupDriver, "backup", crash)
+    cinder.create_backup(filled_volume(cinder), "shelf_driver_1")
+    assert seen == [SHELF]
+
+
+def test_an_imported_backup_finds_its_owner_at_the_first_touch(
+    start_dispatching: Start, swift: SwiftService, shelf: Path
+) -> None:
+    cinder = start_dispatching(
+        secondaries="tests.fixtures.shelf_driver, swift", more=swift.cinder_options()
+    )
+    volume = filled_volume(cinder)
+    for name, owner in (
+        ("shelf_driver_1", SHELF),
+        ("swift_1", "cinder.backup.drivers.swift.SwiftBackupDriver"),
+        ("posix_1", POSIX),
+    ):
+        backup = cinder.create_backup(volume, name)
+        record = cinder.export_backup(backup)
+        assert record["backup_service"] == owner
+        # Forget the record, and keep the data, as a cloud that was lost.
+        backup.destroy()
+        imported = cinder.import_backup(record)
+        assert (imported.status, imported.service) == ("available", DISPATCHER), cinder.failures
+        restored = cinder.restore_backup(imported)
+        assert restored.status == "available", cinder.failures
+        assert cinder.first_difference(restored, volume) is None
+        assert cinder.backup(backup.id).service == owner
+        assert cinder.delete_backup(imported) is None
+
+
+def test_without_a_hint_the_backends_are_asked(start_dispatching: Start) -> None:
+    cinder = start_dispatching()
+    volume = filled_volume(cinder)
+    backup = recorded(cinder.create_backup(volume, "shelf_driver_1"), DISPATCHER)
+    cinder.export_backup(backup)
+    healed = cinder.backup(backup.id)
+    assert (healed.service, healed.metadata) == (SHELF, {"backup_backend": "shelf_driver"})
+
+
+def test_a_wrong_hint_is_not_believed(start_dispatching: Start) -> None:
+    cinder = start_dispatching()
+    volume = filled_volume(cinder)
+    backup = recorded(cinder.create_backup(volume, "shelf_driver_1"), DISPATCHER)
+    backup.metadata = {"backup_backend": "posix"}
+    backup.save()
+    cinder.export_backup(backup)
+    assert cinder.backup(backup.id).service == SHELF
+
+
+def test_nothing_is_deleted_while_the_owner_is_uncertain(
+    start_dispatching: Start, shelf: Path, tmp_path: Path
+) -> None:
+    cinder = start_dispatching()
+    volume = filled_volume(cinder)
+    backup = recorded(cinder.create_backup(volume, "shelf_driver_1"), DISPATCHER)
+    away = shelf.rename(tmp_path / "away")
+    kept = cinder.delete_backup(backup)
+    assert kept.status == "error"
+    assert f"Backup {backup.id}: its record names no backend, and shelf_driver did not say" in (
+        kept.fail_reason
+    )
+    away.rename(shelf)
+    assert cinder.delete_backup(backup) is None
+    assert not list(shelf.rglob("*_backup_*"))
+
+
+def test_a_record_without_data_anywhere_can_be_deleted_but_not_restored(
+    start_dispatching: Start, shelf: Path
+) -> None:
+    cinder = start_dispatching()
+    volume = filled_volume(cinder)
+    backup = recorded(cinder.create_backup(volume, "shelf_driver_1"), DISPATCHER)
+    for folder in shelf.iterdir():
+        shutil.rmtree(folder)
+    failed = cinder.restore_backup(backup)
+    assert failed.status == "error_restoring"
+    assert any("none of posix, shelf_driver has its data" in str(one) for one in cinder.failures)
+    assert cinder.delete_backup(backup) is None
+
+
+def test_data_in_two_places_is_not_guessed_between(
+    start_dispatching: Start, shelf: Path, tmp_path: Path
+) -> None:
+    cinder = start_dispatching()
+    volume = filled_volume(cinder)
+    backup = recorded(cinder.create_backup(volume, "shelf_driver_1"), DISPATCHER)
+    shutil.copytree(shelf, tmp_path / "posix", dirs_exist_ok=True)
+    kept = cinder.delete_backup(backup)
+    assert "several backends have data of it: posix, shelf_driver" in kept.fail_reason
+    kept.metadata = {"backup_backend": "shelf_driver"}
+    kept.save()
+    assert cinder.delete_backup(kept) is None
+    assert not list(shelf.rglob("*_backup_*"))
+    assert list((tmp_path / "posix").rglob("*_backup_*"))
+
+
+def test_a_backend_that_is_named_but_not_enabled_is_named_in_the_refusal(
+    start_dispatching: Start,
+) -> None:
+    cinder = start_dispatching()
+    volume = filled_volume(cinder)
+    # Cinder's manager lets the class through; which of its backends is meant is ours to know.
+    backup = recorded(cinder.create_backup(volume, "posix_1"), f"{POSIX}@posi")
+    kept = cinder.delete_backup(backup)
+    assert f"is held by {POSIX}@posi, which is no enabled backend" in kept.fail_reason
+
+
+def test_a_deletion_that_the_service_resumes_reaches_the_owner(
+    start_dispatching: Start, shelf: Path
+) -> None:
+    import eventlet
+    from cinder import exception
+    from cinder.backup import manager as backup_manager
+
+    cinder = start_dispatching()
+    backup = cinder.create_backup(filled_volume(cinder), "shelf_driver_1")
+    backup.status = "deleting"
+    backup.save()
+    # The two steps of init_host(), with the driver's check between them as in a cinder-backup,
+    # where all threads are of one kind.
+    restarted = backup_manager.BackupManager(host=backup.host, cluster=None)
+    restarted.setup_backup_backend(cinder.context_for_services())
+    eventlet.sleep(0)
+    assert restarted.is_working()
+    restarted._cleanup_incomplete_backup_operations(cinder.context_for_services())
+    restarted._tpe.shutdown(wait=True)
+    with pytest.raises(exception.BackupNotFound):
+        cinder.backup(backup.id)
+    assert not list(shelf.rglob("*_backup_*"))
