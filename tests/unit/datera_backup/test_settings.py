@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options become a checked value, or an error that names the line to change."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oslo_config import cfg
+
+from datera_backup.container import Codec
+from datera_backup.errors import OptionsInvalid, OptionsMissing
+from datera_backup.opts import OPTS, list_opts
+from datera_backup.settings import read_settings, refuse_ignored_secondaries
+
+DRIVER = "datera_backup.driver.DateraBackupDriver"
+REQUIRED = {
+    "backup_datera_san_ip": "192.0.2.7",
+    "backup_datera_san_login": "admin",
+    "backup_datera_san_password": "s3cret-word",
+}
+
+
+def configuration(tmp_path: Path, **options: Any) -> cfg.ConfigOpts:
+    path = tmp_path / "cinder.conf"
+    lines = [f"{name} = {value}" for name, value in options.items()]
+    path.write_text("\n".join(["[DEFAULT]", *lines]) + "\n")
+    conf = cfg.ConfigOpts()
+    conf.register_opts(OPTS)
+    conf.register_opt(cfg.StrOpt("backup_driver"))
+    conf([], default_config_files=[str(path)])
+    return conf
+
+
+def test_defaults_need_no_thought(tmp_path: Path) -> None:
+    settings = read_settings(configuration(tmp_path, **REQUIRED))
+    assert settings.cluster.address == "192.0.2.7:7718"
+    assert settings.cluster.tls.enabled
+    assert settings.tenant == "/root"
+    assert settings.replica_count == 3
+    assert settings.placement_mode == "hybrid"
+    assert settings.geometry.chunk_size == 2**30
+    assert settings.engine.codec is Codec.ZSTD
+    assert settings.engine.workers >= 1
+
+
+def test_every_option_reaches_its_place(tmp_path: Path) -> None:
+    settings = read_settings(
+        configuration(
+            tmp_path,
+            **REQUIRED,
+            backup_datera_use_ssl=False,
+            backup_datera_api_version="2.1",
+            backup_datera_tenant_id="/root/backups",
+            backup_datera_503_timeout=7,
+            backup_datera_503_interval=2,
+            backup_datera_ldap_server="ldap-1",
+            backup_datera_ssl_cert_verify=True,
+            backup_datera_ssl_cert_path="/ca.pem",
+            backup_datera_client_cert="/c.pem",
+            backup_datera_client_cert_key="/k.pem",
+            backup_datera_chunk_size=2,
+            backup_datera_block_size=128,
+            backup_datera_compression_algorithm="none",
+            backup_datera_workers=3,
+            backup_datera_max_concurrency=5,
+            backup_datera_container_max_size=99,
+            backup_datera_progress_timer=False,
+            backup_datera_placement_policy="cold",
+        )
+    )
+    cluster = settings.cluster
+    assert cluster.address == "192.0.2.7:7717"
+    assert (cluster.busy_timeout, cluster.busy_interval) == (7, 2)
+    assert (cluster.version, cluster.ldap_server) == ("v2.1", "ldap-1")
+    assert (cluster.tls.verify, cluster.tls.ca_bundle) == (True, "/ca.pem")
+    assert (cluster.tls.client_cert, cluster.tls.client_key) == ("/c.pem", "/k.pem")
+    assert settings.tenant == "/root/backups"
+    assert (settings.geometry.chunk_size, settings.geometry.block_size) == (2 * 2**30, 128 * 2**10)
+    assert (settings.engine.codec, settings.engine.workers) == (Codec.RAW, 3)
+    assert (settings.max_concurrency, settings.container_max_gib) == (5, 99)
+    assert settings.placement_policy == "cold"
+    assert not settings.progress_timer
+
+
+def test_another_port_is_literal(tmp_path: Path) -> None:
+    settings = read_settings(configuration(tmp_path, **REQUIRED, backup_datera_api_port=17717))
+    assert settings.cluster.address == "192.0.2.7:17717"
+
+
+@pytest.mark.parametrize("name", sorted(REQUIRED))
+def test_a_missing_option_is_named_with_its_section(tmp_path: Path, name: str) -> None:
+    rest = {other: value for other, value in REQUIRED.items() if other != name}
+    with pytest.raises(OptionsMissing, match=rf"needs {name} in section \[DEFAULT\]"):
+        read_settings(configuration(tmp_path, **rest))
+
+
+def test_all_missing_options_are_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(OptionsMissing, match="san_ip, backup_datera_san_login, backup_datera_san"):
+        read_settings(configuration(tmp_path))
+
+
+def test_a_section_of_the_backends_own_is_named(tmp_path: Path) -> None:
+    class Section:
+        config_group = "datera_west"
+
+        def __init__(self, conf: cfg.ConfigOpts) -> None:
+            self._conf = conf
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._conf, name)
+
+    with pytest.raises(OptionsMissing, match=r"\[datera_west\]"):
+        read_settings(Section(configuration(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("backup_datera_chunk_size", "0"),
+        ("backup_datera_replica_count", "6"),
+        ("backup_datera_replica_count", "three"),
+        ("backup_datera_block_size", "100"),
+        ("backup_datera_placement_mode", "tape"),
+        ("backup_datera_compression_algorithm", "bz2"),
+        ("backup_datera_api_version", "1.0"),
+        ("backup_datera_container_max_size", "0"),
+        ("backup_datera_503_timeout", "-1"),
+        ("backup_datera_san_ip", "not a host"),
+    ],
+)
+def test_a_value_out_of_bounds_stops_the_service(tmp_path: Path, name: str, value: str) -> None:
+    options = {**REQUIRED, name: value}
+    # oslo.config checks the options' types either when it reads the file or at the first use.
+    with pytest.raises((OptionsInvalid, cfg.ConfigFileValueError), match=name):
+        read_settings(configuration(tmp_path, **options))
+
+
+def test_zlib_does_not_take_a_level_of_zstd(tmp_path: Path) -> None:
+    options = {"backup_datera_compression_algorithm": "zlib", "backup_datera_compression_level": 19}
+    with pytest.raises(OptionsInvalid, match="compression_level is 19, but zlib knows 1 to 9"):
+        read_settings(configuration(tmp_path, **REQUIRED, **options))
+
+
+def test_the_password_is_in_no_repr(tmp_path: Path) -> None:
+    assert "s3cret-word" not in repr(read_settings(configuration(tmp_path, **REQUIRED)))
+
+
+def test_secondaries_that_nothing_would_serve_are_refused(tmp_path: Path) -> None:
+    conf = configuration(
+        tmp_path, backup_driver=DRIVER, backup_datera_secondary_backup_drivers="ceph, swift"
+    )
+    with pytest.raises(
+        OptionsInvalid, match=r"backup_driver = backup_dispatch\.driver\.BackupDispatcher"
+    ):
+        refuse_ignored_secondaries(conf, (DRIVER,))
+
+
+def test_secondaries_are_refused_where_the_dispatcher_registered_the_option(tmp_path: Path) -> None:
+    conf = configuration(
+        tmp_path, backup_driver=DRIVER, backup_datera_secondary_backup_drivers="ceph"
+    )
+    conf.register_opt(cfg.ListOpt("backup_datera_secondary_backup_drivers", default=[]))
+    with pytest.raises(OptionsInvalid, match="secondary"):
+        refuse_ignored_secondaries(conf, (DRIVER,))
+
+
+def test_secondaries_are_the_dispatchers_to_serve(tmp_path: Path) -> None:
+    conf = configuration(
+        tmp_path,
+        backup_driver="backup_dispatch.driver.BackupDispatcher",
+        backup_datera_secondary_backup_drivers="ceph",
+    )
+    refuse_ignored_secondaries(conf, (DRIVER,))
+
+
+def test_no_secondaries_are_no_problem(tmp_path: Path) -> None:
+    refuse_ignored_secondaries(configuration(tmp_path, backup_driver=DRIVER), (DRIVER,))
+
+
+def test_every_option_has_our_prefix_and_a_help_text() -> None:
+    for section, options in list_opts():
+        assert section == "DEFAULT"
+        for option in options:
+            assert option.name.startswith("backup_datera_")
+            assert option.help
