@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Letting hosts in to a volume, and out again. Nobody is in the access list who is not attached."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from oslo_log import log as logging
+
+from datera_volume.connection import (
+    AppInstance,
+    DateraError,
+    StorageInstance,
+    Tenant,
+    UnexpectedAnswer,
+)
+from datera_volume.lookup import instance_of
+from datera_volume.settings import Chap
+
+LOG = logging.getLogger(__name__)
+
+ISCSI_PORT = 3260
+# Each storage instance of ours has one volume.
+LUN = 0
+
+
+def attach(
+    tenant: Tenant,
+    volume_id: str,
+    connector: Mapping[str, Any],
+    *,
+    chap: Chap | None,
+    round_robin: bool = False,
+    choose: Callable[[Sequence[str]], str] = random.choice,
+) -> dict[str, Any]:
+    """Let the connector's initiator in and return how it finds the volume.
+
+    :param choose: picks the portal to begin with where ``round_robin`` is set.
+    :raises NotOnCluster: the volume does not exist.
+    :raises NotReadyInTime: its target did not become available.
+    """
+    iqn = str(connector["initiator"])
+    ai = instance_of(tenant, volume_id)
+    storage = ai.storage_instance
+    was_in = iqn in storage.initiators
+    if not was_in:
+        tenant.allow_initiator(storage, iqn, f"OpenStack-{connector.get('host') or iqn}")
+    try:
+        _set_chap(tenant, storage, chap)
+        if not ai.available:
+            storage = tenant.set_online(ai).storage_instance
+        return _properties(
+            storage,
+            volume_id,
+            multipath=bool(connector.get("multipath")),
+            chap=chap,
+            choose=choose if round_robin else _first,
+        )
+    except Exception:
+        if not was_in:
+            _shut_out(tenant, ai, iqn)
+        raise
+
+
+def detach(tenant: Tenant, volume_id: str, iqn: str | None) -> None:
+    """Let an initiator in no longer, or nobody where it is None; without any, switch it off.
+
+    :raises NotOnCluster: the volume does not exist.
+    """
+    ai = instance_of(tenant, volume_id)
+    storage = ai.storage_instance
+    leaving = storage.initiators if iqn is None else (iqn,)
+    for initiator in leaving:
+        if initiator in storage.initiators:
+            tenant.deny_initiator(storage, initiator)
+    staying = set(storage.initiators) - set(leaving)
+    if not staying and not storage.initiator_groups and ai.online:
+        tenant.set_offline(ai)
+
+
+def _first(portals: Sequence[str]) -> str:
+    return portals[0]
+
+
+def _set_chap(tenant: Tenant, storage: StorageInstance, chap: Chap | None) -> None:
+    if chap is not None:
+        # Each time: the secret that stands there cannot be read, and may be an older one.
+        tenant.set_chap(storage, chap.username, chap.secret)
+    elif storage.auth_type != "none":
+        tenant.set_chap(storage, None, None)
+
+
+def _properties(
+    storage: StorageInstance,
+    volume_id: str,
+    *,
+    multipath: bool,
+    chap: Chap | None,
+    choose: Callable[[Sequence[str]], str],
+) -> dict[str, Any]:
+    portals = [_portal(ip) for ip in storage.ips]
+    if not portals or not storage.iqn:
+        raise UnexpectedAnswer(f"Volume {volume_id} is online without a portal or a target's name")
+    data: dict[str, Any] = {
+        "target_discovered": False,
+        "target_portal": choose(portals),
+        "target_iqn": storage.iqn,
+        "target_lun": LUN,
+        "volume_id": volume_id,
+        "discard": False,
+    }
+    if multipath:
+        data |= {
+            "target_portals": portals,
+            "target_iqns": [storage.iqn] * len(portals),
+            "target_luns": [LUN] * len(portals),
+        }
+    if chap is not None:
+        data |= {
+            "auth_method": "CHAP",
+            "auth_username": chap.username,
+            "auth_password": chap.secret,
+        }
+    return {"driver_volume_type": "iscsi", "data": data}
+
+
+def _portal(ip: str) -> str:
+    return f"[{ip}]:{ISCSI_PORT}" if ":" in ip else f"{ip}:{ISCSI_PORT}"
+
+
+def _shut_out(tenant: Tenant, ai: AppInstance, iqn: str) -> None:
+    """Take an initiator out again whose attachment failed; that failure is the one to tell."""
+    try:
+        tenant.deny_initiator(ai.storage_instance, iqn)
+    except DateraError as exc:
+        LOG.warning("Initiator %s may still be let in to %s: %s", iqn, ai.name, exc)

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a volume type demands: extra specs ``DF:name``, and QoS specs with or without the scope.
+
+Values are demands: what cannot be read or is not known is refused, with the name of the spec.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from oslo_utils import strutils
+
+SCOPE = "DF:"
+
+MOST_IOPS = 10_000_000
+MOST_BANDWIDTH = 10_240_000
+REPLICAS = range(1, 6)
+PLACEMENT_MODES = ("hybrid", "single_flash", "all_flash")
+LIMITS = {
+    "read_iops_max": MOST_IOPS,
+    "write_iops_max": MOST_IOPS,
+    "total_iops_max": MOST_IOPS,
+    "read_bandwidth_max": MOST_BANDWIDTH,
+    "write_bandwidth_max": MOST_BANDWIDTH,
+    "total_bandwidth_max": MOST_BANDWIDTH,
+}
+PER_GB = {"iops_per_gb": "total_iops_max", "bandwidth_per_gb": "total_bandwidth_max"}
+DEFAULT_REPLICAS = 3
+DEFAULT_POOL = "default"
+
+
+class BadPolicy(ValueError):
+    """A spec that cannot be read; the text names it."""
+
+
+@dataclass(frozen=True)
+class Policies:
+    """One type's demands.
+
+    :param placement_mode: None leaves it to the cluster.
+    :param placement_policy: None leaves it to the cluster.
+    :param ip_pools: one of them is chosen for a new volume.
+    :param maxima: limits by the cluster's names, 0 for unlimited; IOPS, and bandwidths in KiB/s.
+    :param per_gb: totals for each GiB of a volume's size, by the name of the total.
+    """
+
+    replica_count: int = DEFAULT_REPLICAS
+    placement_mode: str | None = None
+    placement_policy: str | None = None
+    ip_pools: tuple[str, ...] = (DEFAULT_POOL,)
+    round_robin: bool = False
+    maxima: Mapping[str, int] = field(default_factory=dict)
+    per_gb: Mapping[str, int] = field(default_factory=dict)
+
+    def limits_for(self, size_gib: int) -> dict[str, int]:
+        """Return the limits of a volume of this size; a limit per GB never exceeds its total."""
+        limits = {name: value for name, value in self.maxima.items() if value}
+        for total, rate in self.per_gb.items():
+            if rate:
+                scaled = min(rate * size_gib, LIMITS[total])
+                limits[total] = min(scaled, limits.get(total, scaled))
+        return limits
+
+    def ip_pool(self, choose: Callable[[Sequence[str]], str] = random.choice) -> str:
+        """Return one of the pools."""
+        return choose(self.ip_pools)
+
+
+def policies_of_type(
+    extra_specs: Mapping[str, str],
+    qos_specs: Mapping[str, str],
+    defaults: Mapping[str, str],
+    *,
+    one_replica: bool = False,
+) -> Policies:
+    """Return a type's policies: its QoS specs win over its extra specs, these over the defaults.
+
+    Extra specs of other scopes are other people's; so are unscoped ones.
+
+    :raises BadPolicy: one of ours cannot be read.
+    """
+    scoped = {
+        key[len(SCOPE) :]: value for key, value in extra_specs.items() if key.startswith(SCOPE)
+    }
+    qos = {key.removeprefix(SCOPE): value for key, value in qos_specs.items()}
+    ours = {key: value for key, value in qos.items() if key in LIMITS or key in PER_GB}
+    ours |= {
+        key.removeprefix(SCOPE): value for key, value in qos_specs.items() if key.startswith(SCOPE)
+    }
+    return policies_from({**defaults, **scoped, **ours}, one_replica=one_replica)
+
+
+def policies_from(values: Mapping[str, str], *, one_replica: bool = False) -> Policies:
+    """Return policies by name, without the scope.
+
+    :raises BadPolicy: a name is not known or its value cannot be read.
+    """
+    known = {
+        "replica_count",
+        "placement_mode",
+        "placement_policy",
+        "ip_pool",
+        "round_robin",
+        *LIMITS,
+        *PER_GB,
+    }
+    for name in values:
+        if name not in known:
+            raise BadPolicy(f"{SCOPE}{name} is not a setting of this driver")
+    mode = values.get("placement_mode") or None
+    if mode is not None and mode not in PLACEMENT_MODES:
+        raise BadPolicy(
+            f"{SCOPE}placement_mode is {mode!r}; it must be one of {', '.join(PLACEMENT_MODES)}"
+        )
+    pools = tuple(p.strip() for p in values.get("ip_pool", "").split(",") if p.strip())
+    replicas = _number(values, "replica_count", DEFAULT_REPLICAS, REPLICAS[0], REPLICAS[-1])
+    return Policies(
+        replica_count=1 if one_replica else replicas,
+        placement_mode=mode,
+        placement_policy=values.get("placement_policy") or None,
+        ip_pools=pools or (DEFAULT_POOL,),
+        round_robin=_truth(values, "round_robin"),
+        maxima={name: _number(values, name, 0, 0, most) for name, most in LIMITS.items()},
+        per_gb={
+            total: _number(values, name, 0, 0, LIMITS[total]) for name, total in PER_GB.items()
+        },
+    )
+
+
+def _number(values: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = str(values.get(name, default)).strip()
+    try:
+        number = int(text)
+    except ValueError:
+        raise BadPolicy(f"{SCOPE}{name} is {text!r}, which is not a whole number") from None
+    if not least <= number <= most:
+        raise BadPolicy(f"{SCOPE}{name} is {number}; it must be from {least} to {most}")
+    return number
+
+
+def _truth(values: Mapping[str, str], name: str) -> bool:
+    # Cinder's own way to say it in an extra spec is "<is> True".
+    text = str(values.get(name, "False")).strip().removeprefix("<is>").strip()
+    try:
+        return bool(strutils.bool_from_string(text, strict=True))
+    except ValueError:
+        raise BadPolicy(f"{SCOPE}{name} is {text!r}; it must be True or False") from None

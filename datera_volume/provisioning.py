@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making, copying, growing and deleting volumes and snapshots. Each may be repeated by Cinder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from oslo_log import log as logging
+
+from datera_volume import naming
+from datera_volume.connection import (
+    AlreadyOnCluster,
+    AppInstance,
+    DateraError,
+    NewAppInstance,
+    NotOnCluster,
+    RequestInvalid,
+    RequestRefused,
+    Tenant,
+)
+from datera_volume.connection.model import SourceKind
+from datera_volume.lookup import instance_of
+from datera_volume.policies import Policies
+
+LOG = logging.getLogger(__name__)
+
+
+class Busy(Exception):
+    """The cluster will not delete this now."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A volume as Cinder wants it."""
+
+    volume_id: str
+    size_gib: int
+    policies: Policies
+
+
+def create(tenant: Tenant, wanted: Wanted) -> AppInstance:
+    """Make an empty volume, closed to every initiator.
+
+    :raises AlreadyOnCluster: its name is taken by something else.
+    """
+    policies = wanted.policies
+    new = NewAppInstance(
+        name=naming.instance_name(wanted.volume_id),
+        uuid=wanted.volume_id,
+        size_gib=wanted.size_gib,
+        replica_count=policies.replica_count,
+        placement_mode=policies.placement_mode,
+        placement_policy=policies.placement_policy,
+        ip_pool=policies.ip_pool(),
+        limits=policies.limits_for(wanted.size_gib),
+    )
+    with _taken_back_on_failure(tenant, new) as undo:
+        return _made(tenant, new, undo)
+
+
+def copy_volume(tenant: Tenant, wanted: Wanted, source_id: str) -> AppInstance:
+    """Make a volume with the contents of another, and with its own type's policies and size.
+
+    :raises NotOnCluster: the source does not exist.
+    """
+    source = instance_of(tenant, source_id).volume
+    return _copy(tenant, wanted, source.path, "volume")
+
+
+def copy_snapshot(tenant: Tenant, wanted: Wanted, source_id: str, snapshot_id: str) -> AppInstance:
+    """Make a volume with the contents of a snapshot, and with its own type's policies and size.
+
+    :raises NotOnCluster: the snapshot or its volume does not exist.
+    """
+    source = instance_of(tenant, source_id).volume
+    for snapshot in tenant.snapshots(source):
+        if snapshot.uuid == snapshot_id:
+            return _copy(tenant, wanted, snapshot.path, "snapshot")
+    raise NotOnCluster(f"Snapshot {snapshot_id} of volume {source_id} does not exist")
+
+
+def delete(tenant: Tenant, volume_id: str) -> None:
+    """Delete a volume; one that is gone is deleted.
+
+    :raises Busy: the cluster will not delete it now.
+    """
+    try:
+        tenant.delete_app_instance(instance_of(tenant, volume_id))
+    except NotOnCluster as exc:
+        LOG.warning("Nothing to delete: %s", exc)
+    except (AlreadyOnCluster, RequestRefused) as exc:
+        raise _busy(exc) from exc
+
+
+def extend(tenant: Tenant, volume_id: str, size_gib: int, policies: Policies) -> None:
+    """Grow a volume; one that is that large already is left alone.
+
+    :raises NotOnCluster: it does not exist.
+    :raises RequestRefused: the cluster does not allow it, or not while it is attached.
+    """
+    ai = instance_of(tenant, volume_id)
+    if ai.volume.size_gib < size_gib:
+        _change_offline_if_needed(tenant, ai, lambda: tenant.resize_volume(ai.volume, size_gib))
+    if any(policies.per_gb.values()):
+        tenant.set_limits(ai.volume, policies.limits_for(size_gib))
+
+
+def take_snapshot(tenant: Tenant, volume_id: str, snapshot_id: str) -> None:
+    """Take a snapshot under Cinder's id, or find it taken.
+
+    :raises NotOnCluster: the volume does not exist.
+    """
+    tenant.snapshot(instance_of(tenant, volume_id).volume, snapshot_id)
+
+
+def delete_snapshot(tenant: Tenant, volume_id: str, snapshot_id: str) -> None:
+    """Delete a snapshot; one that is gone, or whose volume is, is deleted.
+
+    :raises Busy: the cluster will not delete it now.
+    """
+    try:
+        tenant.delete_snapshot(instance_of(tenant, volume_id).volume, snapshot_id)
+    except NotOnCluster as exc:
+        LOG.warning("Nothing to delete of snapshot %s: %s", snapshot_id, exc)
+    except (AlreadyOnCluster, RequestRefused) as exc:
+        raise _busy(exc) from exc
+
+
+def _copy(tenant: Tenant, wanted: Wanted, source_path: str, kind: SourceKind) -> AppInstance:
+    new = NewAppInstance(
+        name=naming.instance_name(wanted.volume_id),
+        uuid=wanted.volume_id,
+        size_gib=wanted.size_gib,
+        source_path=source_path,
+        source_kind=kind,
+    )
+    with _taken_back_on_failure(tenant, new) as undo:
+        ai = _made(tenant, new, undo)
+        _make_own(tenant, ai, wanted)
+    return ai
+
+
+def _make_own(tenant: Tenant, ai: AppInstance, wanted: Wanted) -> None:
+    """Give a copy what its own type and size ask for instead of what the source had."""
+    volume, storage, policies = ai.volume, ai.storage_instance, wanted.policies
+    for initiator in storage.initiators:
+        tenant.deny_initiator(storage, initiator)
+    if volume.size_gib < wanted.size_gib:
+        _change_offline_if_needed(tenant, ai, lambda: tenant.resize_volume(volume, wanted.size_gib))
+    if (volume.replica_count or 0) < policies.replica_count:
+        _change_offline_if_needed(
+            tenant, ai, lambda: tenant.set_replica_count(volume, policies.replica_count)
+        )
+    elif (volume.replica_count or 0) > policies.replica_count:
+        LOG.info(
+            "Volume %s keeps the %s replicas of its source: their number can only grow.",
+            wanted.volume_id,
+            volume.replica_count,
+        )
+    if policies.placement_policy or policies.placement_mode not in (None, volume.placement_mode):
+        tenant.set_placement(volume, policies.placement_mode, policies.placement_policy)
+    pool = (storage.ip_pool or "").rsplit("/", 1)[-1]
+    if pool and pool not in policies.ip_pools:
+        tenant.set_offline(ai)
+        tenant.set_ip_pool(storage, policies.ip_pool())
+    tenant.set_limits(volume, policies.limits_for(wanted.size_gib))
+
+
+def _change_offline_if_needed(tenant: Tenant, ai: AppInstance, change: Callable[[], None]) -> None:
+    """Make a change; offline, where the cluster refuses it online and nobody is attached."""
+    try:
+        change()
+    except RequestInvalid:
+        raise
+    except RequestRefused:
+        storage = ai.storage_instance
+        if not ai.online or storage.initiators or storage.initiator_groups:
+            raise
+        # It stays offline: that is where a volume belongs that nobody is attached to.
+        tenant.set_offline(ai)
+        change()
+
+
+@dataclass
+class _Undo:
+    """Whether a failure is to take the volume back: only what this very call has made."""
+
+    armed: bool = True
+
+
+def _made(tenant: Tenant, new: NewAppInstance, undo: _Undo) -> AppInstance:
+    """Make it, or find it made by an earlier attempt of Cinder's at the same volume.
+
+    :raises AlreadyOnCluster: its name is taken by something else.
+    """
+    try:
+        return tenant.create_app_instance(new)
+    except AlreadyOnCluster:
+        undo.armed = False
+        ai = tenant.app_instance(new.name)
+        if ai.uuid != new.uuid:
+            raise
+        LOG.info("App instance %s is there from an earlier attempt", new.name)
+        return ai
+
+
+@contextmanager
+def _taken_back_on_failure(tenant: Tenant, new: NewAppInstance) -> Iterator[_Undo]:
+    """Take back what was half made, recognised by its name and its uuid."""
+    undo = _Undo()
+    try:
+        yield undo
+    except Exception:
+        if undo.armed:
+            _take_back(tenant, new)
+        raise
+
+
+def _take_back(tenant: Tenant, new: NewAppInstance) -> None:
+    try:
+        ai = tenant.app_instance(new.name)
+        if ai.uuid == new.uuid:
+            tenant.delete_app_instance(ai)
+            LOG.info("Took the half made app instance %s back", new.name)
+    except NotOnCluster:
+        return
+    except DateraError as exc:
+        LOG.warning("The half made app instance %s may be left behind: %s", new.name, exc)
+
+
+def _busy(exc: DateraError) -> Exception:
+    # A value that the cluster cannot read is a bug here, and no state that will pass.
+    return exc if isinstance(exc, RequestInvalid) else Busy(str(exc))

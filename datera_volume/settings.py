@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A backend's section of cinder.conf, read once and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cinder import exception
+from cinder.volume import configuration as volume_configuration
+from oslo_config import cfg
+from oslo_config.cfg import Locations
+
+from datera_volume.connection import TLS, ClusterSettings
+from datera_volume.policies import BadPolicy, Policies, policies_from
+from datera_volume.version import DRIVER_HEADER
+
+CHAP_SECRET_LENGTHS = range(12, 17)
+
+
+@dataclass(frozen=True)
+class Chap:
+    """What initiators must know to log in."""
+
+    username: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class BackendSettings:
+    """One backend, checked.
+
+    :param section: the section's name, for messages.
+    :param tenant: as configured; see :func:`datera_volume.naming.tenant_for`.
+    :param type_defaults: policies by name that apply where a type says nothing.
+    :param one_replica: keep one replica, whatever else is said.
+    """
+
+    section: str
+    cluster: ClusterSettings
+    tenant: str | None
+    chap: Chap | None
+    type_defaults: Mapping[str, str]
+    one_replica: bool
+    log_operations: bool
+
+    @property
+    def default_policies(self) -> Policies:
+        """What a volume without a type gets."""
+        return policies_from(self.type_defaults, one_replica=self.one_replica)
+
+
+def read_settings(configuration: Any) -> BackendSettings:
+    """Read and check a backend's section.
+
+    :raises InvalidConfigurationValue: a required option is missing, or a value cannot be used; the
+        text names the option and the section.
+    """
+    section = configuration.config_group or "DEFAULT"
+
+    def bad(reason: str) -> exception.InvalidConfigurationValue:
+        return exception.InvalidConfigurationValue(f"{reason} (section [{section}])")
+
+    def required(option: str) -> str:
+        value = str(configuration.safe_get(option) or "").strip()
+        if not value:
+            raise bad(f"The option {option} is required by the Datera driver and is not set")
+        return value
+
+    host, username, password = (
+        required(option) for option in ("san_ip", "san_login", "san_password")
+    )
+    try:
+        cluster = ClusterSettings(
+            host=host,
+            username=username,
+            password=password,
+            api_version=str(configuration.datera_api_version),
+            port=int(configuration.datera_api_port),
+            tls=_tls(configuration),
+            ldap_server=configuration.datera_ldap_server or None,
+            busy_timeout=float(configuration.datera_503_timeout),
+            busy_interval=float(configuration.datera_503_interval),
+            driver_header=DRIVER_HEADER,
+        )
+    except ValueError as exc:
+        raise bad(f"The Datera cluster's options are wrong: {exc}") from exc
+    settings = BackendSettings(
+        section=section,
+        cluster=cluster,
+        tenant=configuration.datera_tenant_id,
+        chap=_chap(configuration, required, bad),
+        type_defaults=dict(configuration.datera_volume_type_defaults or {}),
+        one_replica=bool(configuration.datera_debug_replica_count_override),
+        log_operations=bool(configuration.datera_debug),
+    )
+    try:
+        _ = settings.default_policies
+    except BadPolicy as exc:
+        raise bad(f"datera_volume_type_defaults: {exc}") from exc
+    return settings
+
+
+def _chap(configuration: Any, required: Any, bad: Any) -> Chap | None:
+    if not configuration.safe_get("use_chap_auth"):
+        return None
+    chap = Chap(required("chap_username"), required("chap_password"))
+    if len(chap.secret) not in CHAP_SECRET_LENGTHS:
+        raise bad("The option chap_password must have 12 to 16 characters")
+    return chap
+
+
+def _tls(configuration: Any) -> TLS:
+    return TLS(
+        enabled=bool(configuration.safe_get("driver_use_ssl"))
+        or not _set_by_operator(configuration, "driver_use_ssl"),
+        verify=bool(configuration.safe_get("driver_ssl_cert_verify")),
+        ca_bundle=configuration.safe_get("driver_ssl_cert_path") or None,
+        client_cert=configuration.safe_get("driver_client_cert") or None,
+        client_key=configuration.safe_get("driver_client_cert_key") or None,
+    )
+
+
+def _set_by_operator(configuration: Any, option: str) -> bool:
+    """Whether the option stands in the backend's section, or in what all backends share.
+
+    Cinder's default is False, which would mean a password in clear; so it matters who says False.
+    """
+    own = configuration.config_group
+    groups = [own, volume_configuration.SHARED_CONF_GROUP] if own else [None]
+    for group in groups:
+        try:
+            found = cfg.CONF.get_location(option, group)
+        except (cfg.NoSuchOptError, cfg.NoSuchGroupError):
+            continue
+        if found and found.location not in (Locations.opt_default, Locations.set_default):
+            return True
+    return False
