@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who a target lets in, asked at a login and again when its ACL changes."""
+
+from __future__ import annotations
+
+import hmac
+
+from datera_emulator.cluster import Cluster
+from datera_emulator.documents import Document
+from datera_emulator.model import AppInstance, StorageInstance, Volume
+
+
+class LoginRefused(Exception):
+    """A target turned an initiator away; ``reason`` is one word for programs."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def admit(cluster: Cluster, wish: Document) -> tuple[AppInstance, StorageInstance, Volume]:
+    """Return what a login leads to, checked as a target checks it.
+
+    :raises LoginRefused: in the order of the checks, with the first that failed.
+    """
+    found = cluster.target(wish["target"])
+    if found is None:
+        raise LoginRefused("target-not-found", f"no target {wish['target']}")
+    instance, storage = found
+    if instance.op_state_of(storage) != "available":
+        # An attempt counts as a read: who retries gets in, as with an array.
+        if instance.admin_state == "online" and storage.unavailable_reads:
+            storage.unavailable_reads -= 1
+        raise LoginRefused("target-unavailable", f"target {storage.iqn} is not available")
+    if not lets_in(cluster, instance, storage, wish["initiator"]):
+        raise LoginRefused(
+            "initiator-not-allowed", f"initiator {wish['initiator']} is not in the ACL"
+        )
+    if storage.auth.type != "none" and not _proves(storage, wish):
+        raise LoginRefused("authentication-failed", f"CHAP failed at target {storage.iqn}")
+    volumes = list(storage.volumes.values())
+    lun = wish["lun"]
+    if not isinstance(lun, int) or not 0 <= lun < len(volumes):
+        raise LoginRefused("lun-not-found", f"target {storage.iqn} has no LUN {lun}")
+    return instance, storage, volumes[lun]
+
+
+def lets_in(
+    cluster: Cluster, instance: AppInstance, storage: StorageInstance, initiator: str
+) -> bool:
+    """Return whether the ACL names an initiator, by itself or in a group."""
+    if storage.access_control_mode == "allow_all" or initiator in storage.initiators:
+        return True
+    groups = (cluster.initiator_groups.get((instance.tenant, g)) for g in storage.initiator_groups)
+    return any(group is not None and initiator in group.members for group in groups)
+
+
+def expel(cluster: Cluster, instance: AppInstance, storage: StorageInstance) -> None:
+    """Drop the sessions that the ACL no longer lets in, where the switches say so."""
+    if cluster.switches.acl_removal_drops_sessions:
+        cluster.sessions.drop(
+            lambda session: (
+                session.iqn == storage.iqn
+                and not lets_in(cluster, instance, storage, session.initiator)
+            )
+        )
+
+
+def _proves(storage: StorageInstance, wish: Document) -> bool:
+    user, secret = wish.get("user") or "", wish.get("secret") or ""
+    return user == storage.auth.target_user_name and hmac.compare_digest(
+        secret.encode(), storage.auth.target_pswd.encode()
+    )

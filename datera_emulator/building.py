@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make app instances, storage instances and volumes from what a request wishes.
+
+Everything is checked before the first file is made.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Sequence
+
+from datera_emulator.acl import referenced_groups, referenced_initiators
+from datera_emulator.credentials import checked_auth
+from datera_emulator.documents import Document
+from datera_emulator.errors import Conflict, NotFound, RequestInvalid, ValidationFailed
+from datera_emulator.lookup import app_instance_at, name_at, snapshot_at, volume_at
+from datera_emulator.model import NO_UUID, AppInstance, Snapshot, StorageInstance, Volume
+from datera_emulator.routing import Call
+
+_IQN_PREFIX = "iqn.2013-05.com.daterainc:tc:01:sn:"
+# A volume to copy: where it stands, and the point in time if it is not now.
+_Source = tuple[StorageInstance, Volume, "Snapshot | None"]
+
+
+def check_app_instance_room(call: Call) -> None:
+    """Refuse a new app instance that the cluster has no room or no name for.
+
+    :raises RequestInvalid: the cluster is full.
+    :raises ValidationFailed: it has no name.
+    :raises Conflict: the name, or the UUID of its volume, is taken.
+    """
+    cluster, wish = call.cluster, call.body
+    if "name" not in wish:
+        raise ValidationFailed("name: is required")
+    if len(cluster.app_instances) >= cluster.switches.limits.app_instances:
+        raise RequestInvalid(
+            f"The cluster holds {len(cluster.app_instances)} app instances, its limit"
+        )
+    if cluster.app_instance_named(call.tenant, wish["name"]) is not None:
+        raise Conflict(f"App instance {wish['name']} exists already in tenant {call.tenant}")
+    wanted = _own_uuid(wish)
+    if wanted != NO_UUID and any(one.uuid == wanted for one in cluster.app_instances.values()):
+        raise Conflict(f"UUID {wanted} is in use already")
+
+
+def check_volume_room(call: Call, count: int, storage: StorageInstance | None = None) -> None:
+    """Refuse new volumes beyond the limits.
+
+    :raises RequestInvalid: the cluster or the storage instance is full.
+    """
+    limits = call.cluster.switches.limits
+    if count and sum(1 for _ in call.cluster.volumes()) + count > limits.volumes:
+        raise RequestInvalid(f"The cluster holds no more than {limits.volumes} volumes")
+    present = len(storage.volumes) if storage else 0
+    if present + count > limits.volumes_per_storage_instance:
+        raise RequestInvalid("The storage instance holds no more volumes")
+
+
+def new_app_instance(call: Call) -> AppInstance:
+    """Return a new app instance with the storage that it was asked to have.
+
+    :raises ApiError: part of the wish cannot be granted; nothing was made.
+    """
+    wish = call.body
+    storages = wish.get("storage_instances", [])
+    if len(storages) > call.cluster.switches.limits.storage_instances_per_app_instance:
+        raise RequestInvalid("An app instance holds no more storage instances")
+    _check_distinct("storage instance", storages)
+    check_volume_room(call, sum(len(one.get("volumes", [])) for one in storages))
+    for one in storages:
+        check_storage_instance(call, one)
+    instance = _bare_app_instance(call)
+    for one in storages:
+        mode = wish.get("access_control_mode", "deny_all")
+        storage = new_storage_instance(call, {"access_control_mode": mode, **one})
+        instance.storage_instances[storage.name] = storage
+    _give_uuid(instance)
+    return instance
+
+
+def check_storage_instance(call: Call, wish: Document) -> None:
+    """Refuse a storage instance that cannot be made as wished.
+
+    :raises ApiError: with the first reason.
+    """
+    _check_distinct("volume", wish.get("volumes", []))
+    check_volume_room(call, len(wish.get("volumes", [])))
+    for one in wish.get("volumes", []):
+        check_placement(call, one)
+    if "auth" in wish:
+        checked_auth(wish["auth"])
+    ip_pool_named(call, wish)
+    referenced_initiators(call, wish.get("acl_policy", {}).get("initiators", []))
+    referenced_groups(call, wish.get("acl_policy", {}).get("initiator_groups", []))
+
+
+def new_storage_instance(call: Call, wish: Document) -> StorageInstance:
+    """Return a new storage instance; the wish has passed :func:`check_storage_instance`."""
+    acl = wish.get("acl_policy", {})
+    storage = StorageInstance(
+        name=wish["name"],
+        uuid=str(uuid.uuid4()),
+        iqn=_IQN_PREFIX + secrets.token_hex(8),
+        admin_state=wish.get("admin_state", "online"),
+        access_control_mode=wish.get("access_control_mode", "deny_all"),
+        ip_pool=ip_pool_named(call, wish) or "default",
+        initiators=referenced_initiators(call, acl.get("initiators", [])),
+        initiator_groups=referenced_groups(call, acl.get("initiator_groups", [])),
+        unavailable_reads=call.cluster.switches.storage_unavailable_reads,
+    )
+    if "auth" in wish:
+        storage.auth = checked_auth(wish["auth"])
+    for one in wish.get("volumes", []):
+        storage.volumes[one["name"]] = new_volume(call, one)
+    return storage
+
+
+def new_volume(call: Call, wish: Document) -> Volume:
+    """Return a new volume, its file made.
+
+    :raises OSError: the file could not be made.
+    """
+    switches = call.cluster.switches
+    volume = Volume(
+        name=wish["name"],
+        uuid=str(uuid.uuid4()),
+        file="",
+        size=wish["size"],
+        replica_count=wish.get("replica_count", switches.default_replica_count),
+        placement_mode=wish.get("placement_mode", switches.default_placement_mode),
+        placement_policy=check_placement(call, wish) or "default",
+        performance_policy=wish.get("performance_policy"),
+    )
+    volume.file = call.cluster.files.create(volume.size_bytes)
+    return volume
+
+
+def cloned_app_instance(call: Call, keys: Sequence[str]) -> AppInstance:
+    """Return a new app instance whose volumes start as copies.
+
+    :raises ValidationFailed: there are several sources, or storage is asked for besides.
+    :raises NotFound: the source is not there.
+    :raises RequestInvalid: the source is still being made.
+    """
+    if len(keys) > 1 or call.body.get("storage_instances"):
+        raise ValidationFailed("A clone has one source and no storage instances of its own")
+    origin, sources = _sources(call, keys[0], call.body[keys[0]]["path"])
+    if origin.cloning_reads:
+        raise RequestInvalid(f"{origin.path} is still being cloned itself")
+    if origin.create_mode == "normal" and not call.cluster.switches.normal_instances_clonable:
+        raise RequestInvalid(f"{origin.path} has create_mode normal and cannot be cloned")
+    check_volume_room(call, len(sources))
+    instance = _bare_app_instance(call)
+    instance.cloning_reads = call.cluster.switches.clone_cloning_reads
+    for storage, volume, snapshot in sources:
+        copy = instance.storage_instances.get(storage.name)
+        if copy is None:
+            mode = call.body.get("access_control_mode", storage.access_control_mode)
+            wish = {"name": storage.name, "access_control_mode": mode}
+            copy = new_storage_instance(call, wish)
+            copy.ip_pool = storage.ip_pool
+            instance.storage_instances[copy.name] = copy
+        copy.volumes[volume.name] = _cloned_volume(call, volume, snapshot)
+    _give_uuid(instance)
+    return instance
+
+
+def check_placement(call: Call, wish: Document) -> str | None:
+    """Return the name of the placement policy in a wish, if it names one.
+
+    :raises NotFound: there is no such policy.
+    """
+    if "placement_policy" not in wish:
+        return None
+    name = name_at(wish["placement_policy"]["path"], "placement_policies")
+    if name not in call.cluster.placement_policies:
+        raise NotFound(f"No placement policy {name}")
+    return name
+
+
+def ip_pool_named(call: Call, wish: Document) -> str | None:
+    """Return the name of the IP pool in a wish, if it names one.
+
+    :raises NotFound: there is no such pool.
+    """
+    if "ip_pool" not in wish:
+        return None
+    name = name_at(wish["ip_pool"]["path"], "access_network_ip_pools")
+    if name not in call.cluster.ip_pools:
+        raise NotFound(f"No IP pool {name}")
+    return name
+
+
+def check_usable(call: Call, snapshot: Snapshot) -> None:
+    """Refuse a snapshot that is not there yet.
+
+    :raises RequestInvalid: it is still being created.
+    """
+    if snapshot.creating_reads and not call.cluster.switches.creating_snapshot_usable:
+        raise RequestInvalid(f"Snapshot {snapshot.id} is still being created")
+
+
+def _sources(call: Call, key: str, path: str) -> tuple[AppInstance, list[_Source]]:
+    if key == "clone_src":
+        origin = app_instance_at(call, path)
+        return origin, [(storage, volume, None) for storage, volume in origin.volumes()]
+    if key == "clone_volume_src":
+        origin, storage, volume = volume_at(call, path)
+        return origin, [(storage, volume, None)]
+    origin, storage, volume, snapshot = snapshot_at(call, path)
+    check_usable(call, snapshot)
+    return origin, [(storage, volume, snapshot)]
+
+
+def _cloned_volume(call: Call, volume: Volume, snapshot: Snapshot | None) -> Volume:
+    copy = Volume(
+        name=volume.name,
+        uuid=str(uuid.uuid4()),
+        file="",
+        size=snapshot.size if snapshot else volume.size,
+        replica_count=volume.replica_count,
+        placement_mode=volume.placement_mode,
+        placement_policy=volume.placement_policy,
+    )
+    copy.file = call.cluster.files.copy(snapshot.file if snapshot else volume.file, copy.size_bytes)
+    return copy
+
+
+def _bare_app_instance(call: Call) -> AppInstance:
+    wish = call.body
+    return AppInstance(
+        id=str(uuid.uuid4()),
+        tenant=call.tenant,
+        name=wish["name"],
+        uuid=_own_uuid(wish),
+        created_ns=call.cluster.clock_ns(),
+        descr=wish.get("descr") or "",
+        create_mode=wish.get("create_mode", "normal"),
+    )
+
+
+def _own_uuid(wish: Document) -> str:
+    return str(wish.get("uuid", NO_UUID)) if wish.get("create_mode") == "openstack" else NO_UUID
+
+
+def _give_uuid(instance: AppInstance) -> None:
+    # OpenStack names volumes by their UUID: the first volume takes the app instance's.
+    for _, volume in instance.volumes():
+        if instance.uuid != NO_UUID:
+            volume.uuid = instance.uuid
+        return
+
+
+def _check_distinct(what: str, wishes: Sequence[Document]) -> None:
+    names = [one["name"] for one in wishes]
+    if len(set(names)) != len(names):
+        raise ValidationFailed(f"Two {what}s have one name")

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cluster: everything it holds, in memory and on disk, under one lock."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from datera_emulator.counters import Counters
+from datera_emulator.documents import Document
+from datera_emulator.errors import NotFound
+from datera_emulator.files import DataFiles
+from datera_emulator.model import (
+    AppInstance,
+    Initiator,
+    InitiatorGroup,
+    IpPool,
+    PlacementPolicy,
+    StorageInstance,
+    Tenant,
+    Volume,
+    app_instance_from,
+    document_of,
+)
+from datera_emulator.sessions import Sessions
+from datera_emulator.store import Key, Store
+from datera_emulator.switches import Switches, product_version
+from datera_emulator.tenancy import ROOT, ancestors, canonical
+from datera_emulator.tokens import Tokens
+
+Thing = TypeVar("Thing", InitiatorGroup, IpPool, PlacementPolicy, Tenant)
+
+
+class Cluster:
+    """What tests look at, and what the routes change.
+
+    Read and change it while holding :attr:`lock`. A change is made by changing the objects and
+    naming them with :meth:`save` or :meth:`forget`; :meth:`transaction` commits what was named.
+
+    :param clock_ns: nanoseconds since 1970; names snapshots and lets keys expire.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        switches: Switches | None = None,
+        sw_version: str = "3.3.0.0",
+        username: str = "admin",
+        password: str = "password",  # noqa: S107 -- what the documentation promises
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.switches = switches or Switches()
+        self.sw_version = sw_version
+        self.product = product_version(sw_version)
+        self.username = username
+        self.password = password
+        self.clock_ns = clock_ns
+        self.started_ns = clock_ns()
+        self.lock = threading.RLock()
+        self.counters = Counters()
+        self.sessions = Sessions()
+        self.tokens = Tokens(
+            clock_ns,
+            self.switches.key_lifetime_seconds,
+            idle=self.switches.key_expiry == "idle",
+        )
+        self.portals: list[str] = []
+        self.app_instances: dict[str, AppInstance] = {}
+        self.initiators: dict[tuple[str, str], Initiator] = {}
+        self.initiator_groups: dict[tuple[str, str], InitiatorGroup] = {}
+        self.tenants: dict[str, Tenant] = {}
+        self.ip_pools: dict[str, IpPool] = {}
+        self.placement_policies: dict[str, PlacementPolicy] = {}
+        self.identity: Document = {}
+        self._by_name: dict[tuple[str, str], str] = {}
+        self._by_iqn: dict[str, tuple[str, str]] = {}
+        self._changes: dict[Key, Any] = {}
+        self._doomed_files: list[str] = []
+        state_dir.mkdir(parents=True, exist_ok=True)
+        self.files = DataFiles(state_dir / "data")
+        self._store = Store(state_dir / "cluster.sqlite")
+        self._load()
+
+    # -- what there is ---------------------------------------------------------------------
+
+    def app_instance(self, tenant: str, name_or_id: str) -> AppInstance:
+        """Return a tenant's app instance.
+
+        :raises NotFound: the tenant has none of this name or id.
+        """
+        found = self.app_instances.get(self._by_name.get((tenant, name_or_id), name_or_id))
+        if found is None or found.tenant != tenant:
+            raise NotFound(f"No app instance {name_or_id} in tenant {tenant}")
+        return found
+
+    def app_instance_named(self, tenant: str, name: str) -> AppInstance | None:
+        """Return the app instance of exactly this name, if there is one."""
+        identity = self._by_name.get((tenant, name))
+        return None if identity is None else self.app_instances[identity]
+
+    def target(self, iqn: str) -> tuple[AppInstance, StorageInstance] | None:
+        """Return what answers to an IQN."""
+        where = self._by_iqn.get(iqn)
+        if where is None:
+            return None
+        instance = self.app_instances[where[0]]
+        return instance, instance.storage_instances[where[1]]
+
+    def volumes(self) -> Iterator[Volume]:
+        """Yield every volume."""
+        for instance in self.app_instances.values():
+            for _, volume in instance.volumes():
+                yield volume
+
+    def initiator(self, tenant: str, identity: str) -> Initiator:
+        """Return the initiator that a tenant sees under an id: its own, else one from above.
+
+        :raises NotFound: neither has one.
+        """
+        for place in (tenant, *ancestors(tenant)):
+            if (place, identity) in self.initiators:
+                return self.initiators[place, identity]
+        raise NotFound(f"No initiator {identity} in tenant {tenant}")
+
+    def tenant(self, path: str) -> Tenant:
+        """Return a tenant by any spelling of its path.
+
+        :raises NotFound: there is no such tenant.
+        """
+        found = self.tenants.get(canonical(path))
+        if found is None:
+            raise NotFound(f"No tenant {canonical(path)}")
+        return found
+
+    # -- changing it -----------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold the lock, and commit what was saved when the block ends well.
+
+        Routes check first and change last, so a block that fails has changed nothing.
+
+        :raises sqlite3.Error: the store could not be written.
+        """
+        with self.lock:
+            try:
+                yield
+                if self._changes:
+                    self._store.write(
+                        (key, None if thing is None else document_of(thing))
+                        for key, thing in self._changes.items()
+                    )
+                # Files go last: a crash in between leaves an orphan, never a volume without data.
+                for name in self._doomed_files:
+                    self.files.delete(name)
+            finally:
+                self._changes.clear()
+                self._doomed_files.clear()
+
+    def save(self, thing: object) -> None:
+        """Name an object whose present state the transaction shall keep."""
+        table, key, identity = self._place(thing)
+        table[key] = thing
+        self._changes[_kind(thing), identity] = thing
+        if isinstance(thing, AppInstance):
+            self._index(thing)
+
+    def forget(self, thing: object) -> None:
+        """Remove an object; its files go when the transaction has been committed."""
+        table, key, identity = self._place(thing)
+        if isinstance(thing, AppInstance):
+            self._unindex(thing)
+            for _, volume in thing.volumes():
+                self.doom(volume)
+        del table[key]
+        self._changes[_kind(thing), identity] = None
+
+    def rename(self, instance: AppInstance, name: str) -> None:
+        """Give an app instance another name; it still has to be saved."""
+        self._by_name.pop((instance.tenant, instance.name), None)
+        instance.name = name
+
+    def doom(self, volume: Volume) -> None:
+        """Let a volume's files, its snapshots' too, go with the transaction."""
+        self._doomed_files.append(volume.file)
+        self._doomed_files.extend(snapshot.file for snapshot in volume.snapshots.values())
+
+    def doom_file(self, name: str) -> None:
+        """Let one file go with the transaction."""
+        self._doomed_files.append(name)
+
+    def retire(self, storage: StorageInstance) -> None:
+        """Make a storage instance's IQN unknown and drop its sessions."""
+        self._by_iqn.pop(storage.iqn, None)
+        self.drop_sessions(storage)
+
+    def drop_sessions(self, storage: StorageInstance) -> None:
+        """End every session of a storage instance."""
+        self.sessions.drop(lambda session: session.iqn == storage.iqn)
+
+    def close(self) -> None:
+        """Close the store. What was acknowledged is on disk already."""
+        with self.lock:
+            self._store.close()
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _place(self, thing: object) -> tuple[dict[Any, Any], Any, str]:
+        if isinstance(thing, AppInstance):
+            return self.app_instances, thing.id, thing.id
+        if isinstance(thing, Initiator):
+            return self.initiators, (thing.tenant, thing.id), f"{thing.tenant} {thing.id}"
+        if isinstance(thing, InitiatorGroup):
+            key = (thing.tenant, thing.name)
+            return self.initiator_groups, key, f"{thing.tenant} {thing.name}"
+        if isinstance(thing, Tenant):
+            return self.tenants, thing.path, thing.path
+        if isinstance(thing, IpPool):
+            return self.ip_pools, thing.name, thing.name
+        if isinstance(thing, PlacementPolicy):
+            return self.placement_policies, thing.name, thing.name
+        raise TypeError(f"a cluster does not hold a {type(thing).__name__}")
+
+    def _index(self, instance: AppInstance) -> None:
+        self._by_name[instance.tenant, instance.name] = instance.id
+        for storage in instance.storage_instances.values():
+            self._by_iqn[storage.iqn] = (instance.id, storage.name)
+
+    def _unindex(self, instance: AppInstance) -> None:
+        self._by_name.pop((instance.tenant, instance.name), None)
+        for storage in instance.storage_instances.values():
+            self.retire(storage)
+
+    def _load(self) -> None:
+        for identity, document in self._store.read("identity"):
+            self.identity[identity] = document
+        if "cluster" not in self.identity:
+            nodes = [str(uuid.uuid4()) for _ in range(5)]
+            self._remember("cluster", {"uuid": str(uuid.uuid4()), "nodes": nodes})
+        for _, document in self._store.read("AppInstance"):
+            instance = app_instance_from(document)
+            self.app_instances[instance.id] = instance
+            self._index(instance)
+        for kind in (Initiator, InitiatorGroup, Tenant, IpPool, PlacementPolicy):
+            for _, document in self._store.read(kind.__name__):
+                thing = kind(**document)
+                table, key, _identity = self._place(thing)
+                table[key] = thing
+        with self.transaction():
+            for built_in in (Tenant(ROOT), IpPool("default"), PlacementPolicy("default")):
+                table, key, _identity = self._place(built_in)
+                if key not in table:
+                    self.save(built_in)
+        self._heal_files()
+
+    def remember_portals(self, portals: list[str]) -> None:
+        """Keep the portals' addresses, so that a restart may take the same ones again."""
+        self.portals = portals
+        self._remember("portals", {"addresses": portals})
+
+    def former_portals(self) -> list[str]:
+        """Return the addresses that :meth:`remember_portals` kept."""
+        return list(self.identity.get("portals", {}).get("addresses", []))
+
+    def _remember(self, name: str, document: Document) -> None:
+        with self.lock:
+            self.identity[name] = document
+            self._store.write([(("identity", name), document)])
+
+    def _heal_files(self) -> None:
+        """Undo what a request did to files before the process ended without committing it."""
+        known: set[str] = set()
+        for volume in self.volumes():
+            known.add(volume.file)
+            known.update(snapshot.file for snapshot in volume.snapshots.values())
+            self.files.resize(volume.file, volume.size_bytes)
+        for name in self.files.names():
+            if name not in known:
+                self.files.delete(name)
+
+
+def _kind(thing: object) -> str:
+    return type(thing).__name__

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The initiator's side of a ``file`` portal: one connection is one session."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+
+from datera_emulator.admission import LoginRefused
+from datera_emulator.documents import Document
+
+_TIMEOUT = 10.0
+
+
+class PortalLogin:
+    """A session with a target.
+
+    :param portal: ``address:port``.
+    :raises LoginRefused: the target turned us away.
+    :raises OSError: nobody answers at the portal.
+    """
+
+    def __init__(
+        self,
+        portal: str,
+        *,
+        initiator: str,
+        target: str,
+        lun: int,
+        user: str | None = None,
+        secret: str | None = None,
+    ) -> None:
+        address, _, port = portal.rpartition(":")
+        self.target = target
+        self.portal = portal
+        self._socket = socket.create_connection((address, int(port)), timeout=_TIMEOUT)
+        self._lines = self._socket.makefile("rb")
+        try:
+            wish = {"initiator": initiator, "target": target, "lun": lun}
+            if user:
+                wish |= {"user": user, "secret": secret or ""}
+            answer = self._ask({"login": wish})
+            if "refused" in answer:
+                raise LoginRefused(answer["refused"], answer["message"])
+        except BaseException:
+            self._close()
+            raise
+        self.id: str = answer["session"]
+        self.path: str = answer["path"]
+        self.size: int = answer["size"]
+
+    def alive(self) -> bool:
+        """Return whether the target still holds the session."""
+        if self._socket.fileno() < 0:
+            return False
+        # Between requests a target says nothing, so anything to read is its end of file.
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | select.POLLHUP | select.POLLERR)
+        return not poll.poll(0)
+
+    def read_size(self) -> int:
+        """Return the volume's size now.
+
+        :raises OSError: the session is gone.
+        """
+        self.size = int(self._ask({"size": {}})["size"])
+        return self.size
+
+    def end(self) -> None:
+        """Log out; a session that is gone already is no matter."""
+        try:
+            if self.alive():
+                self._ask({"logout": {}})
+        except OSError:
+            return
+        finally:
+            self._close()
+
+    def _ask(self, request: Document) -> Document:
+        self._socket.sendall(json.dumps(request).encode() + b"\n")
+        line = self._lines.readline()
+        if not line:
+            raise ConnectionResetError(f"the portal {self.portal} hung up")
+        answer: Document = json.loads(line)
+        return answer
+
+    def _close(self) -> None:
+        self._lines.close()
+        self._socket.close()

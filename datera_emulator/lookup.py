@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find what a request's path or a reference in its body leads to."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from datera_emulator.errors import NotFound
+from datera_emulator.model import AppInstance, Snapshot, StorageInstance, Volume
+from datera_emulator.routing import Call
+
+Place = tuple[AppInstance, StorageInstance, Volume]
+
+
+def app_instance_of(call: Call) -> AppInstance:
+    """Return the app instance in the call's path.
+
+    :raises NotFound: the tenant has none of this name or id.
+    """
+    return call.cluster.app_instance(call.tenant, call.arguments["id"])
+
+
+def storage_instance_of(call: Call) -> tuple[AppInstance, StorageInstance]:
+    """Return the storage instance in the call's path.
+
+    :raises NotFound: something on the way is not there.
+    """
+    instance = app_instance_of(call)
+    return instance, storage_instance_in(instance, call.arguments["storage_instance_name"])
+
+
+def volume_of(call: Call) -> Place:
+    """Return the volume in the call's path.
+
+    :raises NotFound: something on the way is not there.
+    """
+    instance, storage = storage_instance_of(call)
+    return instance, storage, volume_in(storage, call.arguments["volume_name"])
+
+
+def storage_instance_in(instance: AppInstance, name: str) -> StorageInstance:
+    """Return an app instance's storage instance.
+
+    :raises NotFound: it has none of this name.
+    """
+    if name not in instance.storage_instances:
+        raise NotFound(f"No storage instance {name} in {instance.path}")
+    return instance.storage_instances[name]
+
+
+def volume_in(storage: StorageInstance, name: str) -> Volume:
+    """Return a storage instance's volume.
+
+    :raises NotFound: it has none of this name.
+    """
+    if name not in storage.volumes:
+        raise NotFound(f"No volume {name} in storage instance {storage.name}")
+    return storage.volumes[name]
+
+
+def snapshot_in(snapshots: dict[str, Snapshot], identity: str) -> Snapshot:
+    """Return a snapshot by its id.
+
+    :raises NotFound: there is none of this id.
+    """
+    if identity not in snapshots:
+        raise NotFound(f"No snapshot {identity}")
+    return snapshots[identity]
+
+
+def app_instance_at(call: Call, path: str) -> AppInstance:
+    """Return the app instance that a reference in a body leads to.
+
+    :raises NotFound: it leads nowhere, or elsewhere.
+    """
+    (identity,) = _names(path, ("app_instances",))
+    return call.cluster.app_instance(call.tenant, identity)
+
+
+def volume_at(call: Call, path: str) -> Place:
+    """Return the volume that a reference in a body leads to.
+
+    :raises NotFound: it leads nowhere, or elsewhere.
+    """
+    identity, storage_name, name = _names(path, ("app_instances", "storage_instances", "volumes"))
+    instance = call.cluster.app_instance(call.tenant, identity)
+    storage = storage_instance_in(instance, storage_name)
+    return instance, storage, volume_in(storage, name)
+
+
+def snapshot_at(call: Call, path: str) -> tuple[AppInstance, StorageInstance, Volume, Snapshot]:
+    """Return the snapshot of a volume that a reference in a body leads to.
+
+    :raises NotFound: it leads nowhere, or elsewhere.
+    """
+    volume, _, identity = path.rpartition("/snapshots/")
+    instance, storage, one = volume_at(call, volume)
+    return instance, storage, one, snapshot_in(one.snapshots, unquote(identity))
+
+
+def name_at(path: str, collection: str) -> str:
+    """Return the name in a reference into a flat collection.
+
+    :raises NotFound: it leads elsewhere.
+    """
+    (name,) = _names(path, (collection,))
+    return name
+
+
+def _names(path: str, collections: tuple[str, ...]) -> list[str]:
+    segments = [unquote(part) for part in path.split("/") if part]
+    if tuple(segments[::2]) != collections or len(segments) != 2 * len(collections):
+        raise NotFound(f"No {collections[-1]} at {path}")
+    return segments[1::2]

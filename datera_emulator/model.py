@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a cluster holds. Plain data: rules live with the routes, files in :mod:`.files`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from datera_emulator.documents import Document
+
+GIB = 1 << 30
+NO_UUID = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass
+class Snapshot:
+    """A point in time of one volume, or of all volumes of an app instance.
+
+    ``id`` is ``<seconds>.<nanoseconds>``, the latter *not* padded with zeros: no number.
+    ``file`` is empty for a snapshot of an app instance: its volumes have the data.
+    """
+
+    id: str
+    uuid: str
+    file: str
+    size: float
+    creating_reads: int = 0
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """When it was taken, as something that compares."""
+        seconds, _, nanoseconds = self.id.partition(".")
+        return int(seconds), int(nanoseconds)
+
+
+@dataclass
+class Volume:
+    """A block device of ``size`` GiB; its data is ``file``."""
+
+    name: str
+    uuid: str
+    file: str
+    size: float
+    replica_count: int
+    placement_mode: str
+    placement_policy: str = "default"
+    performance_policy: dict[str, int] | None = None
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """The device's size."""
+        return int(self.size * GIB)
+
+
+@dataclass
+class Auth:
+    """Who may log in to a target; secrets never reach a repr."""
+
+    type: str = "none"
+    initiator_user_name: str = ""
+    initiator_pswd: str = field(default="", repr=False)
+    target_user_name: str = ""
+    target_pswd: str = field(default="", repr=False)
+
+
+@dataclass
+class StorageInstance:
+    """A target: an IQN, who may log in, and the volumes behind it (LUN 0 first)."""
+
+    name: str
+    uuid: str
+    iqn: str
+    admin_state: str = "online"
+    access_control_mode: str = "deny_all"
+    ip_pool: str = "default"
+    auth: Auth = field(default_factory=Auth)
+    initiators: list[str] = field(default_factory=list)
+    initiator_groups: list[str] = field(default_factory=list)
+    volumes: dict[str, Volume] = field(default_factory=dict)
+    unavailable_reads: int = 0
+
+
+@dataclass
+class AppInstance:
+    """What an application sees as one thing; the unit of naming, cloning and admin state."""
+
+    id: str
+    tenant: str
+    name: str
+    uuid: str
+    created_ns: int
+    descr: str = ""
+    create_mode: str = "normal"
+    admin_state: str = "online"
+    storage_instances: dict[str, StorageInstance] = field(default_factory=dict)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    metadata: Document = field(default_factory=dict)
+    cloning_reads: int = 0
+
+    @property
+    def path(self) -> str:
+        """Where the API has it."""
+        return f"/app_instances/{self.id}"
+
+    def volumes(self) -> Iterator[tuple[StorageInstance, Volume]]:
+        """Yield every volume with the storage instance that it belongs to."""
+        for storage in self.storage_instances.values():
+            for volume in storage.volumes.values():
+                yield storage, volume
+
+    def op_state_of(self, storage: StorageInstance) -> str:
+        """Return "available" when a host can log in to this storage instance now."""
+        ready = (
+            self.admin_state == storage.admin_state == "online"
+            and self.cloning_reads == storage.unavailable_reads == 0
+        )
+        return "available" if ready else "unavailable"
+
+
+@dataclass
+class Initiator:
+    """A host's name; belongs to the tenant that registered it."""
+
+    id: str
+    tenant: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Where the API has it."""
+        return f"/initiators/{self.id}"
+
+
+@dataclass
+class InitiatorGroup:
+    """Several initiators under one name."""
+
+    name: str
+    tenant: str
+    members: list[str] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """Where the API has it."""
+        return f"/initiator_groups/{self.name}"
+
+
+@dataclass
+class Tenant:
+    """A corner of the cluster; ``path`` is absolute and starts with ``/root``."""
+
+    path: str
+    descr: str = ""
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[1]
+
+
+@dataclass
+class IpPool:
+    """Where a storage instance's addresses come from; kept, but not drawn from."""
+
+    name: str
+    network_paths: list[Document] = field(default_factory=list)
+
+
+@dataclass
+class PlacementPolicy:
+    """On which media a volume's replicas lie; kept, without effect."""
+
+    name: str
+    descr: str = ""
+    max: list[Document] = field(default_factory=list)
+    min: list[Document] = field(default_factory=list)
+
+
+def document_of(thing: object) -> Document:
+    """Return a model object as JSON."""
+    return dataclasses.asdict(thing)  # type: ignore[call-overload,no-any-return]
+
+
+def app_instance_from(document: Document) -> AppInstance:
+    """Return the app instance that :func:`document_of` wrote."""
+    fields = dict(document)
+    fields["snapshots"] = _snapshots_from(fields["snapshots"])
+    fields["storage_instances"] = {
+        name: _storage_instance_from(inner) for name, inner in fields["storage_instances"].items()
+    }
+    return AppInstance(**fields)
+
+
+def _storage_instance_from(document: Document) -> StorageInstance:
+    fields = dict(document)
+    fields["auth"] = Auth(**fields["auth"])
+    fields["volumes"] = {
+        name: Volume(**{**inner, "snapshots": _snapshots_from(inner["snapshots"])})
+        for name, inner in fields["volumes"].items()
+    }
+    return StorageInstance(**fields)
+
+
+def _snapshots_from(documents: Document) -> dict[str, Snapshot]:
+    return {key: Snapshot(**inner) for key, inner in documents.items()}

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""App instances: create, clone, find, switch on and off, delete."""
+
+from __future__ import annotations
+
+from datera_emulator import render
+from datera_emulator.building import (
+    check_app_instance_room,
+    cloned_app_instance,
+    new_app_instance,
+)
+from datera_emulator.documents import Document
+from datera_emulator.errors import Conflict, RequestInvalid
+from datera_emulator.lookup import app_instance_of, snapshot_in
+from datera_emulator.model import AppInstance
+from datera_emulator.restoring import restore
+from datera_emulator.routing import Call, Listing, Result, Router
+from datera_emulator.schemas import APP_INSTANCE_UPDATE, FORCE_ONLY, app_instance_create
+
+ROUTES = Router()
+
+_COLLECTION = "/app_instances"
+_ONE = "/app_instances/:id"
+
+
+@ROUTES.route("GET", _COLLECTION, entity="app_instance")
+def list_all(call: Call) -> Result:
+    """List the tenant's app instances."""
+    return Listing(
+        [one for one in call.cluster.app_instances.values() if one.tenant == call.tenant],
+        show=lambda one: _shown(call, one),
+        identity=lambda one: one.id,
+        read=render.pass_time,
+    )
+
+
+@ROUTES.route("POST", _COLLECTION, entity="app_instance", body=app_instance_create)
+def create(call: Call) -> Result:
+    """Create an app instance, empty, with storage, or as a clone."""
+    check_app_instance_room(call)
+    sources = [key for key in call.body if key.startswith("clone_")]
+    instance = cloned_app_instance(call, sources) if sources else new_app_instance(call)
+    call.cluster.save(instance)
+    return _shown(call, instance)
+
+
+@ROUTES.route("GET", _ONE, entity="app_instance")
+def show(call: Call) -> Result:
+    """Show one app instance."""
+    instance = app_instance_of(call)
+    shown = _shown(call, instance)
+    render.pass_time(instance)
+    return shown
+
+
+@ROUTES.route("PUT", _ONE, entity="app_instance", body=APP_INSTANCE_UPDATE)
+def update(call: Call) -> Result:
+    """Rename, describe, switch on or off, or restore."""
+    instance = app_instance_of(call)
+    wish = call.body
+    state = wish.get("admin_state", instance.admin_state)
+    _check_name(call, instance)
+    if state == "offline":
+        _check_offline(call, instance)
+    if "restore_point" in wish:
+        if state != "offline":
+            raise RequestInvalid(f"{instance.path} must be offline to be restored")
+        snapshot_in(instance.snapshots, wish["restore_point"])
+        for _, volume in instance.volumes():
+            restore(call, volume, wish["restore_point"])
+    if "name" in wish:
+        call.cluster.rename(instance, wish["name"])
+    if "descr" in wish:
+        instance.descr = wish["descr"] or ""
+    if state != instance.admin_state:
+        _switch(call, instance, state)
+    call.cluster.save(instance)
+    return _shown(call, instance)
+
+
+@ROUTES.route("DELETE", _ONE, entity="app_instance", body=FORCE_ONLY)
+def delete(call: Call) -> Result:
+    """Delete an app instance with its volumes and their snapshots."""
+    instance = app_instance_of(call)
+    allowed = {
+        "refuse": instance.admin_state == "offline",
+        "force": instance.admin_state == "offline" or bool(call.body.get("force")),
+        "allow": True,
+    }
+    if not allowed[call.cluster.switches.online_delete]:
+        raise RequestInvalid(f"{instance.path} is online; it must be offline to be deleted")
+    shown = _shown(call, instance)
+    call.cluster.forget(instance)
+    return shown
+
+
+def _shown(call: Call, instance: AppInstance) -> Document:
+    return render.app_instance(call.cluster, call.dialect, instance)
+
+
+def _check_name(call: Call, instance: AppInstance) -> None:
+    name = call.body.get("name", instance.name)
+    holder = call.cluster.app_instance_named(call.tenant, name)
+    if holder not in (None, instance):
+        raise Conflict(f"App instance {name} exists already in tenant {call.tenant}")
+
+
+def _check_offline(call: Call, instance: AppInstance) -> None:
+    busy = [
+        storage.iqn
+        for storage in instance.storage_instances.values()
+        if call.cluster.sessions.of(storage.iqn)
+    ]
+    needs_force = call.cluster.switches.offline_needs_force_with_sessions
+    if busy and needs_force and not call.body.get("force"):
+        raise RequestInvalid(
+            f"{instance.path} has active initiators; use force to override this warning"
+        )
+
+
+def _switch(call: Call, instance: AppInstance, state: str) -> None:
+    instance.admin_state = state
+    for storage in instance.storage_instances.values():
+        if state == "online":
+            storage.unavailable_reads = call.cluster.switches.storage_unavailable_reads
+        else:
+            call.cluster.drop_sessions(storage)

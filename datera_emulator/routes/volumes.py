@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Volumes: create, grow, restore, delete."""
+
+from __future__ import annotations
+
+from datera_emulator import render
+from datera_emulator.building import check_placement, check_volume_room, new_volume
+from datera_emulator.errors import Conflict, RequestInvalid
+from datera_emulator.lookup import Place, storage_instance_of, volume_of
+from datera_emulator.restoring import restore
+from datera_emulator.routing import Call, Listing, Result, Router
+from datera_emulator.schemas import volume_create, volume_update
+
+ROUTES = Router()
+
+_COLLECTION = "/app_instances/:id/storage_instances/:storage_instance_name/volumes"
+_ONE = f"{_COLLECTION}/:volume_name"
+
+
+@ROUTES.route("GET", _COLLECTION, entity="volume")
+def list_all(call: Call) -> Result:
+    """List a storage instance's volumes."""
+    instance, storage = storage_instance_of(call)
+    return Listing(
+        list(storage.volumes.values()),
+        lambda one: render.volume(call.cluster, call.dialect, instance, storage, one),
+        identity=lambda one: one.name,
+    )
+
+
+@ROUTES.route("POST", _COLLECTION, entity="volume", body=volume_create)
+def create(call: Call) -> Result:
+    """Add a volume, behind the next LUN."""
+    instance, storage = storage_instance_of(call)
+    if call.body["name"] in storage.volumes:
+        raise Conflict(f"Volume {call.body['name']} exists already in {storage.name}")
+    check_volume_room(call, 1, storage)
+    volume = new_volume(call, call.body)
+    storage.volumes[volume.name] = volume
+    call.cluster.save(instance)
+    return _shown(call, (instance, storage, volume))
+
+
+@ROUTES.route("GET", _ONE, entity="volume")
+def show(call: Call) -> Result:
+    """Show one volume."""
+    place = volume_of(call)
+    shown = _shown(call, place)
+    render.pass_time(place[0])
+    return shown
+
+
+@ROUTES.route("PUT", _ONE, entity="volume", body=volume_update)
+def update(call: Call) -> Result:
+    """Grow a volume, change where its replicas lie, or put it back to a snapshot."""
+    place = volume_of(call)
+    instance, storage, volume = place
+    wish = call.body
+    online = "online" == instance.admin_state == storage.admin_state
+    policy = check_placement(call, wish)
+    size = wish.get("size", volume.size)
+    replicas = wish.get("replica_count", volume.replica_count)
+    _check_change(call, place, online)
+    if "restore_point" in wish:
+        if online:
+            raise RequestInvalid(f"{instance.path} must be offline to be restored")
+        restore(call, volume, wish["restore_point"])
+    if size != volume.size:
+        volume.size = size
+        call.cluster.files.resize(volume.file, volume.size_bytes)
+    volume.replica_count = replicas
+    volume.placement_mode = wish.get("placement_mode", volume.placement_mode)
+    volume.placement_policy = policy or volume.placement_policy
+    call.cluster.save(instance)
+    return _shown(call, place)
+
+
+@ROUTES.route("DELETE", _ONE, entity="volume")
+def delete(call: Call) -> Result:
+    """Delete a volume with its snapshots."""
+    place = volume_of(call)
+    instance, storage, volume = place
+    if "online" == instance.admin_state == storage.admin_state:
+        raise RequestInvalid(f"Volume {volume.name} is online")
+    shown = _shown(call, place)
+    call.cluster.doom(volume)
+    del storage.volumes[volume.name]
+    call.cluster.save(instance)
+    return shown
+
+
+def _check_change(call: Call, place: Place, online: bool) -> None:
+    _, _, volume = place
+    size = call.body.get("size", volume.size)
+    replicas = call.body.get("replica_count", volume.replica_count)
+    if size < volume.size:
+        raise RequestInvalid(f"A volume only grows: {volume.size} GiB cannot become {size}")
+    if replicas < volume.replica_count:
+        raise RequestInvalid("The number of replicas only grows")
+    if replicas > volume.replica_count and online:
+        raise RequestInvalid("The number of replicas changes only while offline")
+    allowed = call.cluster.switches.online_resize
+    if (
+        size > volume.size
+        and online
+        and not (call.dialect.online_resize if allowed is None else allowed)
+    ):
+        raise RequestInvalid("A volume of this product grows only while offline")
+
+
+def _shown(call: Call, place: Place) -> Result:
+    return render.volume(call.cluster, call.dialect, *place)

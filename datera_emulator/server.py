@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP/1.1 with keep-alive, plain or over TLS: one thread for each connection.
+
+The standard library's server rather than werkzeug's, which closes each connection after one
+request: how clients reuse connections is one of the things to be seen here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from datera_emulator.application import Application, Request
+from datera_emulator.faults import Answer
+
+LOG = logging.getLogger(__name__)
+
+_LARGEST_BODY = 16 << 20
+
+
+class RestServer(ThreadingTCPServer):
+    """Serves one application on one port.
+
+    :param tls: the certificate to serve with; None for plain HTTP.
+    :raises OSError: the port cannot be had.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+    request_queue_size = 256
+
+    def __init__(
+        self, host: str, port: int, application: Application, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.application = application
+        self._tls = tls
+        self._connections: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        super().__init__((host, port), _Handler)
+        self._thread = threading.Thread(
+            target=self.serve_forever,
+            kwargs={"poll_interval": 0.05},
+            name=f"datera-emulator-rest-{self.port}",
+            daemon=True,
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.server_address[1])
+
+    def start(self) -> None:
+        """Serve in a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening and close every connection."""
+        if self._thread.is_alive():
+            self.shutdown()
+            self._thread.join()
+        self.server_close()
+        with self._guard:
+            connections = list(self._connections)
+        for connection in connections:
+            _hang_up(connection)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, in the connection's own thread."""
+        # The handshake belongs here: in the accepting thread one silent client would stop all.
+        self.application.cluster.counters.count_connection()
+        connection = request
+        try:
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(request, server_side=True)
+            with self._guard:
+                self._connections.add(connection)
+            super().finish_request(connection, client_address)
+        except (OSError, ValueError) as exc:  # the peer went away, or does not trust us
+            LOG.debug("Connection of %s ended: %s", client_address, exc)
+        finally:
+            with self._guard:
+                self._connections.discard(connection)
+            if connection is not request:
+                connection.close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log what a request's thread failed with, instead of printing it."""
+        LOG.exception("A request of %s failed", client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "datera-emulator"
+    disable_nagle_algorithm = True  # else each small answer waits for an acknowledgement
+    server: RestServer
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > _LARGEST_BODY:
+            self.send_error(413)
+            self.close_connection = True
+            return
+        split = urlsplit(self.path)
+        answer = self.server.application.handle(
+            Request(
+                method=self.command,
+                path=split.path,
+                parameters=dict(parse_qsl(split.query, keep_blank_values=True)),
+                headers={name.lower(): value for name, value in self.headers.items()},
+                body=self.rfile.read(length),
+                client=f"{self.client_address[0]}:{self.client_address[1]}",
+            )
+        )
+        if answer is None:
+            self.close_connection = True
+            _hang_up(self.connection)
+            return
+        self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        if isinstance(answer.body, bytes):
+            payload = answer.body
+        elif isinstance(answer.body, str):
+            payload = answer.body.encode()
+        else:
+            payload = json.dumps(answer.body).encode()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(payload)))
+        # One write for head and body: see disable_nagle_algorithm.
+        self._headers_buffer.append(b"\r\n" + payload)  # type: ignore[attr-defined]
+        self.flush_headers()
+
+    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the base's name
+        LOG.debug("%s %s", self.client_address[0], format % args)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:  # it is closed already
+        LOG.debug("Connection was closed already")

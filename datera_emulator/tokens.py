@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keys that a login hands out, and when they expire. They do not outlive the process."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+
+_NANO = 1_000_000_000
+
+
+class Tokens:
+    """The keys in use. ``clock_ns`` gives nanoseconds and may be any clock that goes forward."""
+
+    def __init__(self, clock_ns: Callable[[], int], lifetime: float, *, idle: bool) -> None:
+        self._clock_ns = clock_ns
+        self._lifetime_ns = int(lifetime * _NANO)
+        self._idle = idle
+        self._counted_from: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def issue(self) -> str:
+        """Return a new key."""
+        key = secrets.token_hex(16)
+        with self._lock:
+            self._counted_from[key] = self._clock_ns()
+        return key
+
+    def use(self, key: str) -> bool:
+        """Return whether the key is good now, and count that as a use of it."""
+        with self._lock:
+            since = self._counted_from.get(key)
+            now = self._clock_ns()
+            if since is None:
+                return False
+            if now - since >= self._lifetime_ns:
+                del self._counted_from[key]
+                return False
+            if self._idle:
+                self._counted_from[key] = now
+            return True
+
+    def revoke(self, key: str) -> None:
+        """Make a key worthless."""
+        with self._lock:
+            self._counted_from.pop(key, None)
+
+    def revoke_all(self) -> None:
+        """Make every key worthless, as a restart of the array does."""
+        with self._lock:
+            self._counted_from.clear()
+
+    def __len__(self) -> int:
+        return len(self._counted_from)
