@@ -3,7 +3,7 @@
 
 from datera_backup.container.codec import Codec
 from datera_backup.container.commit import Commit, Statistics
-from datera_backup.container.container import Container, NewBackup, Remains
+from datera_backup.container.container import Container, Remains
 from datera_backup.container.device import Device, FileDevice
 from datera_backup.container.errors import (
     AlreadyAContainer,
@@ -33,9 +33,10 @@ from datera_backup.container.geometry import (
     Geometry,
     worst_case,
 )
+from datera_backup.container.manifest import ChunkMap
 from datera_backup.container.reader import BackupReader
 from datera_backup.container.superblock import Entry, State
-from datera_backup.container.writer import BackupWriter
+from datera_backup.container.writer import BackupWriter, NewBackup
 
 __all__ = [
     "DEFAULT_SEGMENT_SIZE",
@@ -49,6 +50,7 @@ __all__ = [
     "BackupUnfinished",
     "BackupWriter",
     "BlockDamaged",
+    "ChunkMap",
     "Codec",
     "Commit",
     "CommitDamaged",

@@ -86,7 +86,7 @@ class Decompressor:
     def __init__(self) -> None:
         self._zstd = zstandard.ZstdDecompressor()
 
-    def decompress(self, codec: Codec, stored: Buffer, length: int) -> Buffer:
+    def decompress(self, codec: int, stored: Buffer, length: int) -> Buffer:
         """Return exactly ``length`` plain bytes; those of ``RAW`` are ``stored`` itself.
 
         :raises Undecodable: the stored bytes are damaged.
@@ -99,7 +99,7 @@ class Decompressor:
         elif codec == Codec.ZLIB:
             plain = _unpack_zlib(stored, length)
         else:
-            raise ContainerTooNew(f"This version cannot decompress codec {int(codec)}.")
+            raise ContainerTooNew(f"This version cannot decompress codec {codec}.")
         if len(plain) != length:
             raise Undecodable(f"{len(plain)} bytes instead of {length}")
         return plain

@@ -6,28 +6,23 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from enum import IntEnum
+from typing import Any, TypeVar
 from uuid import UUID
 
-from datera_backup.container.clock import to_microseconds
+from datera_backup.container.clock import from_microseconds, to_microseconds
 from datera_backup.container.codec import Codec
-from datera_backup.container.errors import CommitDamaged, MetadataTooLarge
-from datera_backup.container.geometry import METADATA_LIMIT, Geometry
+from datera_backup.container.errors import ContainerTooNew, MetadataTooLarge
+from datera_backup.container.geometry import METADATA_LIMIT, Digest, Geometry
+from datera_backup.container.record import RecordRef
 
-_FIXED = struct.Struct("<16s16s16sQQQIBBHIIH10x")
+_FIXED = struct.Struct("<16s16s16sQQQQIBBHIIII8x")
 _REF = struct.Struct("<QI4x32s")
+_UUID_SIZE = 16
 _NO_PARENT = UUID(int=0)
-
-
-@dataclass(frozen=True)
-class ManifestRef:
-    """Where in the backup's own container the manifest of one chunk lies."""
-
-    offset: int
-    length: int
-    checksum: bytes
+_Number = TypeVar("_Number", bound=IntEnum)
 
 
 @dataclass(frozen=True)
@@ -68,8 +63,8 @@ class Commit:
     started: datetime
     created: datetime
     containers: tuple[UUID, ...]
-    manifests: tuple[ManifestRef | None, ...]
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    manifests: tuple[RecordRef | None, ...]
+    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
     statistics: Statistics = field(default_factory=Statistics)
 
 
@@ -98,22 +93,20 @@ def encode(commit: Commit) -> bytes:
             commit.backup_id.bytes,
             (commit.parent_id or _NO_PARENT).bytes,
             commit.source_size,
-            to_microseconds(commit.started),
             commit.geometry.chunk_size,
+            to_microseconds(commit.started),
+            to_microseconds(commit.created),
             commit.geometry.block_size,
             commit.geometry.digest,
             commit.codec,
             len(volume_id),
+            len(commit.containers),
+            len(commit.manifests),
             len(metadata),
             len(statistics),
-            len(commit.containers),
         ),
-        struct.pack("<Q", to_microseconds(commit.created)),
         *(container.bytes for container in commit.containers),
-        *(
-            bytes(_REF.size) if ref is None else _REF.pack(ref.offset, ref.length, ref.checksum)
-            for ref in commit.manifests
-        ),
+        *map(_encode_ref, commit.manifests),
         volume_id,
         metadata,
         statistics,
@@ -121,17 +114,72 @@ def encode(commit: Commit) -> bytes:
     return b"".join(parts)
 
 
+def _encode_ref(ref: RecordRef | None) -> bytes:
+    return bytes(_REF.size) if ref is None else _REF.pack(ref.offset, ref.length, ref.checksum)
+
+
 def decode(payload: bytes) -> Commit:
-    """Read the payload of a commit record, whose checksum was found right.
+    """Read a commit record's payload, whose checksum was found right.
 
-    :raises CommitDamaged: it does not hold what its own numbers say.
-    :raises ContainerTooNew: it names a digest or codec that this version does not know.
+    :raises ValueError: it does not hold what its own numbers say.
+    :raises ContainerTooNew: it names a digest or a codec that this version does not know.
     """
+    if len(payload) < _FIXED.size:
+        raise ValueError("it is too short")
+    (
+        container_id,
+        backup_id,
+        parent_id,
+        source_size,
+        chunk_size,
+        started,
+        created,
+        block_size,
+        digest,
+        codec,
+        volume_length,
+        containers,
+        manifests,
+        metadata_length,
+        statistics_length,
+    ) = _FIXED.unpack_from(payload)
+    ids_at = _FIXED.size
+    refs_at = ids_at + containers * _UUID_SIZE
+    volume_at = refs_at + manifests * _REF.size
+    metadata_at = volume_at + volume_length
+    statistics_at = metadata_at + metadata_length
+    if len(payload) != statistics_at + statistics_length:
+        raise ValueError("it has another length than its counts give")
+    parent = UUID(bytes=parent_id)
+    return Commit(
+        container_id=UUID(bytes=container_id),
+        backup_id=UUID(bytes=backup_id),
+        parent_id=None if parent == _NO_PARENT else parent,
+        volume_id=payload[volume_at:metadata_at].decode(),
+        source_size=source_size,
+        geometry=Geometry(block_size, chunk_size, _known(Digest, digest)),
+        codec=_known(Codec, codec),
+        started=from_microseconds(started),
+        created=from_microseconds(created),
+        containers=tuple(
+            UUID(bytes=payload[at : at + _UUID_SIZE]) for at in range(ids_at, refs_at, _UUID_SIZE)
+        ),
+        manifests=tuple(
+            RecordRef(*ref) if ref[0] else None
+            for ref in _REF.iter_unpack(payload[refs_at:volume_at])
+        ),
+        metadata=json.loads(payload[metadata_at:statistics_at]),
+        statistics=_statistics(json.loads(payload[statistics_at:])),
+    )
+
+
+def _known(kind: type[_Number], number: int) -> _Number:
     try:
-        return _decode(payload)
-    except (struct.error, UnicodeDecodeError, json.JSONDecodeError, TypeError) as exc:
-        raise CommitDamaged(f"A commit record does not hold what it says: {exc}.") from exc
+        return kind(number)
+    except ValueError:
+        raise ContainerTooNew(f"This version knows no {kind.__name__.lower()} {number}.") from None
 
 
-def _decode(payload: bytes) -> Commit:
-    raise NotImplementedError
+def _statistics(stored: dict[str, int]) -> Statistics:
+    """Read those that this version counts; others may be added without a new format."""
+    return Statistics(**{f.name: stored.get(f.name, 0) for f in fields(Statistics)})

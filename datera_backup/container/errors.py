@@ -44,16 +44,12 @@ class ContainerMissing(ContainerError):
 
 
 class ContainerFull(ContainerError):
-    """The device ends before the backup does."""
+    """The device, or the superblock, has no room for what is to be written."""
 
-    def __init__(self, container_id: UUID, needed: int, size: int) -> None:
-        super().__init__(
-            f"Container {container_id} is full: the next write reaches byte {needed}, "
-            f"but the device has {size} bytes."
-        )
-        self.container_id = container_id
+    def __init__(self, what: str, needed: int, available: int) -> None:
+        super().__init__(f"{what} needs {needed} bytes, but there are {available}.")
         self.needed = needed
-        self.size = size
+        self.available = available
 
 
 class ContainerChanged(ContainerError):

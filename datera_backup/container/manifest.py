@@ -3,6 +3,198 @@
 
 from __future__ import annotations
 
+import struct
+import sys
+from array import array
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+from uuid import UUID
 
+from datera_backup.container.codec import Codec
+from datera_backup.container.geometry import DIGEST_SIZE
+from datera_backup.container.record import RecordRef
+
+_HEAD = struct.Struct("<IIH6x")
+_IS_STORED = bytes([0]) + bytes([1]) * 255
+_UUID_SIZE = 16
+
+
+class Location(NamedTuple):
+    """Where a block's stored bytes lie.
+
+    :param container: its index in the manifest's table of containers.
+    """
+
+    container: int
+    offset: int
+    length: int
+    codec: int
+
+
+@dataclass(frozen=True)
 class ChunkMap:
-    """A chunk's manifest, read."""
+    """A chunk's manifest, in columns: one row a block in ``codecs``, one a stored block elsewhere.
+
+    :param home: the container that the manifest lies in.
+    :param ref: where it lies there.
+    :param containers: what the column ``indices`` counts.
+    :param rows: for each block, how many stored ones come before it.
+    """
+
+    home: UUID
+    ref: RecordRef
+    number: int
+    containers: tuple[UUID, ...]
+    codecs: bytes
+    indices: array[int]
+    offsets: array[int]
+    lengths: array[int]
+    digests: bytes
+    rows: array[int]
+
+    @property
+    def block_count(self) -> int:
+        """Blocks of the chunk."""
+        return len(self.codecs)
+
+    @property
+    def stored_count(self) -> int:
+        """Blocks that are not zero."""
+        return len(self.offsets)
+
+    def digest(self, position: int) -> bytes | None:
+        """Return a block's digest; None where it is zero or beyond the chunk's last block."""
+        if position >= len(self.codecs) or not self.codecs[position]:
+            return None
+        start = self.rows[position] * DIGEST_SIZE
+        return self.digests[start : start + DIGEST_SIZE]
+
+    def length(self, position: int) -> int:
+        """Return how many bytes a block takes that is not zero."""
+        return self.lengths[self.rows[position]]
+
+    def location(self, position: int) -> Location:
+        """Return where a block lies that is not zero."""
+        row = self.rows[position]
+        return Location(
+            self.indices[row], self.offsets[row], self.lengths[row], self.codecs[position]
+        )
+
+
+class ManifestBuilder:
+    """A chunk's manifest while its blocks come in, one after the other."""
+
+    def __init__(self, home: UUID) -> None:
+        self._indices_of: dict[UUID, int] = {home: 0}
+        self._codecs = bytearray()
+        self._indices = array("H")
+        self._offsets = array("Q")
+        self._lengths = array("I")
+        self._digests = bytearray()
+
+    @property
+    def block_count(self) -> int:
+        """Blocks that came in."""
+        return len(self._codecs)
+
+    @property
+    def stored_count(self) -> int:
+        """Blocks that are not zero."""
+        return len(self._offsets)
+
+    @property
+    def containers(self) -> tuple[UUID, ...]:
+        """The containers that hold blocks of the chunk, the manifest's own always the first."""
+        return tuple(self._indices_of)
+
+    def zeros(self, count: int) -> None:
+        """Take blocks that are all zero."""
+        self._codecs += bytes(count)
+
+    def add(self, container: UUID, offset: int, length: int, codec: int, digest: bytes) -> None:
+        """Take a block that lies somewhere."""
+        index = self._indices_of.setdefault(container, len(self._indices_of))
+        self._codecs.append(codec)
+        self._indices.append(index)
+        self._offsets.append(offset)
+        self._lengths.append(length)
+        self._digests += digest
+
+    def payload(self) -> bytes:
+        """Return the payload of the manifest's record."""
+        return b"".join(
+            [
+                _HEAD.pack(self.block_count, self.stored_count, len(self._indices_of)),
+                *(container.bytes for container in self._indices_of),
+                self._codecs,
+                _little_endian(self._indices),
+                _little_endian(self._offsets),
+                _little_endian(self._lengths),
+                self._digests,
+            ]
+        )
+
+
+def decode(payload: bytes, home: UUID, ref: RecordRef, number: int) -> ChunkMap:
+    """Read a manifest's payload, whose checksum was found right.
+
+    :raises ValueError: it does not hold what its own numbers say.
+    """
+    if len(payload) < _HEAD.size:
+        raise ValueError("it is too short")
+    blocks, stored, containers = _HEAD.unpack_from(payload)
+    columns = _Columns(payload, _HEAD.size)
+    table = columns.take(containers * _UUID_SIZE)
+    codecs = columns.take(blocks)
+    indices = _column("H", columns.take(stored * 2))
+    offsets = _column("Q", columns.take(stored * 8))
+    lengths = _column("I", columns.take(stored * 4))
+    digests = columns.take(stored * DIGEST_SIZE)
+    if not columns.at_end or not containers:
+        raise ValueError("it has another length than its counts give")
+    if blocks - codecs.count(Codec.ZERO) != stored or max(indices, default=0) >= containers:
+        raise ValueError("its columns contradict one another")
+    ids = (UUID(bytes=table[at : at + _UUID_SIZE]) for at in range(0, len(table), _UUID_SIZE))
+    return ChunkMap(
+        home=home,
+        ref=ref,
+        number=number,
+        containers=tuple(ids),
+        codecs=codecs,
+        indices=indices,
+        offsets=offsets,
+        lengths=lengths,
+        digests=digests,
+        rows=array("I", accumulate(codecs.translate(_IS_STORED), initial=0)),
+    )
+
+
+class _Columns:
+    """Takes a payload apart from its front to its end."""
+
+    def __init__(self, payload: bytes, at: int) -> None:
+        self._payload = payload
+        self._at = at
+
+    def take(self, length: int) -> bytes:
+        part = self._payload[self._at : self._at + length]
+        if len(part) != length:
+            raise ValueError("it is too short")
+        self._at += length
+        return part
+
+    @property
+    def at_end(self) -> bool:
+        return self._at == len(self._payload)
+
+
+def _column(typecode: str, raw: bytes) -> array[int]:
+    column = array(typecode, raw)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
+
+
+def _little_endian(column: array[int]) -> bytes:
+    return _column(column.typecode, column.tobytes()).tobytes()

@@ -3,10 +3,46 @@
 
 from __future__ import annotations
 
-from datera_backup.container import BackupReader, BackupWriter, Commit
-from datera_backup.engine.job import Job
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from datera_backup.container import (
+    BackupReader,
+    BackupWriter,
+    ChunkMap,
+    Codec,
+    Commit,
+    GeometryMismatch,
+)
+from datera_backup.container.codec import compressor
+from datera_backup.container.device import Buffer
+from datera_backup.container.geometry import digest_function
+from datera_backup.engine.buffers import Buffers
+from datera_backup.engine.job import Job, Progress
 from datera_backup.engine.settings import Settings
 from datera_backup.engine.source import Source
+
+Finding = tuple[bytes, Codec, Buffer] | int | None
+"""A new block's digest, codec and stored bytes; or the place in the parent's chunk of a block that
+is there too; or None for zeros."""
+
+
+@dataclass
+class Batch:
+    """Neighbouring blocks of one chunk.
+
+    :param first: number of the first block within its chunk.
+    :param data: their bytes; None where they lie in a hole.
+    :param findings: one for each block; none at all where all are zero.
+    """
+
+    first: int
+    blocks: int
+    length: int
+    data: memoryview | None = None
+    buffer: memoryview | None = None
+    parent: ChunkMap | None = None
+    findings: list[Finding] = field(default_factory=list)
 
 
 class BackupJob(Job[Commit]):
@@ -29,4 +65,144 @@ class BackupJob(Job[Commit]):
         :raises GeometryMismatch: the writer does not have the parent's geometry.
         :raises ValueError: ``parent`` is not the writer's, or the source has another size.
         """
-        raise NotImplementedError
+        if source.size != writer.source_size:
+            raise ValueError(
+                f"the source has {source.size} bytes, the backup is of {writer.source_size}"
+            )
+        if (None if parent is None else parent.commit.backup_id) != writer.parent_id:
+            raise ValueError(f"backup {writer.parent_id} is the parent that must be given")
+        if parent is not None and parent.commit.geometry != writer.geometry:
+            raise GeometryMismatch(
+                f"Backup {writer.backup_id} has {writer.geometry}, but its parent "
+                f"{writer.parent_id} has {parent.commit.geometry}."
+            )
+        settings = settings or Settings()
+        super().__init__(_Stages(source, writer, parent, settings), settings)
+
+
+class _Stages:
+    def __init__(
+        self,
+        source: Source,
+        writer: BackupWriter,
+        parent: BackupReader | None,
+        settings: Settings,
+    ) -> None:
+        self._source = source
+        self._writer = writer
+        self._parent = parent
+        self._settings = settings
+        self._geometry = writer.geometry
+        self._batch_blocks = max(1, settings.batch_size // self._geometry.block_size)
+        self._batch_size = self._batch_blocks * self._geometry.block_size
+        self._buffers = Buffers(self._batch_size)
+        self._done = 0
+
+    def produce(self) -> Iterator[tuple[Batch, bool]]:
+        block_size, size = self._geometry.block_size, self._source.size
+        position = 0
+        for first, end in data_blocks(self._source.extents(), block_size, size):
+            if first > position:
+                yield self._hole(position, first), False
+            yield from self._read(first, end)
+            position = end
+        blocks = self._geometry.blocks(size)
+        if position < blocks:
+            yield self._hole(position, blocks), False
+
+    def _hole(self, first: int, end: int) -> Batch:
+        return Batch(0, end - first, self._length(first, end))
+
+    def _length(self, first: int, end: int) -> int:
+        block_size = self._geometry.block_size
+        return min(end * block_size, self._source.size) - first * block_size
+
+    def _read(self, first: int, end: int) -> Iterator[tuple[Batch, bool]]:
+        per_chunk = self._geometry.blocks_per_chunk
+        chunk, parent = -1, None
+        while first < end:
+            if first // per_chunk != chunk:
+                chunk = first // per_chunk
+                parent = self._parent_chunk(chunk)
+            until = min(end, first + self._batch_blocks, (chunk + 1) * per_chunk)
+            length = self._length(first, until)
+            buffer = self._buffers.take()
+            data = buffer[:length]
+            self._source.readinto(first * self._geometry.block_size, data)
+            yield Batch(first % per_chunk, until - first, length, data, buffer, parent), True
+            first = until
+
+    def _parent_chunk(self, number: int) -> ChunkMap | None:
+        parent = self._parent
+        if parent is None or number >= len(parent.commit.manifests):
+            return None
+        return parent.chunk(number)
+
+    def worker(self) -> Callable[[Batch], None]:
+        block_size = self._geometry.block_size
+        digest_of = digest_function(self._geometry.digest)
+        compress = compressor(self._settings.codec, self._settings.level).compress
+        # Comparing a bytearray is the quickest test for zeros there is: it ends in memcmp.
+        zero_batch, zero_block = bytearray(self._batch_size), bytearray(block_size)
+
+        def find(block: memoryview, place: int, parent: ChunkMap | None) -> Finding:
+            zeros = zero_block if len(block) == block_size else bytearray(len(block))
+            if zeros == block:
+                return None
+            digest = digest_of(block)
+            if parent is not None and parent.digest(place) == digest:
+                return place
+            return digest, *compress(block)
+
+        def work(batch: Batch) -> None:
+            data = batch.data
+            if data is None or zero_batch == data:
+                return
+            parent = batch.parent
+            batch.findings = [
+                find(data[at : at + block_size], place, parent)
+                for place, at in enumerate(range(0, len(data), block_size), batch.first)
+            ]
+
+        return work
+
+    def consume(self, batch: Batch) -> None:
+        writer = self._writer
+        if not batch.findings:
+            writer.zeros(batch.blocks)
+        for finding in batch.findings:
+            if finding is None:
+                writer.zeros(1)
+            elif isinstance(finding, int):
+                if batch.parent is not None:
+                    writer.inherit(batch.parent, finding)
+            else:
+                writer.store(*finding)
+        if batch.buffer is not None:
+            self._buffers.give(batch.buffer)
+        self._done += batch.length
+
+    def finish(self) -> Commit:
+        return self._writer.commit()
+
+    def progress(self) -> Progress:
+        return Progress(self._done, self._source.size, self._writer.stored_bytes)
+
+
+def data_blocks(
+    extents: Iterator[tuple[int, int]], block_size: int, size: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the ranges (first, end) of blocks that hold any byte of the extents."""
+    first = end = 0
+    for start, stop in extents:
+        if stop <= start:
+            continue
+        touched = start // block_size, -(-min(stop, size) // block_size)
+        if touched[0] <= end:
+            end = max(end, touched[1])
+            continue
+        if first < end:
+            yield first, end
+        first, end = touched
+    if first < end:
+        yield first, end

@@ -3,10 +3,19 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+
+from datera_backup.engine.conveyor import Conveyor, Stopped
+from datera_backup.engine.errors import JobCancelled
+from datera_backup.engine.settings import Settings
+from datera_backup.engine.threads import native
 
 R = TypeVar("R")
+T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -23,33 +32,130 @@ class Progress:
     stored: int
 
 
+class Stages(Protocol[T, R_co]):
+    """What a job does. Each method's thread is its own, ``worker``'s result runs in several."""
+
+    def produce(self) -> Iterator[tuple[T, bool]]:
+        """Yield items, and whether they need work. Runs in one thread."""
+
+    def worker(self) -> Callable[[T], None]:
+        """Return what works on an item in one of the worker threads."""
+
+    def consume(self, item: T) -> None:
+        """Take an item, in the order in which they were yielded. Runs in one thread."""
+
+    def finish(self) -> R_co:
+        """Take note that there are no more. Runs in the consumer's thread, once."""
+
+    def progress(self) -> Progress:
+        """Return how far it is. Runs in any thread."""
+
+
 class Job(Generic[R]):
     """Runs once. Every method may be called from any thread."""
 
+    def __init__(self, stages: Stages[Any, R], settings: Settings) -> None:
+        threading = native()
+        self._stages = stages
+        self._settings = settings
+        self._conveyor: Conveyor[Any] = Conveyor(settings.batches)
+        self._lock = threading.Lock()
+        self._threads: list[Any] = []
+        self._finishing = False
+        self._failure: BaseException | None = None
+        self._result: R | None = None
+
     def start(self) -> None:
-        """Start the threads and return."""
-        raise NotImplementedError
+        """Start the threads and return.
+
+        :raises RuntimeError: it was started before, or the system gives no more threads.
+        """
+        if self._threads:
+            raise RuntimeError("the job was started before")
+        roles = [self._read, self._write, *[self._work] * self._settings.worker_count]
+        thread_class = native().Thread
+        try:
+            for role in roles:
+                thread = thread_class(target=self._guard, args=(role,), daemon=True)
+                thread.start()
+                self._threads.append(thread)
+        except BaseException as exc:
+            self._fail(exc)
+            self.wait()
+            raise
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all threads have ended, at most ``timeout`` seconds; say whether they have.
 
         It blocks the calling native thread: under eventlet, call it through ``tpool``.
         """
-        raise NotImplementedError
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def cancel(self) -> None:
-        """Ask the job to end; without effect on one that has finished or failed."""
-        raise NotImplementedError
+        """Ask the job to end; without effect on one that is finishing, or has ended."""
+        self._fail(JobCancelled("The job was cancelled."))
 
     @property
     def progress(self) -> Progress:
         """How far the job is now."""
-        raise NotImplementedError
+        return self._stages.progress()
 
     def result(self) -> R:
         """Wait for the end and return what the job gives.
 
         :raises JobCancelled: it was cancelled first.
         :raises Exception: the first failure of any of its threads.
+        :raises RuntimeError: it was never started.
         """
-        raise NotImplementedError
+        if not self._threads and self._failure is None:
+            raise RuntimeError("the job was never started")
+        self.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self._result  # type: ignore[return-value]  # set by the thread that did not fail
+
+    def _guard(self, role: Callable[[], None]) -> None:
+        try:
+            role()
+        except Stopped:
+            pass
+        except BaseException as exc:
+            self._fail(exc, even_finishing=True)
+
+    def _fail(self, failure: BaseException, *, even_finishing: bool = False) -> None:
+        with self._lock:
+            if self._failure is None and (even_finishing or not self._finishing):
+                self._failure = failure
+        if self._failure is not None:
+            self._conveyor.stop()
+
+    def _read(self) -> None:
+        items = self._stages.produce()
+        while True:
+            # First, because making an item takes the buffer that its predecessors gave back.
+            self._conveyor.admit()
+            item = next(items, None)
+            if item is None:
+                break
+            self._conveyor.put(item[0], needs_work=item[1])
+        self._conveyor.close()
+
+    def _work(self) -> None:
+        work = self._stages.worker()
+        while (taken := self._conveyor.take()) is not None:
+            number, item = taken
+            work(item)
+            self._conveyor.done(number, item)
+
+    def _write(self) -> None:
+        while (item := self._conveyor.next()) is not None:
+            self._stages.consume(item)
+            self._conveyor.finished()
+        with self._lock:
+            if self._failure is not None:
+                return
+            self._finishing = True
+        self._result = self._stages.finish()

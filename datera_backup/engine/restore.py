@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
-from datera_backup.container import BackupReader
-from datera_backup.engine.job import Job
+from datera_backup.container import BackupReader, ContainerDamaged
+from datera_backup.container.device import Buffer
+from datera_backup.engine.buffers import Buffers
+from datera_backup.engine.errors import SinkTooSmall
+from datera_backup.engine.job import Job, Progress
+from datera_backup.engine.plan import Run, runs, zero_runs
 from datera_backup.engine.settings import Settings
-from datera_backup.engine.sink import Sink
+from datera_backup.engine.sink import NullSink, Sink
+from datera_backup.engine.verifier import Verifier
 
 
 @dataclass(frozen=True)
@@ -16,11 +23,12 @@ class RestoreReport:
     """What was restored or verified.
 
     :param blocks: blocks that were read and found right.
-    :param stored_bytes: bytes that they take in the containers.
+    :param zero_bytes: bytes of the source that are zero, whether they were written or not.
+    :param stored_bytes: bytes that the blocks take in the containers.
     """
 
     blocks: int
-    zero_blocks: int
+    zero_bytes: int
     bytes_written: int
     stored_bytes: int
 
@@ -45,7 +53,11 @@ class RestoreJob(Job[RestoreReport]):
         :raises ContainerMissing: a container of the chain was not handed in.
         :raises SinkTooSmall: the sink is smaller than the backup.
         """
-        raise NotImplementedError
+        backup.require_all()
+        if sink.size < backup.commit.source_size:
+            raise SinkTooSmall(backup.commit.source_size, sink.size)
+        settings = settings or Settings()
+        super().__init__(_Stages(backup, sink, settings, write_zeros, None), settings)
 
 
 class VerifyJob(Job[RestoreReport]):
@@ -63,5 +75,140 @@ class VerifyJob(Job[RestoreReport]):
 
         :param share: of the blocks that are read, from 0 to 1, chosen by ``seed``.
         :raises ContainerMissing: a container of the chain was not handed in.
+        :raises ValueError: ``share`` is out of its bounds.
         """
-        raise NotImplementedError
+        if not 0 <= share <= 1:
+            raise ValueError(f"a share of {share} is not from 0 to 1")
+        backup.require_all()
+        settings = settings or Settings()
+        # A seed for choosing what to look at; nobody gains by foreseeing it.
+        draw = random.Random(seed).random  # noqa: S311
+        chosen = None if share == 1 else lambda _: draw() < share
+        sink = NullSink(backup.commit.source_size)
+        super().__init__(_Stages(backup, sink, settings, False, chosen), settings)
+
+
+@dataclass
+class Batch:
+    """Blocks that lie one after the other in one container, or a run of zeros.
+
+    :param length: bytes of the source.
+    :param plain: what came out: ranges of the source, verified.
+    """
+
+    length: int
+    zeros_at: int | None = None
+    run: Run | None = None
+    data: memoryview | None = None
+    buffer: memoryview | None = None
+    plain: list[tuple[int, list[Buffer]]] = field(default_factory=list)
+
+
+class _Stages:
+    def __init__(
+        self,
+        backup: BackupReader,
+        sink: Sink,
+        settings: Settings,
+        write_zeros: bool,
+        chosen: Callable[[int], bool] | None,
+    ) -> None:
+        self._backup = backup
+        self._commit = backup.commit
+        self._sink = sink
+        self._write_zeros = write_zeros
+        self._chosen = chosen
+        block_size = backup.commit.geometry.block_size
+        self._batch_blocks = max(1, settings.batch_size // block_size)
+        self._batch_size = self._batch_blocks * block_size
+        self._buffers = Buffers(self._batch_size)
+        self._done = self._blocks = self._zero_bytes = self._written = self._stored = 0
+
+    def produce(self) -> Iterator[tuple[Batch, bool]]:
+        geometry, size = self._commit.geometry, self._commit.source_size
+        for number in range(geometry.chunks(size)):
+            start = number * geometry.chunk_size
+            chunk = self._backup.chunk(number)
+            if chunk is None:
+                yield self._zeros(start, min(start + geometry.chunk_size, size)), False
+                continue
+            for first, end in zero_runs(chunk.codecs):
+                yield (
+                    self._zeros(
+                        start + first * geometry.block_size,
+                        min(start + end * geometry.block_size, size),
+                    ),
+                    False,
+                )
+            for run in runs(chunk, self._batch_blocks, self._batch_size, self._chosen):
+                yield self._read(run, start), True
+
+    def _zeros(self, start: int, end: int) -> Batch:
+        return Batch(end - start, zeros_at=start)
+
+    def _read(self, run: Run, chunk_start: int) -> Batch:
+        buffer = self._buffers.take()
+        data = buffer[: run.length]
+        try:
+            self._backup.devices[run.container].pread(run.offset, data)
+        except ContainerDamaged as exc:
+            raise ContainerDamaged(
+                f"Container {run.container} ends before blocks of backup "
+                f"{self._commit.backup_id}: {exc}"
+            ) from exc
+        first = chunk_start // self._commit.geometry.block_size
+        length = sum(
+            self._commit.geometry.length_of(self._commit.source_size, first + place)
+            for place in run.places
+        )
+        return Batch(length, run=run, data=data, buffer=buffer)
+
+    def worker(self) -> Callable[[Batch], None]:
+        verifier = Verifier(self._commit)
+        block_size = self._commit.geometry.block_size
+
+        def work(batch: Batch) -> None:
+            run, data = batch.run, batch.data
+            if run is None or data is None:
+                return
+            at, expected = 0, -1
+            for place in run.places:
+                length = run.chunk.length(place)
+                plain = verifier.plain(run, place, at, data[at : at + length])
+                if place != expected:
+                    offset = verifier.block_number(run, place) * block_size
+                    batch.plain.append((offset, []))
+                batch.plain[-1][1].append(plain)
+                at += length
+                expected = place + 1
+
+        return work
+
+    def consume(self, batch: Batch) -> None:
+        if batch.zeros_at is not None:
+            self._zero_bytes += batch.length
+            if self._write_zeros:
+                self._sink.zero(batch.zeros_at, batch.length)
+                self._written += batch.length
+        for offset, buffers in batch.plain:
+            self._sink.write(offset, buffers)
+            self._written += sum(map(len, buffers))
+        if batch.run is not None:
+            self._blocks += len(batch.run.places)
+            self._stored += batch.run.length
+        if batch.buffer is not None:
+            batch.plain = []
+            self._buffers.give(batch.buffer)
+        self._done += batch.length
+
+    def finish(self) -> RestoreReport:
+        self._sink.flush()
+        return RestoreReport(
+            blocks=self._blocks,
+            zero_bytes=self._zero_bytes,
+            bytes_written=self._written,
+            stored_bytes=self._stored,
+        )
+
+    def progress(self) -> Progress:
+        return Progress(self._done, self._commit.source_size, self._stored)

@@ -3,10 +3,19 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
+from datera_backup.engine.descriptor import has_descriptor, object_size, size_of
+from datera_backup.engine.threads import native
+
 Buffer = bytes | bytearray | memoryview
+
+_ZEROS = memoryview(bytes(1 << 20))
+# What the system takes at most in one call.
+_MAX_VECTOR = 1024
 
 
 class Sink(Protocol):
@@ -27,23 +36,124 @@ class Sink(Protocol):
 
 
 class FileSink:
-    """A device node or a file by its descriptor, which stays the caller's."""
+    """A device node or a file, written by its descriptor, which stays the caller's."""
 
-    def __init__(self, fd: int, *, size: int | None = None) -> None:
-        """Use the descriptor.
+    def __init__(self, file: int | BinaryIO, *, size: int | None = None) -> None:
+        """Use a descriptor, or that of a file object.
 
         :param size: bytes the volume has; a regular file that is shorter is extended to it.
         """
-        raise NotImplementedError
+        # Held, because a file object closes its descriptor when nobody has it any more.
+        self._file = file
+        self._fd = fd = file if isinstance(file, int) else file.fileno()
+        self._size = size_of(fd)
+        if size is not None and self._size < size and stat.S_ISREG(os.fstat(fd).st_mode):
+            os.ftruncate(fd, size)
+            self._size = size
+
+    @property
+    def size(self) -> int:
+        """Bytes of the volume."""
+        return self._size
+
+    def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
+        """Write all the buffers one after the other, the first at ``offset``."""
+        for first in range(0, len(buffers), _MAX_VECTOR):
+            part = buffers[first : first + _MAX_VECTOR]
+            length = sum(map(len, part))
+            count = os.pwritev(self._fd, part, offset)
+            if count < length:
+                self._write_rest(offset + count, b"".join(part)[count:])
+            offset += length
+
+    def zero(self, offset: int, length: int) -> None:
+        """Make a range read as zeros, whatever was there."""
+        for start in range(0, length, len(_ZEROS)):
+            self._write_rest(offset + start, _ZEROS[: length - start])
+
+    def flush(self) -> None:
+        """Return when all that was written is durable."""
+        os.fsync(self._fd)
+
+    def _write_rest(self, offset: int, data: Buffer) -> None:
+        view = memoryview(data)
+        while view:
+            count = os.pwrite(self._fd, view, offset)
+            view = view[count:]
+            offset += count
 
 
 class ObjectSink:
     """A file object without a descriptor: one call at a time, ``seek`` then ``write``."""
 
     def __init__(self, file: BinaryIO, *, size: int | None = None) -> None:
-        raise NotImplementedError
+        """Use the object, whose position will move.
+
+        :param size: bytes the volume has, where the object does not tell.
+        """
+        self._file = file
+        self._lock = native().Lock()
+        self._size = object_size(file) if size is None else size
+
+    @property
+    def size(self) -> int:
+        """Bytes of the volume."""
+        return self._size
+
+    def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
+        """Write all the buffers one after the other, the first at ``offset``."""
+        with self._lock:
+            self._file.seek(offset)
+            for buffer in buffers:
+                self._write_all(memoryview(buffer))
+
+    def zero(self, offset: int, length: int) -> None:
+        """Make a range read as zeros, whatever was there."""
+        with self._lock:
+            self._file.seek(offset)
+            for start in range(0, length, len(_ZEROS)):
+                self._write_all(_ZEROS[: length - start])
+
+    def flush(self) -> None:
+        """Return when the object says that all is durable."""
+        with self._lock:
+            self._file.flush()
+
+    def _write_all(self, view: memoryview) -> None:
+        while view:
+            # Bytes, because not every binding takes a view; None from those that do not count.
+            count = self._file.write(bytes(view))
+            view = view[len(view) if count is None else count :]
+
+
+class NullSink:
+    """Takes everything and keeps nothing."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        """Bytes that it pretends to have."""
+        return self._size
+
+    def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
+        """Do nothing."""
+
+    def zero(self, offset: int, length: int) -> None:
+        """Do nothing."""
+
+    def flush(self) -> None:
+        """Do nothing."""
 
 
 def open_sink(file: BinaryIO, *, size: int | None = None) -> Sink:
-    """Return the quickest sink for a file object: by its descriptor where it has one."""
-    raise NotImplementedError
+    """Return the quickest sink for a file object: by its descriptor where it has one.
+
+    :param size: bytes the volume has; a regular file that is shorter is extended to it.
+    """
+    if not has_descriptor(file):
+        return ObjectSink(file, size=size)
+    # What the object has buffered must not be written after, and over, what goes below it.
+    file.flush()
+    return FileSink(file, size=size)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turning stored bytes into a block, and finding out whether it is the one that was backed up."""
+
+from __future__ import annotations
+
+from datera_backup.container import BlockDamaged, Commit
+from datera_backup.container.codec import Decompressor, Undecodable
+from datera_backup.container.device import Buffer
+from datera_backup.container.geometry import digest_function
+from datera_backup.engine.plan import Run
+
+
+class Verifier:
+    """Verifies a backup's blocks; each thread needs its own."""
+
+    def __init__(self, commit: Commit) -> None:
+        """Prepare.
+
+        :raises ContainerTooNew: this version cannot compute the backup's digest.
+        """
+        self._commit = commit
+        self._geometry = commit.geometry
+        self._digest_of = digest_function(commit.geometry.digest)
+        self._decompress = Decompressor().decompress
+
+    def block_number(self, run: Run, place: int) -> int:
+        """Return a block's number, counted from the start of the source."""
+        return run.chunk.number * self._geometry.blocks_per_chunk + place
+
+    def plain(self, run: Run, place: int, at: int, stored: memoryview) -> Buffer:
+        """Return a block's bytes, its length and digest verified.
+
+        :param at: where in the run its stored bytes begin.
+        :raises BlockDamaged: they are not those that were backed up.
+        :raises ContainerTooNew: this version does not know how they are stored.
+        """
+        length = self._geometry.length_of(self._commit.source_size, self.block_number(run, place))
+        try:
+            plain = self._decompress(run.chunk.codecs[place], stored, length)
+        except Undecodable as exc:
+            raise self._damaged(run, place, at, None, f"it does not decode: {exc}") from exc
+        found = self._digest_of(plain)
+        if found != run.chunk.digest(place):
+            raise self._damaged(run, place, at, found, "its bytes have changed")
+        return plain
+
+    def _damaged(
+        self, run: Run, place: int, at: int, found: bytes | None, reason: str
+    ) -> BlockDamaged:
+        block = self.block_number(run, place)
+        return BlockDamaged(
+            backup_id=self._commit.backup_id,
+            container_id=run.container,
+            block=block,
+            source_offset=block * self._geometry.block_size,
+            device_offset=run.offset + at,
+            expected=run.chunk.digest(place) or b"",
+            found=found,
+            reason=reason,
+        )
