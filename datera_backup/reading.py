@@ -50,12 +50,12 @@ def sink_of(volume_file: object, volume_size: int) -> Sink:
         one; a device keeps its own size, which may be more.
     """
     file = cast("BinaryIO", unwrapped(volume_file))
-    return open_sink(file, size=volume_size if _is_short_file(file, volume_size) else None)
+    return open_sink(file, size=volume_size if _was_emptied(file) else None)
 
 
-def _is_short_file(file: Any, size: int) -> bool:
+def _was_emptied(file: Any) -> bool:
     try:
         status = os.fstat(file.fileno())
     except (AttributeError, OSError):  # RBD's wrapper has no descriptor, and says so in either way
         return False
-    return stat.S_ISREG(status.st_mode) and status.st_size < size
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0

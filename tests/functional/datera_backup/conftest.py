@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Cinder with the Datera backup driver, and the cluster it keeps backups on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from datera_emulator import Emulator, brick
+from datera_emulator.model import AppInstance
+
+if TYPE_CHECKING:
+    from tests.fixtures.cinder_service import CinderService
+
+INITIATOR = "iqn.1993-08.org.debian:01:testhost"
+
+
+@dataclass
+class Array:
+    """The cluster, as a test looks at it."""
+
+    emulator: Emulator
+
+    @property
+    def instances(self) -> list[AppInstance]:
+        """All app instances, the oldest first."""
+        cluster = self.emulator.cluster
+        with cluster.lock:
+            return sorted(cluster.app_instances.values(), key=lambda ai: ai.created_ns)
+
+    @property
+    def names(self) -> list[str]:
+        """The app instances' names, the oldest first."""
+        return [ai.name for ai in self.instances]
+
+    def data_file(self, name: str) -> Path:
+        """The file with the bytes of a container's volume."""
+        cluster = self.emulator.cluster
+        with cluster.lock:
+            instance = cluster.app_instance_named("/root", name)
+            assert instance is not None
+            ((_, volume),) = instance.volumes()
+            return cluster.files.path(volume.file)
+
+    def size_gib(self, name: str) -> float:
+        """The size of a container's volume."""
+        cluster = self.emulator.cluster
+        with cluster.lock:
+            instance = cluster.app_instance_named("/root", name)
+            assert instance is not None
+            ((_, volume),) = instance.volumes()
+            return volume.size
+
+    def assert_quiet(self) -> None:
+        """Nothing is online, nobody may log in, nobody is logged in."""
+        for instance in self.instances:
+            assert instance.admin_state == "offline", f"{instance.name} is online"
+            for storage in instance.storage_instances.values():
+                assert storage.initiators == [], f"{instance.name} is open to initiators"
+                assert storage.initiator_groups == []
+        assert list(self.emulator.cluster.sessions) == []
+
+
+@pytest.fixture
+def array(tmp_path: Path) -> Iterator[Array]:
+    """A cluster; after the test nobody uses it any more."""
+    with Emulator(state_dir=tmp_path / "array") as emulator:
+        brick.install(INITIATOR)
+        array = Array(emulator)
+        yield array
+        brick.uninstall()
+        array.assert_quiet()
+
+
+def options_for(emulator: Emulator, **changes: Any) -> str:
+    """The lines of ``[DEFAULT]`` for backups on this cluster; None leaves an option out."""
+    options: dict[str, Any] = {
+        "backup_driver": "datera_backup.driver.DateraBackupDriver",
+        "backup_datera_san_ip": "127.0.0.1",
+        "backup_datera_san_login": emulator.username,
+        "backup_datera_san_password": emulator.password,
+        "backup_datera_api_port": emulator.https_port,
+        "backup_datera_ssl_cert_verify": True,
+        "backup_datera_ssl_cert_path": emulator.ca_bundle,
+        "backup_datera_503_timeout": 2,
+        "backup_datera_503_interval": 1,
+    }
+    options.update(changes)
+    return "\n".join(f"{name} = {value}" for name, value in options.items() if value is not None)
+
+
+@pytest.fixture
+def start_cloud(
+    array: Array,
+    start_cinder: Callable[..., CinderService],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[..., CinderService]]:
+    """Start a Cinder that keeps its backups on the array, with changes to its options."""
+    # The driver can be imported only after Cinder's objects have been registered.
+    from datera_backup import host, progress
+    from datera_backup.backend import forget_backends
+
+    monkeypatch.setattr(host, "CONNECT_PAUSES", ())
+    monkeypatch.setattr(progress, "SLICE_SECONDS", 0.01)
+
+    def start(**changes: Any) -> CinderService:
+        return start_cinder(defaults=options_for(array.emulator, **changes))
+
+    yield start
+    forget_backends()
+
+
+@pytest.fixture
+def cloud(start_cloud: Callable[..., CinderService]) -> CinderService:
+    """A Cinder that keeps its backups on the array."""
+    return start_cloud()
