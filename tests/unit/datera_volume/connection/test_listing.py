@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists come whole, whatever the cluster says about its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from datera_volume.connection import NotOnCluster, UnexpectedAnswer
+from datera_volume.connection.dialect import dialect_for
+from datera_volume.connection.listing import read_all
+
+NEW, OLD, V21 = (
+    dialect_for("2.2", "3.3.0.0"),
+    dialect_for("2.2", "3.2.0.0"),
+    dialect_for("2.1", "3.2.0.0"),
+)
+HIDDEN = 10_000
+
+
+class Pages:
+    """A paged collection; ``hidden`` more are counted in the total but filtered out."""
+
+    def __init__(self, count: int, *, size: int = 100, hidden: int = 0, limit: bool = True) -> None:
+        self.items = [{"path": f"/x/{n}"} for n in range(count)]
+        self.size, self.hidden, self.limit = size, hidden, limit
+        self.requests = 0
+
+    def __call__(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        self.requests += 1
+        offset = params.get("offset", 0)
+        page = self.items[offset : offset + self.size]
+        metadata = {
+            "total_count": len(self.items) + self.hidden,
+            "request_count": len(page),
+            "offset": offset,
+        }
+        if self.limit:
+            metadata["limit"] = self.size
+        return {"data": page, "metadata": metadata}
+
+
+@pytest.mark.parametrize(("count", "requests"), [(0, 1), (99, 1), (100, 1), (101, 2), (250, 3)])
+def test_all_pages_are_read_and_none_too_many(count: int, requests: int) -> None:
+    pages = Pages(count)
+    assert read_all(pages, NEW, filtered=False) == pages.items
+    assert pages.requests == requests
+
+
+@pytest.mark.parametrize("count", [99, 100, 250])
+def test_a_filtered_list_is_whole_although_an_old_products_total_is_too_high(count: int) -> None:
+    pages = Pages(count, hidden=HIDDEN)
+    assert read_all(pages, OLD, filtered=True) == pages.items
+    assert pages.requests <= count // 100 + 1
+
+
+@pytest.mark.parametrize(("dialect", "filtered"), [(NEW, False), (OLD, True)])
+def test_a_list_is_whole_although_the_limit_is_not_told(dialect: Any, filtered: bool) -> None:
+    pages = Pages(250, limit=False, hidden=HIDDEN if filtered else 0)
+    assert read_all(pages, dialect, filtered=filtered) == pages.items
+
+
+def test_a_list_that_changes_is_read_again_and_nothing_stands_twice() -> None:
+    pages = Pages(150)
+
+    def fetch(params: Mapping[str, Any]) -> dict[str, Any]:
+        answer = pages(params)
+        if pages.requests == 1:
+            pages.items.insert(0, {"path": "/x/new"})
+        return answer
+
+    found = read_all(fetch, NEW, filtered=False)
+    assert sorted(i["path"] for i in found) == sorted(i["path"] for i in pages.items)
+
+
+def test_a_list_that_never_stands_still_is_taken_at_last() -> None:
+    pages = Pages(150)
+
+    def fetch(params: Mapping[str, Any]) -> dict[str, Any]:
+        answer = pages(params)
+        pages.items.append({"path": f"/x/more{pages.requests}"})
+        return answer
+
+    assert len(read_all(fetch, NEW, filtered=False)) >= 150
+
+
+def test_without_metadata_the_answer_is_the_whole_list() -> None:
+    assert read_all(lambda _p: {"data": [{"id": "1"}]}, NEW, filtered=False) == [{"id": "1"}]
+
+
+def test_api_21_is_asked_for_as_many_as_it_says_there_are() -> None:
+    items = [{"id": str(n)} for n in range(150)]
+
+    def fetch(params: Mapping[str, Any]) -> dict[str, Any]:
+        assert "offset" not in params
+        return {"data": items[: params.get("limit", 100)], "metadata": {"total": 150}}
+
+    assert read_all(fetch, V21, filtered=False) == items
+
+
+def test_api_21_that_keeps_something_back_is_told() -> None:
+    with pytest.raises(UnexpectedAnswer, match="150"):
+        read_all(
+            lambda _p: {"data": [{"id": "1"}], "metadata": {"total": 150}}, V21, filtered=False
+        )
+
+
+def test_no_data_is_an_empty_list() -> None:
+    def fetch(_params: Mapping[str, Any]) -> dict[str, Any]:
+        raise NotOnCluster("GET /x: 404 No data at /x")
+
+    assert read_all(fetch, NEW, filtered=False) == []
+
+
+@pytest.mark.parametrize("data", [None, {"a": 1}, ["texts"], "text"])
+def test_what_is_no_list_of_objects_is_told(data: Any) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        read_all(lambda _p: {"data": data}, NEW, filtered=False)

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One login for all threads, and none where it would help nobody."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from datera_volume import connection
+from datera_volume.connection.answers import SESSION_ENDED
+from datera_volume.connection.link import Link
+
+MakeLink = Callable[..., Link]
+ENDED = (401, {"message": SESSION_ENDED, "name": "InvalidSessionKeyError"})
+
+
+class Door:
+    """A lock that tells when so many threads have come to it."""
+
+    def __init__(self, crowd: int) -> None:
+        self.crowded = threading.Event()
+        self._left, self._count, self._lock = crowd, threading.Lock(), threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._count:
+            self._left -= 1
+            if self._left == 0:
+                self.crowded.set()
+        self._lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
+def test_nothing_is_asked_before_it_must_be(make_link: MakeLink, scripted: Any) -> None:
+    make_link()
+    assert scripted.seen == []
+
+
+def test_a_login_reads_the_version_once_and_carries_the_headers(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    link = make_link(driver_header="Test-1", ldap_server="ldap.example")
+    link.ask("GET", "/app_instances", tenant="/root/x")
+    assert [(s.method, s.path) for s in scripted.seen] == [
+        ("GET", "/api_versions"),
+        ("PUT", "/v2.2/login"),
+        ("GET", "/v2.2/system"),
+        ("GET", "/v2.2/app_instances"),
+    ]
+    assert scripted.seen[1].body["remote_server"] == "ldap.example"
+    headers = scripted.seen[3].headers
+    assert headers["tenant"] == "/root/x"
+    assert headers["Auth-Token"] == "session-key-1"
+    assert headers["Datera-Driver"].startswith("Test-1|Python-SDK-")
+
+
+def test_an_expired_key_costs_one_login_and_the_request_is_sent_again(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    link = make_link()
+    scripted.script = lambda seen: (
+        ENDED if seen.headers.get("Auth-Token") == "session-key-1" and "x" in seen.path else None
+    )
+    link.ask("POST", "/x", body={"name": "n"})
+    assert scripted.asked("PUT", "/login") == 2
+    assert [s.body for s in scripted.seen if s.path.endswith("/x")] == [{"name": "n"}] * 2
+
+
+def test_ten_threads_that_meet_one_expired_key_log_in_once(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    link = make_link()
+    link.login()
+    all_refused = threading.Barrier(10)
+
+    def script(seen: Any) -> Any:
+        if seen.headers.get("Auth-Token") == "session-key-1":
+            all_refused.wait(10)
+            return ENDED
+        return None
+
+    scripted.script = script
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda n: link.ask("GET", f"/x{n}"), range(10)))
+    assert scripted.asked("PUT", "/login") == 2
+
+
+def test_a_missing_permission_does_not_log_in_again(make_link: MakeLink, scripted: Any) -> None:
+    link = make_link()
+    scripted.script = lambda seen: (401, {"message": "Not yours."}) if "x" in seen.path else None
+    with pytest.raises(connection.PermissionRefused, match=r"Not yours"):
+        link.ask("GET", "/x")
+    assert scripted.asked("PUT", "/login") == 1
+
+
+def test_a_key_that_is_never_accepted_ends(make_link: MakeLink, scripted: Any) -> None:
+    link = make_link()
+    link.login()
+    scripted.script = lambda seen: ENDED if seen.path.endswith("/x") else None
+    with pytest.raises(connection.PermissionRefused):
+        link.ask("GET", "/x")
+    assert scripted.asked("PUT", "/login") == 2
+
+
+def test_a_401_while_logging_in_is_an_error_and_no_deadlock(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    link = make_link()
+    scripted.script = lambda seen: ENDED if seen.path.endswith("/system") else None
+    for _twice in range(2):
+        with pytest.raises(connection.LoginRefused, match="does not accept"):
+            link.ask("GET", "/x")
+    assert not link._lock.locked()
+
+
+def test_a_wrong_password_is_told_without_it_and_tried_once_for_many_threads(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    link = make_link()
+    link._lock = all_at_the_door = Door(5)
+
+    def script(seen: Any) -> Any:
+        if not seen.path.endswith("/login"):
+            return None
+        all_at_the_door.crowded.wait(10)
+        return 401, {"message": f"No {seen.body['password']} here."}
+
+    scripted.script = script
+    with ThreadPoolExecutor(5) as pool:
+        futures = [pool.submit(link.ask, "GET", "/x") for _ in range(5)]
+        errors = [f.exception(10) for f in futures]
+    assert scripted.asked("PUT", "/login") == 1
+    assert {type(e) for e in errors} == {connection.LoginRefused}
+    text = str(errors[0])
+    assert "admin" in text
+    assert "array.example:7717" in text
+    assert "correct-horse-7" not in "".join(map(str, errors))
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("status", [400, 403, 422])
+def test_a_login_that_is_refused_otherwise_is_refused(
+    make_link: MakeLink, scripted: Any, status: int
+) -> None:
+    scripted.script = lambda s: (status, {"message": "m"}) if "login" in s.path else None
+    with pytest.raises(connection.LoginRefused):
+        make_link().login()
+
+
+def test_a_version_that_is_not_offered_is_told_with_those_that_are(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    scripted.versions = ["v2", "v2.1"]
+    with pytest.raises(connection.VersionNotOffered, match=r"v2\.2; it offers v2, v2\.1.*datera_"):
+        make_link().login()
+    assert scripted.asked("PUT", "/login") == 0
+
+
+def test_a_product_that_cannot_tell_its_versions_is_logged_in_to(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    scripted.script = lambda s: (400, {"message": "m"}) if "api_versions" in s.path else None
+    make_link(api_version="2.1").login()
+
+
+@pytest.mark.parametrize("body", [{}, {"key": ""}, {"key": 7}, {"data": []}, [], b"<html>"])
+def test_a_login_without_a_key_is_no_login(make_link: MakeLink, scripted: Any, body: Any) -> None:
+    scripted.script = lambda s: (200, body) if "login" in s.path else None
+    with pytest.raises(connection.UnexpectedAnswer):
+        make_link().login()
+
+
+def test_a_key_may_come_in_an_envelope(make_link: MakeLink, scripted: Any) -> None:
+    scripted.script = lambda s: (200, {"data": {"key": "k"}}) if "login" in s.path else None
+    link = make_link()
+    link.ask("GET", "/x")
+    assert scripted.seen[-1].headers["Auth-Token"] == "k"
+
+
+def test_a_product_version_that_may_not_be_read_means_the_oldest_habits(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    scripted.script = lambda s: (401, {"message": "No."}) if "system" in s.path else None
+    dialect = make_link().dialect
+    assert dialect.pages
+    assert not dialect.placement_policies
+
+
+def test_closing_logs_out_and_forgives_that_it_fails(make_link: MakeLink, scripted: Any) -> None:
+    link = make_link()
+    link.login()
+    scripted.script = lambda s: (500, {"message": "m"}) if "logout" in s.path else None
+    link.close()
+    assert scripted.seen[-1].path == "/v2.2/logout"
+    assert scripted.seen[-1].headers["Auth-Token"] == "session-key-1"

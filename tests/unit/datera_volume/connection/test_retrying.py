@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is sent again, for how long, and what never is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+
+from datera_volume import connection
+from datera_volume.connection.link import Link
+
+MakeLink = Callable[..., Link]
+BUSY = (503, {"message": "Try later."})
+BROKEN = requests.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted."))
+SILENT = requests.ReadTimeout("read timed out")
+
+
+def never_connected() -> Exception:
+    reason = urllib3.exceptions.NewConnectionError(
+        None,  # type: ignore[arg-type]
+        "Connection refused",
+    )
+    pool: Any = None
+    return requests.ConnectionError(urllib3.exceptions.MaxRetryError(pool, "/", reason))
+
+
+def first(count: int, answer: Any) -> Callable[[Any], Any]:
+    """Answer so for the first ``count`` requests to ``/x``, then as usual."""
+    left = [count]
+
+    def script(seen: Any) -> Any:
+        if not seen.path.endswith("/x") or left[0] == 0:
+            return None
+        left[0] -= 1
+        return answer
+
+    return script
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("trouble", [BUSY, (429, {}), never_connected()])
+def test_what_had_no_effect_is_sent_again_every_interval(
+    make_link: MakeLink, scripted: Any, clock: Any, method: str, trouble: Any
+) -> None:
+    scripted.script = first(3, trouble)
+    make_link().ask(method, "/x", body={})
+    assert scripted.asked(method, "/x") == 4
+    assert len(clock.slept) == 3
+    assert all(5.0 <= pause <= 6.0 for pause in clock.slept)
+
+
+def test_a_cluster_that_stays_busy_is_given_up_in_time(
+    make_link: MakeLink, scripted: Any, clock: Any
+) -> None:
+    scripted.script = lambda s: BUSY if s.path.endswith("/x") else None
+    with pytest.raises(connection.ClusterBusy, match=r"array\.example:7717: 503 Try later"):
+        make_link(busy_timeout=60).ask("GET", "/x")
+    assert 60 <= clock.now <= 61
+
+
+def test_an_unreachable_cluster_is_given_up_in_time(
+    make_link: MakeLink, scripted: Any, clock: Any
+) -> None:
+    scripted.script = lambda _seen: never_connected()
+    with pytest.raises(connection.ClusterUnreachable, match=r"array\.example:7717.*refused"):
+        make_link(busy_timeout=30, busy_interval=2).login()
+    assert 30 <= clock.now <= 31
+
+
+def test_with_no_timeout_one_attempt_is_all(make_link: MakeLink, scripted: Any, clock: Any) -> None:
+    scripted.script = first(9, BUSY)
+    with pytest.raises(connection.ClusterBusy):
+        make_link(busy_timeout=0).ask("GET", "/x")
+    assert scripted.asked("GET", "/x") == 1
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("trouble", [BROKEN, SILENT, (502, b""), (504, b"")])
+def test_a_post_whose_answer_is_lost_is_never_sent_again(
+    make_link: MakeLink, scripted: Any, trouble: Any
+) -> None:
+    scripted.script = first(1, trouble)
+    with pytest.raises(connection.OutcomeUnknown):
+        make_link().ask("POST", "/x", body={})
+    assert scripted.asked("POST", "/x") == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_what_may_be_done_twice_is_sent_again_at_once(
+    make_link: MakeLink, scripted: Any, clock: Any, method: str
+) -> None:
+    scripted.script = first(1, BROKEN)
+    make_link().ask(method, "/x", body={})
+    assert scripted.asked(method, "/x") == 2
+    assert clock.now == 0
+
+
+def test_a_question_that_is_never_answered_had_no_effect(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    scripted.script = lambda s: SILENT if s.path.endswith("/x") else None
+    with pytest.raises(connection.ClusterUnreachable):
+        make_link().ask("GET", "/x")
+    with pytest.raises(connection.OutcomeUnknown):
+        make_link().ask("PUT", "/x", body={})
+
+
+def test_a_delete_that_finds_nothing_after_a_lost_answer_has_worked(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    answers = iter([BROKEN, (404, {"message": "gone"})])
+    scripted.script = lambda s: next(answers) if s.path.endswith("/x") else None
+    make_link().ask("DELETE", "/x")
+
+
+def test_a_delete_that_finds_nothing_at_first_says_so(make_link: MakeLink, scripted: Any) -> None:
+    scripted.script = first(1, (404, {"message": "gone"}))
+    with pytest.raises(connection.NotOnCluster):
+        make_link().ask("DELETE", "/x")
+
+
+def test_a_login_without_an_answer_leaves_a_post_unsent_and_so_repeatable(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    left = [1]
+
+    def script(seen: Any) -> Any:
+        if seen.path.endswith("/login") and left[0]:
+            left[0] -= 1
+            return SILENT
+        return None
+
+    scripted.script = script
+    make_link().ask("POST", "/x", body={})
+    assert scripted.asked("POST", "/x") == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>hello</html>", [], "text", 7])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_success_without_an_object_is_no_answer(
+    make_link: MakeLink, scripted: Any, method: str, body: Any
+) -> None:
+    scripted.script = first(1, (200, body))
+    with pytest.raises(connection.UnexpectedAnswer, match=r"/x at array\.example"):
+        make_link().ask(method, "/x", body={})
+
+
+def test_a_delete_may_be_answered_with_nothing(make_link: MakeLink, scripted: Any) -> None:
+    scripted.script = first(1, (204, b""))
+    assert make_link().ask("DELETE", "/x") == {}
