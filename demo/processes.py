@@ -120,9 +120,17 @@ class Servers:
         return server
 
     def launch(
-        self, name: str, command: Sequence[str | Path], *, env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
     ) -> Server:
-        """Start a server without waiting for it; `await_ready` must follow."""
+        """Start a server without waiting for it; `await_ready` must follow.
+
+        :param descriptors: open files of this process that the server gets too.
+        """
         self._logs.mkdir(parents=True, exist_ok=True)
         output, log = self._logs / f"{name}.out", self._logs / f"{name}.log"
         with output.open("wb") as out, log.open("ab") as err:
@@ -133,6 +141,7 @@ class Servers:
                 stderr=err,
                 env=environment(env),
                 start_new_session=True,
+                pass_fds=descriptors,
             )
         server = Server(name, process, log)
         self._servers.append(server)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo's cloud: a Datera emulator, Swift, Keystone and Cinder, all on free loopback ports."""
+
+import contextlib
+import os
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from demo.cinder_conf import Array, Neighbours, cinder_sections
+from demo.identity import Passwords, connect, make_catalogue, make_users, write_clouds
+from demo.ini import write_ini
+from demo.processes import PROJECT, Server, Servers
+from demo.swift_server import SwiftServer
+
+HOST = "127.0.0.1"
+
+
+@dataclass
+class Cloud:
+    """Starts the servers, and knows where each keeps what it keeps.
+
+    :param directory: private to this run; everything lies below it.
+    """
+
+    directory: Path
+    servers: Servers
+    passwords: Passwords = field(default_factory=Passwords)
+
+    def __post_init__(self) -> None:
+        self.swift = SwiftServer(self.directory / "swift", self.servers)
+        self.array: Array | None = None
+        self.keystone_url = ""
+        self.cinder_pid = 0
+
+    @property
+    def logs(self) -> Path:
+        """Where the servers log."""
+        return self.directory / "log"
+
+    @property
+    def array_state(self) -> Path:
+        """What the emulated cluster keeps."""
+        return self.directory / "datera"
+
+    @property
+    def posix_backups(self) -> Path:
+        """What the posix driver keeps."""
+        return self.directory / "cinder" / "backups"
+
+    @property
+    def swift_data(self) -> Path:
+        """What Swift's object server keeps."""
+        return self.swift.directory / "node"
+
+    @property
+    def clouds_yaml(self) -> Path:
+        """The client's configuration."""
+        return self.directory / "clouds.yaml"
+
+    def start(self) -> None:
+        """Start everything and make a project with an ordinary user.
+
+        :raises demo.processes.ServerFailed: when a server does not come up.
+        """
+        # What takes long starts first, and everything at the same time: Keystone's port is known
+        # before it is up, because the socket is opened here.
+        keystone = self._launch_keystone()
+        swift = self.swift.launch()
+        emulator = self._launch_emulator()
+        self.servers.await_ready(swift)
+        self.servers.await_ready(emulator)
+        self.array = Array(
+            host=HOST,
+            port=emulator.ready["https_port"],
+            username=emulator.ready["username"],
+            password=emulator.ready["password"],
+            ca_bundle=emulator.ready["ca_bundle"],
+        )
+        cinder = self._launch_cinder(self.array)
+        write_clouds(self.clouds_yaml, self.keystone_url, self.passwords)
+        self.servers.await_ready(keystone)
+        admin = self.connection("demo-admin")
+        make_users(admin, self.passwords)
+        self.servers.await_ready(cinder)
+        self.cinder_pid = cinder.pid
+        make_catalogue(admin, cinder.ready["http_port"])
+
+    def connection(self, cloud: str) -> Any:
+        """Return an openstacksdk connection: ``demo`` is the ordinary user, ``demo-admin``."""
+        return connect(cloud, self.keystone_url, self.passwords)
+
+    def _launch_keystone(self) -> Server:
+        directory = self.directory / "keystone"
+        directory.mkdir(parents=True)
+        with contextlib.closing(socket.create_server((HOST, 0), backlog=128)) as listener:
+            port = listener.getsockname()[1]
+            self.keystone_url = f"http://{HOST}:{port}/v3"
+            descriptor = listener.fileno()
+            return self.servers.launch(
+                "keystone",
+                [sys.executable, "-m", "demo.keystone_server", directory, str(descriptor)],
+                env={"DEMO_ADMIN_PASSWORD": self.passwords.admin},
+                descriptors=[descriptor],
+            )
+
+    def _launch_emulator(self) -> Server:
+        command = [sys.executable, "-m", "datera_emulator", "serve"]
+        options = ["--http-port", "0", "--https-port", "0", "--transport", "file"]
+        return self.servers.launch(
+            "emulator", [*command, "--state-dir", str(self.array_state), *options]
+        )
+
+    def _launch_cinder(self, array: Array) -> Server:
+        directory = self.directory / "cinder"
+        for name in ("backups", "locks", "coordination", "tmp"):
+            (directory / name).mkdir(parents=True)
+        neighbours = Neighbours(
+            keystone_url=self.keystone_url,
+            service_password=self.passwords.service,
+            array=array,
+            swift_auth_url=self.swift.auth_url,
+            swift_user=self.swift.user,
+            swift_key=self.swift.key,
+        )
+        config = write_ini(
+            directory / "cinder.conf",
+            cinder_sections(directory, self.logs / "cinder-services.log", neighbours),
+        )
+        return self.servers.launch(
+            "cinder",
+            with_connector(PROJECT / "demo" / "cinder_server.py", "--config-file", config),
+            env={"TMPDIR": os.fspath(directory / "tmp")},
+        )
+
+
+def with_connector(script: Path, *arguments: str | Path) -> list[str]:
+    """Return the command that runs a script where os-brick reaches the emulator's volumes."""
+    command = [sys.executable, "-m", "datera_emulator.with_connector", script, *arguments]
+    return [str(word) for word in command]

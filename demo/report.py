@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person sees: one line a step as it goes, a bar while bytes move, and a closing table."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+MEGA = 10**6
+
+
+@dataclass
+class Row:
+    """A step of the closing table. ``moved`` counts bytes of the volume, 0 where none move."""
+
+    step: str
+    backend: str = ""
+    moved: int = 0
+    seconds: float = 0.0
+    verdict: str = "ok"
+
+
+def amount(count: int) -> str:
+    """Return a number of bytes as people say it, in powers of 1000."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
+
+
+class Report:
+    """Tells the story while it happens, on a terminal or into a file.
+
+    :param console: where to; standard output by default.
+    """
+
+    def __init__(
+        self, console: Console | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=False)
+        self.rows: list[Row] = []
+        self._clock = clock
+        self._began = clock()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been since the report began."""
+        return self._clock() - self._began
+
+    def chapter(self, number: int, title: str) -> None:
+        """Begin one of the story's parts."""
+        self.console.print()
+        self.console.print(f"[bold]{number}. {escape(title)}[/]")
+
+    def command(self, text: str) -> None:
+        """Show what is typed on the user's behalf."""
+        self._indented(f"$ {text}", "cyan")
+
+    def note(self, text: str) -> None:
+        """Say something that is worth knowing about the line above."""
+        self._indented(text, "dim" if self.console.is_terminal else "")
+
+    @contextlib.contextmanager
+    def step(self, title: str, *, backend: str = "", total: int | None = None) -> Iterator["Step"]:
+        """Time a step. It gets a bar while it runs on a terminal, one line and a row at its end.
+
+        :param total: how many bytes will move, or None when there is nothing to count.
+        """
+        step = Step(Row(title, backend), total)
+        began = self._clock()
+        with self._bar(step):
+            try:
+                yield step
+            except BaseException:
+                step.row.verdict = "FAILED"
+                raise
+            finally:
+                step.row.seconds = self._clock() - began
+                self.rows.append(step.row)
+        self._line(step.row, step.remark)
+
+    def table(self) -> None:
+        """Print the closing table."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        table.add_column("step", overflow="fold")
+        table.add_column("backend")
+        for name in ("bytes", "seconds", "MB/s"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("verdict")
+        for row in self.rows:
+            style = "red" if row.verdict == "FAILED" else "green"
+            table.add_row(
+                escape(row.step),
+                row.backend,
+                amount(row.moved) if row.moved else "",
+                f"{row.seconds:.1f}",
+                f"{row.moved / row.seconds / MEGA:.0f}" if row.moved and row.seconds else "",
+                f"[{style}]{escape(row.verdict)}[/]",
+            )
+        self.console.print()
+        self.console.print(table)
+
+    def closing(self, text: str, *, good: bool) -> None:
+        """Say how it ended."""
+        self.console.print()
+        self.console.print(f"[bold {'green' if good else 'red'}]{escape(text)}[/]")
+
+    def plain(self, text: str) -> None:
+        """Print a text as it is."""
+        self.console.print(escape(text))
+
+    def _line(self, row: Row, remark: str) -> None:
+        parts = [f"{row.seconds:.1f} s"]
+        if row.moved and row.seconds:
+            speed = row.moved / row.seconds / MEGA
+            parts = [amount(row.moved), *parts, f"{speed:.0f} MB/s"]
+        if remark:
+            parts.append(remark)
+        self._indented(f"{row.step}: {', '.join(parts)}", "")
+
+    def _indented(self, text: str, style: str) -> None:
+        words = escape(text)
+        self.console.print(f"   [{style}]{words}[/]" if style else f"   {words}")
+
+    @contextlib.contextmanager
+    def _bar(self, step: "Step") -> Iterator[None]:
+        if not self.console.is_terminal:
+            yield
+            return
+        columns = [SpinnerColumn(), TextColumn(" {task.description}"), TimeElapsedColumn()]
+        if step.total:
+            columns = [*columns[:2], BarColumn(24), DownloadColumn(), TransferSpeedColumn()]
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(escape(step.row.step), total=step.total)
+            step.shown = lambda moved: progress.update(task, completed=moved)
+            yield
+
+
+@dataclass
+class Step:
+    """A step that is under way."""
+
+    row: Row
+    total: int | None
+    remark: str = ""
+    shown: Callable[[int], None] = lambda moved: None
+
+    def progress(self, moved: int) -> None:
+        """Move the bar: so many bytes so far."""
+        self.shown(min(moved, self.total) if self.total else moved)
