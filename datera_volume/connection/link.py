@@ -64,7 +64,7 @@ class Link(ApiConnection):
         self._sleep = sleep
         self._clock = clock
         self._dialect: Dialect | None = None
-        self._logins = 0
+        self._logins_ended = 0
         self._login_failure: DateraError | None = None
 
     # -- what the layer above uses
@@ -203,12 +203,12 @@ class Link(ApiConnection):
 
         :param ended: the key that turned out to have expired.
         """
-        seen = self._logins
+        ended_before = self._logins_ended
         with self._lock:
             if self._key is None or self._key == ended:
-                if self._logins != seen and self._login_failure is not None:
-                    # Another thread has just tried for us; a wrong password must not be tried
-                    # once per thread.
+                if self._logins_ended != ended_before and self._login_failure is not None:
+                    # Another thread tried while this one waited; a wrong password must not be
+                    # tried once per thread.
                     failure = self._login_failure
                     raise type(failure)(*failure.args)
                 return self._log_in()
@@ -216,7 +216,6 @@ class Link(ApiConnection):
 
     def _log_in(self) -> str:
         """Log in with the lock held. Never asks anything that would log in again."""
-        self._logins += 1
         self._login_failure = None
         self._key, self._logged_in = None, False
         try:
@@ -231,6 +230,8 @@ class Link(ApiConnection):
         except DateraError as exc:
             self._login_failure = exc
             raise
+        finally:
+            self._logins_ended += 1
         self._product_version = product_version
         self._dialect = dialect_for(self.settings.api_version, product_version)
         # Last: whoever sees the key may rely on all of the above.
