@@ -137,13 +137,13 @@ def _assembled(option: str, classes: Sequence[tuple[str, DriverClass]], primary:
     for name in names:
         _refuse_no_prefix(option, name)
     _refuse_duplicates(option, names)
-    enabled = tuple(_with_owner_texts(classes))
+    enabled = tuple(with_owners(classes))
     if primary not in names:
         _refuse(opts.PRIMARY, primary, f"that backend is not enabled; enabled are {listed(names)}")
     return Backends(enabled, enabled[names.index(primary)], registered_names())
 
 
-def _with_owner_texts(classes: Iterable[tuple[str, DriverClass]]) -> Iterable[Backend]:
+def with_owners(classes: Iterable[tuple[str, DriverClass]]) -> Iterable[Backend]:
     """Give the plain class path to the first backend of a class, ``CLASS@NAME`` to others."""
     seen: set[str] = set()
     for name, driver_class in classes:

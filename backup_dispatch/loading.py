@@ -102,12 +102,9 @@ def _module(path: str, option: str) -> ModuleType | None:
 
 
 def _import_failed(path: str, option: str, error: BaseException) -> NoReturn:
-    _refuse(
-        option,
-        path,
-        f"it does not import: {reason_of(error).rstrip('.')}; install what it needs, or take it out",
-        error,
-    )
+    reason = reason_of(error).rstrip(".")
+    way_out = "install what it needs, or take it out"
+    _refuse(option, path, f"it does not import: {reason}; {way_out}", error)
 
 
 def _only_driver_of(module: ModuleType, entry: str, option: str) -> DriverClass:

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every call reaches the owner with what it was given, and its result comes back as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+Start = Callable[..., Any]
+RECORDING = "tests.fixtures.recording_driver"
+ANSWER = {"service_metadata": "updated by the backend"}
+MIB = 2**20
+
+
+@pytest.fixture
+def recording() -> Iterator[Any]:
+    from tests.fixtures.recording_driver import RecordingBackupDriver
+
+    yield RecordingBackupDriver
+    RecordingBackupDriver.calls.clear()
+    RecordingBackupDriver.answers.clear()
+
+
+@pytest.fixture
+def cinder(start_dispatching: Start, recording: Any) -> Any:
+    return start_dispatching(secondaries=f"{RECORDING}, tests.fixtures.shelf_driver")
+
+
+@pytest.fixture
+def backup(cinder: Any) -> Any:
+    return cinder.create_backup(cinder.create_volume(1), "recording_driver_1")
+
+
+@pytest.fixture
+def dispatcher(cinder: Any, backup: Any, recording: Any) -> Any:
+    from backup_dispatch.driver import BackupDispatcher
+
+    recording.calls.clear()
+    return BackupDispatcher(cinder.context)
+
+
+def test_cinder_saves_what_the_backend_returns(cinder: Any, recording: Any) -> None:
+    recording.answers["backup"] = ANSWER
+    backup = cinder.create_backup(cinder.create_volume(1), "recording_driver_1")
+    assert (backup.status, backup.service_metadata) == ("available", ANSWER["service_metadata"])
+    # Cinder's manager passes no backup_metadata: the backend's own default must apply.
+    (call,) = recording.calls
+    assert (call[0], call[-1]) == ("backup", {})
+
+
+@pytest.mark.parametrize("optional", [{}, {"backup_metadata": False}, {"backup_metadata": True}])
+def test_backup(dispatcher: Any, backup: Any, recording: Any, optional: Any) -> None:
+    recording.answers["backup"] = ANSWER
+    file = object()
+    assert dispatcher.backup(backup, file, **optional) is ANSWER
+    assert recording.calls == [("backup", backup, file, optional)]
+
+
+@pytest.mark.parametrize("optional", [{}, {"volume_is_new": False}, {"volume_is_new": True}])
+def test_restore(dispatcher: Any, backup: Any, recording: Any, optional: Any) -> None:
+    recording.answers["restore"] = ANSWER
+    file = object()
+    assert dispatcher.restore(backup, "volume", file, **optional) is ANSWER
+    assert recording.calls == [("restore", backup, "volume", file, optional)]
+    assert dispatcher.restore(backup, "volume", file, *optional.values()) is ANSWER
+    assert recording.calls[1] == recording.calls[0]
+
+
+@pytest.mark.parametrize("call", ["delete_backup", "export_record"])
+def test_calls_on_a_record(dispatcher: Any, backup: Any, recording: Any, call: str) -> None:
+    recording.answers[call] = ANSWER
+    assert getattr(dispatcher, call)(backup) is ANSWER
+    assert recording.calls == [(call, backup, {})]
+
+
+def test_import_record(dispatcher: Any, backup: Any, recording: Any) -> None:
+    info = {"where": "there"}
+    recording.answers["import_record"] = ANSWER
+    assert dispatcher.import_record(backup, info) is ANSWER
+    assert recording.calls == [("import_record", backup, info, {})]
+
+
+def test_what_an_export_carries_reaches_the_driver_that_said_it(
+    cinder: Any, backup: Any, recording: Any
+) -> None:
+    info = {"where": "there"}
+    recording.answers |= {"export_record": info, "holds": True}
+    record = cinder.export_backup(backup)
+    backup.destroy()
+    recording.calls.clear()
+    imported = cinder.import_backup(record)
+    assert imported.status == "available", cinder.failures
+    assert [(call[0], *call[2:]) for call in recording.calls] == [("import_record", info, {})]
+    assert cinder.export_backup(imported)["backup_url"]
+    assert cinder.backup(backup.id).service == f"{RECORDING}.RecordingBackupDriver"
+
+
+def test_volume_metadata_are_cinders(dispatcher: Any, cinder: Any) -> None:
+    from cinder.backup.driver import BackupMetadataAPI
+
+    volume = cinder.create_volume(1)
+    vanilla = BackupMetadataAPI(cinder.context).get(volume.id)
+    assert dispatcher.get_metadata(volume.id) == vanilla
+    other = cinder.create_volume(1, name="")
+    dispatcher.put_metadata(other.id, vanilla)
+    assert cinder.volume(other.id).display_name == "volume"
+
+
+def test_a_cancelled_restore_is_no_failure(dispatcher: Any, backup: Any, recording: Any) -> None:
+    from cinder.exception import BackupRestoreCancel
+
+    recording.answers["restore"] = BackupRestoreCancel(back_id="b", vol_id="v")
+    with pytest.raises(BackupRestoreCancel):
+        dispatcher.restore(backup, "volume", object())
+
+
+@pytest.mark.parametrize("call", ["delete_backup", "export_record"])
+def test_a_failure_names_the_backend(
+    dispatcher: Any, backup: Any, recording: Any, call: str
+) -> None:
+    from backup_dispatch.errors import BackendFailed
+
+    recording.answers[call] = OSError("no\nroute")
+    with pytest.raises(BackendFailed) as caught:
+        getattr(dispatcher, call)(backup)
+    assert str(caught.value) == "Backup backend recording_driver failed: OSError: no route"
+    assert caught.value.__cause__ is recording.answers[call]
+
+
+def test_force_is_supported_and_refused_for_a_backup_that_such_a_backend_is_making(
+    cinder: Any, recording: Any
+) -> None:
+    answers: list[Any] = []
+
+    def delete_meanwhile(backup: Any, _file: Any) -> None:
+        answers.append(cinder.delete_backup(backup, force=True))
+
+    recording.answers["backup"] = delete_meanwhile
+    made = cinder.create_backup(cinder.create_volume(1), "recording_driver_1")
+    assert "is still being made, and backend recording_driver cannot delete" in (
+        answers[0].fail_reason
+    )
+    assert [call[0] for call in recording.calls] == ["backup"]
+    assert made.status == "available"
+    assert cinder.delete_backup(made, force=True) is None
+
+
+def test_force_is_refused_as_well_when_another_process_makes_the_backup(
+    cinder: Any, backup: Any
+) -> None:
+    volume = cinder.volume(backup.volume_id)
+    volume.status = "backing-up"
+    volume.save()
+    kept = cinder.delete_backup(backup, force=True)
+    assert "is still being made" in kept.fail_reason
+    other = cinder.create_backup(cinder.create_volume(1), "recording_driver_2")
+    other.volume_id, other.status = volume.id, "creating"
+    other.save()
+    # Now it is the other one that is being made.
+    assert cinder.delete_backup(backup, force=True) is None
+
+
+def test_a_chunked_backend_stops_and_cleans_up_when_deleted_by_force(
+    cinder: Any, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.fixtures.shelf_driver import ShelfBackupDriver
+
+    chunk = ShelfBackupDriver._backup_chunk
+    deleted: list[Any] = []
+
+    def delete_meanwhile(driver: Any, backup: Any, *rest: Any) -> None:
+        chunk(driver, backup, *rest)
+        if not deleted:
+            deleted.append(cinder.delete_backup(backup, force=True))
+
+    monkeypatch.setattr(ShelfBackupDriver, "_backup_chunk", delete_meanwhile)
+    volume = cinder.create_volume(1)
+    with pytest.raises(Exception, match="could not be found"):
+        cinder.create_backup(volume, "shelf_driver_1")
+    assert deleted == [None]
+    assert not list(shelf.rglob("*_backup_*"))
+
+
+@pytest.mark.parametrize(("release", "passed"), [(28, False), (29, True)])
+def test_an_older_cinder_is_kept_from_skipping_an_incrementals_zeros(
+    cinder: Any, monkeypatch: pytest.MonkeyPatch, release: int, passed: bool
+) -> None:
+    from backup_dispatch import driver as dispatch_driver
+    from tests.fixtures.shelf_driver import ShelfBackupDriver
+
+    volume = cinder.create_volume(1)
+    cinder.write(volume, MIB, b"old" * 1000)
+    full = cinder.create_backup(volume, "shelf_driver_1")
+    cinder.write(volume, MIB, b"\0" * 3000)
+    incremental = cinder.create_backup(volume, "shelf_driver_2", incremental=True)
+
+    monkeypatch.setattr(dispatch_driver, "cinder_release", lambda: release)
+    as_in_28 = _restore_of_28(ShelfBackupDriver) if release < 29 else ShelfBackupDriver.restore
+    seen: list[bool] = []
+
+    def noting(driver: Any, backup: Any, volume_id: str, file: Any, volume_is_new: bool) -> None:
+        seen.append(volume_is_new)
+        as_in_28(driver, backup, volume_id, file, volume_is_new)
+
+    monkeypatch.setattr(ShelfBackupDriver, "restore", noting)
+    restored = cinder.restore_backup(incremental)
+    assert restored.status == "available", cinder.failures
+    assert cinder.first_difference(restored, volume) is None
+    cinder.restore_backup(full)
+    assert seen == [passed, True]
+
+
+def _restore_of_28(driver_class: Any) -> Any:
+    """The restore before Cinder 29: it skips zeros of every layer, if the volume is new."""
+
+    def restore(driver: Any, backup: Any, volume_id: str, file: Any, volume_is_new: bool) -> None:
+        layers = [backup]
+        while layers[-1].parent_id:
+            layers.append(layers[-1].parent)
+        for layer in reversed(layers):
+            driver._restore_v1(
+                layer, volume_id, driver._read_metadata(layer), file, volume_is_new, backup
+            )
+
+    return restore
