@@ -118,3 +118,9 @@ def start_cloud(
 def cloud(start_cloud: Callable[..., CinderService]) -> CinderService:
     """A Cinder that keeps its backups on the array."""
     return start_cloud()
+
+
+@pytest.fixture
+def content(cloud: CinderService) -> Callable[[Any], bytes]:
+    """All bytes of a volume."""
+    return lambda volume: cloud.read(volume, 0, 2**30)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deleting leaves nothing of a backup, and everything of the others."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+MIB = 2**20
+
+
+@pytest.fixture
+def chain(cloud: Any) -> list[Any]:
+    """A full backup and two incrementals of one volume."""
+    volume = cloud.create_volume(1)
+    backups = []
+    for number in range(3):
+        cloud.write(volume, number * MIB, random.Random(number).randbytes(MIB))
+        backups.append(cloud.create_backup(volume, f"day{number}", incremental=number > 0))
+    return backups
+
+
+def test_a_parent_cannot_be_deleted_before_its_children(cloud: Any, chain: list[Any]) -> None:
+    from cinder import exception
+
+    for backup in chain[:2]:
+        with pytest.raises(exception.InvalidBackup, match="Incremental backups exist"):
+            cloud.delete_backup(backup)
+
+
+def test_deleting_from_the_end_takes_ranges_back_and_the_last_takes_the_container(
+    cloud: Any, content: Any, chain: list[Any], array: Any
+) -> None:
+    from datera_backup import containers
+    from datera_backup.driver import DateraBackupDriver
+
+    attachments = DateraBackupDriver(cloud.context).backend.attachments
+    tails = []
+    name = chain[0].container
+    expected = content(cloud.restore_backup(chain[0]))
+    for left in (chain[2], chain[1]):
+        with containers.opened(attachments, name) as container:
+            tails.append(container.tail)
+        assert cloud.delete_backup(left) is None
+        assert content(cloud.restore_backup(chain[0])) == expected
+        array.assert_quiet()
+    with containers.opened(attachments, name) as container:
+        tails.append(container.tail)
+    assert tails == sorted(tails, reverse=True)
+    assert len(set(tails)) == 3
+    assert cloud.delete_backup(chain[0]) is None
+    assert array.names == []
+    assert cloud.failures == []
+
+
+def test_a_failed_child_is_deleted_before_and_after_its_younger_sibling(
+    cloud: Any, content: Any, chain: list[Any], array: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datera_backup import writing
+
+    volume = cloud.volume(chain[0].volume_id)
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "run", lambda *_a: (_ for _ in ()).throw(OSError("bad disk")))
+        failed = cloud.create_backup(volume, "failed", incremental=True)
+    assert failed.status == "error"
+    assert failed.container == chain[0].container
+    younger = cloud.create_backup(volume, "younger", incremental=True)
+    assert younger.status == "available"
+    expected = content(volume)
+    assert cloud.delete_backup(failed) is None
+    assert content(cloud.restore_backup(younger)) == expected
+    for backup in (younger, *reversed(chain)):
+        assert cloud.delete_backup(backup) is None
+    assert array.names == []
+
+
+def test_chains_of_several_volumes_do_not_touch_one_another(
+    cloud: Any, content: Any, chain: list[Any], array: Any
+) -> None:
+    other = cloud.create_volume(1)
+    cloud.write(other, 0, b"other")
+    theirs = cloud.create_backup(other, "other")
+    for backup in reversed(chain):
+        cloud.delete_backup(backup)
+    assert array.names == [theirs.container]
+    assert content(cloud.restore_backup(theirs)) == content(other)
+
+
+def test_a_container_that_is_already_gone_is_a_warning(
+    cloud: Any, chain: list[Any], array: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    from datera_backup.driver import DateraBackupDriver
+
+    DateraBackupDriver(cloud.context).backend.attachments.delete(chain[0].container)
+    assert cloud.delete_backup(chain[2]) is None
+    assert cloud.failures == []
+    assert f"Container {chain[0].container} is not in tenant /root" in caplog.text
+
+
+def test_deleting_twice_is_no_error(cloud: Any, chain: list[Any], array: Any) -> None:
+    from datera_backup.driver import DateraBackupDriver
+
+    driver = DateraBackupDriver(cloud.context)
+    driver.delete_backup(chain[2])
+    driver.delete_backup(chain[2])
+    assert array.names == [chain[0].container]
+    driver.delete_backup(chain[1])
+    cloud.context.elevated()
+    for backup in chain[1:]:
+        backup.destroy()
+    driver.delete_backup(chain[0])
+    driver.delete_backup(chain[0])
+    assert array.names == []
+
+
+def test_an_unreachable_cluster_is_not_a_missing_container(
+    cloud: Any, chain: list[Any], array: Any
+) -> None:
+    array.emulator.faults.drop(times=None)
+    left = cloud.delete_backup(chain[2])
+    assert left.status == "error"
+    assert "127.0.0.1" in left.fail_reason
+    array.emulator.faults.clear()
+    assert cloud.delete_backup(left) is None
+
+
+def test_a_record_that_never_had_a_container_is_deleted(cloud: Any, array: Any) -> None:
+    from cinder import objects
+
+    volume = cloud.create_volume(1)
+    for wish in (None, "nightly", "backup-6c59aa36-8a2d-4a1a-9d66-6a7df0c4fd5a"):
+        record = objects.Backup(
+            cloud.context,
+            volume_id=volume.id,
+            user_id="user",
+            project_id=cloud.context.project_id,
+            status="error",
+            host="testhost",
+            service="datera_backup.driver.DateraBackupDriver",
+            container=wish,
+            size=1,
+        )
+        record.create()
+        assert cloud.delete_backup(record) is None
+    assert cloud.failures == []
+    assert array.emulator.cluster.counters.of("GET", "/app_instances/:id") == 0
+
+
+def test_a_record_of_another_driver_is_refused(cloud: Any, chain: list[Any]) -> None:
+    from datera_backup.driver import DateraBackupDriver
+    from datera_backup.errors import BackupFailed
+
+    record = chain[2]
+    record.container = "volumebackups"
+    record.service_metadata = "volume_1/20261124/az_nova_backup_2"
+    record.save()
+    with pytest.raises(BackupFailed, match="not one of the Datera driver"):
+        DateraBackupDriver(cloud.context).delete_backup(record)
+
+
+def test_a_container_that_cannot_be_read_is_deleted_with_its_only_backup(
+    cloud: Any, array: Any
+) -> None:
+    volume = cloud.create_volume(1)
+    backup = cloud.create_backup(volume)
+    with open(array.data_file(backup.container), "r+b") as file:
+        file.write(bytes(2 * MIB))
+    assert cloud.delete_backup(backup) is None
+    assert array.names == []
+
+
+def test_a_container_that_cannot_be_read_keeps_its_other_backups(
+    cloud: Any, chain: list[Any], array: Any
+) -> None:
+    path = array.data_file(chain[0].container)
+    with open(path, "r+b") as file:
+        good = file.read(2 * MIB)
+        file.seek(0)
+        file.write(bytes(2 * MIB))
+    left = cloud.delete_backup(chain[2])
+    assert left.status == "error"
+    assert "should hold 2 more backups" in left.fail_reason
+    assert array.names == [chain[0].container]
+    with open(path, "r+b") as file:
+        file.write(good)
+    assert cloud.delete_backup(left) is None
