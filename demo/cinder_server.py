@@ -14,6 +14,8 @@ from typing import Any
 os.environ["EVENTLET_NO_GREENDNS"] = "yes"
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+SECONDS = 60.0
+
 
 def _configure(arguments: list[str]) -> Any:
     """Read the configuration as Cinder's commands do and return it."""
@@ -97,6 +99,28 @@ def _services(conf: Any) -> list[Any]:
     return services
 
 
+def _introduce(scheduler: Any, *others: Any) -> None:
+    """Wait until the scheduler knows what the other services can do.
+
+    They tell it once a minute, and what a user asks for in the first minute would be refused.
+    """
+    import eventlet
+    from cinder import context
+
+    from demo.waiting import until
+
+    states = scheduler.driver.host_manager
+    for manager in others:
+        until("the service's driver", manager.is_working, seconds=SECONDS, sleep=eventlet.sleep)
+        manager.publish_service_capabilities(context.get_admin_context())
+    until(
+        "the scheduler",
+        lambda: states.service_states and states.backup_service_states,
+        seconds=SECONDS,
+        sleep=eventlet.sleep,
+    )
+
+
 def _serve(arguments: list[str]) -> None:
     conf = _configure(arguments)
     _keep_privileged_helpers_here()
@@ -110,6 +134,7 @@ def _serve(arguments: list[str]) -> None:
     services = _services(conf)
     for service in services:
         service.start()
+    _introduce(*(service.manager for service in services if hasattr(service, "topic")))
     say_ready(http_port=services[-1].port)
     eventlet.event.Event().wait()
 
