@@ -68,37 +68,33 @@ def read_settings(configuration: Any) -> BackendSettings:
             raise bad(f"The option {option} is required by the Datera driver and is not set")
         return value
 
-    host, username, password = (
-        required(option) for option in ("san_ip", "san_login", "san_password")
-    )
     try:
-        cluster = ClusterSettings(
-            host=host,
-            username=username,
-            password=password,
-            api_version=str(configuration.datera_api_version),
-            port=int(configuration.datera_api_port),
-            tls=_tls(configuration),
-            ldap_server=configuration.datera_ldap_server or None,
-            busy_timeout=float(configuration.datera_503_timeout),
-            busy_interval=float(configuration.datera_503_interval),
-            driver_header=DRIVER_HEADER,
+        settings = BackendSettings(
+            section=section,
+            cluster=ClusterSettings(
+                host=required("san_ip"),
+                username=required("san_login"),
+                password=required("san_password"),
+                api_version=str(configuration.datera_api_version),
+                port=int(configuration.datera_api_port),
+                tls=_tls(configuration),
+                ldap_server=configuration.datera_ldap_server or None,
+                busy_timeout=float(configuration.datera_503_timeout),
+                busy_interval=float(configuration.datera_503_interval),
+                driver_header=DRIVER_HEADER,
+            ),
+            tenant=configuration.datera_tenant_id,
+            chap=_chap(configuration, required, bad),
+            type_defaults=dict(configuration.datera_volume_type_defaults or {}),
+            one_replica=bool(configuration.datera_debug_replica_count_override),
+            log_operations=bool(configuration.datera_debug),
         )
-    except ValueError as exc:
-        raise bad(f"The Datera cluster's options are wrong: {exc}") from exc
-    settings = BackendSettings(
-        section=section,
-        cluster=cluster,
-        tenant=configuration.datera_tenant_id,
-        chap=_chap(configuration, required, bad),
-        type_defaults=dict(configuration.datera_volume_type_defaults or {}),
-        one_replica=bool(configuration.datera_debug_replica_count_override),
-        log_operations=bool(configuration.datera_debug),
-    )
-    try:
         _ = settings.default_policies
     except BadPolicy as exc:
         raise bad(f"datera_volume_type_defaults: {exc}") from exc
+    except ValueError as exc:
+        # The options' own bounds are checked only here, where they are read.
+        raise bad(f"The Datera cluster's options are wrong: {exc}") from exc
     return settings
 
 

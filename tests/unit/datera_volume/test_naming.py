@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A volume is found by the id that ends its name, and by nothing else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from datera_volume import naming
+
+MINE = "11111111-2222-4333-8444-555555555555"
+OTHER = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_mine"),
+    [
+        (f"OS-{MINE}", True),
+        (f"OS-database-{MINE}", True),
+        (f"OS-{OTHER}-{MINE}", True),
+        (f"OS--{MINE}", True),
+        (f"OS-{MINE}-{OTHER}", False),
+        (f"OS-{OTHER}", False),
+        (f"OS-x{MINE}", False),
+        (f"OS-{MINE}x", False),
+        (f"UNMANAGED-{MINE}", False),
+        (f"backup-{MINE}", False),
+        (MINE, False),
+    ],
+)
+def test_only_the_id_at_the_end_counts(name: str, is_mine: bool) -> None:
+    assert naming.is_instance_name(name, MINE) is is_mine
+
+
+def test_the_pattern_finds_every_name_of_the_volume_and_none_that_ends_with_another_id() -> None:
+    pattern = re.compile(naming.instance_pattern(MINE))
+    assert pattern.fullmatch(naming.instance_name(MINE))
+    assert pattern.fullmatch(f"OS-database-{MINE}")
+    assert not pattern.fullmatch(f"OS-{MINE}-{OTHER}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "path"),
+    [
+        (None, "/root"),
+        ("", "/root"),
+        ("None", "/root"),
+        ("none", "/root"),
+        ("Map", "/root/OS-0123"),
+        ("map", "/root/OS-0123"),
+        ("cloud", "/root/cloud"),
+        ("/root/cloud", "/root/cloud"),
+        ("groot", "/root/groot"),
+        ("mapped", "/root/mapped"),
+    ],
+)
+def test_the_tenant_is_as_configured(setting: str | None, path: str) -> None:
+    assert naming.tenant_for(setting, "0123") == path

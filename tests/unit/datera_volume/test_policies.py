@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A type's specs are read exactly, or refused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from datera_volume.policies import BadPolicy, Policies, policies_from, policies_of_type
+
+
+def of_type(
+    extra: dict[str, str] | None = None,
+    qos: dict[str, str] | None = None,
+    defaults: dict[str, str] | None = None,
+) -> Policies:
+    return policies_of_type(extra or {}, qos or {}, defaults or {})
+
+
+def test_without_any_spec_three_replicas_in_the_default_pool_and_no_limits() -> None:
+    policies = of_type()
+    assert policies.replica_count == 3
+    assert policies.ip_pools == ("default",)
+    assert policies.placement_mode is None
+    assert policies.limits_for(10) == {}
+
+
+def test_qos_specs_win_over_extra_specs_and_these_over_the_defaults() -> None:
+    policies = of_type(
+        {"DF:total_iops_max": "20", "DF:read_iops_max": "20"},
+        {"DF:total_iops_max": "30", "write_iops_max": "30"},
+        {"total_iops_max": "10", "read_iops_max": "10", "replica_count": "2"},
+    )
+    assert policies.limits_for(1) == {
+        "total_iops_max": 30,
+        "read_iops_max": 20,
+        "write_iops_max": 30,
+    }
+    assert policies.replica_count == 2
+
+
+def test_specs_of_others_are_none_of_ours() -> None:
+    policies = of_type(
+        {"foo:replica_count": "5", "replica_count": "4", "volume_backend_name": "x", "XDF:y": "1"},
+        {"maxIOPS": "7", "replica_count": "5"},
+    )
+    assert policies == of_type()
+
+
+def test_a_name_that_begins_with_letters_of_the_scope_stays_whole() -> None:
+    with pytest.raises(BadPolicy, match="DF:Foo"):
+        of_type({"DF:Foo": "1"})
+
+
+@pytest.mark.parametrize(
+    ("spec", "value"),
+    [
+        ("replica_count", "0"),
+        ("replica_count", "6"),
+        ("replica_count", "two"),
+        ("replica_count", "1.5"),
+        ("placement_mode", "flash"),
+        ("total_iops_max", "-1"),
+        ("total_iops_max", "10000001"),
+        ("read_bandwidth_max", "10240001"),
+        ("round_robin", "maybe"),
+        ("replica_cuont", "2"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(spec: str, value: str) -> None:
+    with pytest.raises(BadPolicy, match=f"DF:{spec}"):
+        of_type({f"DF:{spec}": value})
+    with pytest.raises(BadPolicy, match=f"DF:{spec}"):
+        of_type(defaults={spec: value})
+
+
+@pytest.mark.parametrize(("text", "truth"), [("True", True), ("<is> True", True), ("false", False)])
+def test_truth_is_read_as_cinder_writes_it(text: str, truth: bool) -> None:
+    assert of_type({"DF:round_robin": text}).round_robin is truth
+
+
+def test_limits_per_gb_grow_with_the_size_up_to_the_total() -> None:
+    policies = of_type({"DF:iops_per_gb": "100", "DF:total_iops_max": "550"})
+    assert policies.limits_for(1) == {"total_iops_max": 100}
+    assert policies.limits_for(5) == {"total_iops_max": 500}
+    assert policies.limits_for(6) == {"total_iops_max": 550}
+
+
+def test_limits_per_gb_alone_are_not_capped_at_one() -> None:
+    policies = of_type({"DF:bandwidth_per_gb": "200"})
+    assert policies.limits_for(10) == {"total_bandwidth_max": 2000}
+    assert policies.limits_for(1_000_000) == {"total_bandwidth_max": 10_240_000}
+
+
+def test_zero_is_unlimited() -> None:
+    policies = of_type({"DF:total_iops_max": "0", "DF:iops_per_gb": "0"})
+    assert policies.limits_for(10) == {}
+
+
+def test_one_of_several_pools_is_chosen() -> None:
+    policies = of_type({"DF:ip_pool": "pool-1, 7,"})
+    assert policies.ip_pools == ("pool-1", "7")
+    assert policies.ip_pool(lambda pools: pools[-1]) == "7"
+
+
+def test_the_override_for_tests_wins_over_everything() -> None:
+    assert policies_from({"replica_count": "3"}, one_replica=True).replica_count == 1
