@@ -277,11 +277,12 @@ def _disown(backup: Any) -> None:
     """Note that no backend has anything of this backup.
 
     With a parent, deleting the refused record would take one from the count of the parent's
-    children, which it was never added to. With a service, it would need a backend to answer.
+    children, which it was never added to. With a service, it would need a backend to answer. It is
+    not None, for Cinder's API looks into the text when it picks a parent.
     """
     backup.parent_id = None
     backup.parent = None
-    backup.service = None
+    backup.service = ""
     backup.save()
 
 

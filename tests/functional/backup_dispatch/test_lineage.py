@@ -71,6 +71,15 @@ def test_an_incremental_without_a_parent_on_its_backend_is_refused_and_leaves_no
     assert dependents(cinder, full, child) == [1, 0]
 
 
+def test_a_refused_backup_is_no_parent_and_the_api_says_so(cinder: Any) -> None:
+    from cinder import exception
+
+    volume = cinder.create_volume(1)
+    assert cinder.create_backup(volume, "swift_1").status == "error"
+    with pytest.raises(exception.InvalidBackup, match="No backups available to do an incremental"):
+        cinder.create_backup(volume, "posix_1", incremental=True)
+
+
 def test_an_incremental_that_asks_for_no_backend_follows_the_primary_if_it_can(
     cinder: Any,
 ) -> None:

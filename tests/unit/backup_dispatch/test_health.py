@@ -158,4 +158,4 @@ def test_all_of_this_holds_in_cinders_eventlet_mode() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    assert "1 skipped" in done.stdout
+    assert ".....s" in done.stdout
