@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An emulated cluster, and a Cinder whose volume backend is on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from datera_emulator import Emulator
+from datera_volume.connection import TLS, Cluster, ClusterSettings
+
+if TYPE_CHECKING:
+    from tests.fixtures.cinder_service import CinderService
+
+StartEmulator = Callable[..., Emulator]
+Connect = Callable[..., Cluster]
+
+
+@pytest.fixture
+def start_emulator(tmp_path: Path) -> Iterator[StartEmulator]:
+    """Start an emulator with these keywords; it stops after the test."""
+    with ExitStack() as running:
+
+        def start(**keywords: Any) -> Emulator:
+            state = tmp_path / f"array{len(list(tmp_path.glob('array*')))}"
+            return running.enter_context(Emulator(state_dir=state, **keywords))
+
+        yield start
+
+
+@pytest.fixture
+def emulator(start_emulator: StartEmulator) -> Emulator:
+    return start_emulator()
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """A connection to an emulator; keywords are further settings."""
+    with ExitStack() as running:
+
+        def connect(emulator: Emulator, **settings: Any) -> Cluster:
+            usual: dict[str, Any] = {
+                "port": emulator.https_port,
+                "tls": TLS(verify=True, ca_bundle=emulator.ca_bundle),
+                "busy_timeout": 10.0,
+                "busy_interval": 0.1,
+            }
+            cluster = Cluster(
+                ClusterSettings(
+                    "127.0.0.1", emulator.username, emulator.password, **{**usual, **settings}
+                )
+            )
+            running.callback(cluster.close)
+            return cluster
+
+        yield connect
+
+
+@pytest.fixture
+def backend(emulator: Emulator) -> str:
+    """The lines of cinder.conf's section for the emulated cluster."""
+    return f"""\
+volume_driver = datera_volume.driver.DateraDriver
+san_ip = 127.0.0.1
+san_login = {emulator.username}
+san_password = {emulator.password}
+datera_api_port = {emulator.https_port}
+driver_ssl_cert_verify = True
+driver_ssl_cert_path = {emulator.ca_bundle}
+datera_503_timeout = 10
+datera_503_interval = 1
+"""
+
+
+@pytest.fixture
+def start_datera(
+    start_cinder: Callable[..., CinderService], backend: str
+) -> Callable[..., CinderService]:
+    """Start a Cinder on the emulated cluster; ``lines`` are added to the backend's section."""
+
+    def start(lines: str = "", **options: Any) -> CinderService:
+        return start_cinder(backend=backend + lines, section="datera", **options)
+
+    return start
