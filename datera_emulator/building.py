@@ -24,15 +24,12 @@ _Source = tuple[StorageInstance, Volume, "Snapshot | None"]
 
 
 def check_app_instance_room(call: Call) -> None:
-    """Refuse a new app instance that the cluster has no room or no name for.
+    """Refuse a new app instance that the cluster has no room for.
 
     :raises RequestInvalid: the cluster is full.
-    :raises ValidationFailed: it has no name.
     :raises Conflict: the name, or the UUID of its volume, is taken.
     """
     cluster, wish = call.cluster, call.body
-    if "name" not in wish:
-        raise ValidationFailed("name: is required")
     if len(cluster.app_instances) >= cluster.switches.limits.app_instances:
         raise RequestInvalid(
             f"The cluster holds {len(cluster.app_instances)} app instances, its limit"
@@ -40,7 +37,7 @@ def check_app_instance_room(call: Call) -> None:
     if cluster.app_instance_named(call.tenant, wish["name"]) is not None:
         raise Conflict(f"App instance {wish['name']} exists already in tenant {call.tenant}")
     wanted = _own_uuid(wish)
-    if wanted != NO_UUID and any(one.uuid == wanted for one in cluster.app_instances.values()):
+    if cluster.index.uuid_taken(wanted):
         raise Conflict(f"UUID {wanted} is in use already")
 
 
@@ -50,7 +47,7 @@ def check_volume_room(call: Call, count: int, storage: StorageInstance | None = 
     :raises RequestInvalid: the cluster or the storage instance is full.
     """
     limits = call.cluster.switches.limits
-    if count and sum(1 for _ in call.cluster.volumes()) + count > limits.volumes:
+    if count and call.cluster.index.volumes + count > limits.volumes:
         raise RequestInvalid(f"The cluster holds no more than {limits.volumes} volumes")
     present = len(storage.volumes) if storage else 0
     if present + count > limits.volumes_per_storage_instance:

@@ -15,6 +15,7 @@ from datera_emulator.counters import Counters
 from datera_emulator.documents import Document
 from datera_emulator.errors import NotFound
 from datera_emulator.files import DataFiles
+from datera_emulator.index import Index
 from datera_emulator.model import (
     AppInstance,
     Initiator,
@@ -78,8 +79,7 @@ class Cluster:
         self.ip_pools: dict[str, IpPool] = {}
         self.placement_policies: dict[str, PlacementPolicy] = {}
         self.identity: Document = {}
-        self._by_name: dict[tuple[str, str], str] = {}
-        self._by_iqn: dict[str, tuple[str, str]] = {}
+        self.index = Index()
         self._changes: dict[Key, Any] = {}
         self._doomed_files: list[str] = []
         state_dir.mkdir(parents=True, exist_ok=True)
@@ -94,19 +94,24 @@ class Cluster:
 
         :raises NotFound: the tenant has none of this name or id.
         """
-        found = self.app_instances.get(self._by_name.get((tenant, name_or_id), name_or_id))
+        identity = self.index.named(tenant, name_or_id) or name_or_id
+        found = self.app_instances.get(identity)
         if found is None or found.tenant != tenant:
             raise NotFound(f"No app instance {name_or_id} in tenant {tenant}")
         return found
 
     def app_instance_named(self, tenant: str, name: str) -> AppInstance | None:
         """Return the app instance of exactly this name, if there is one."""
-        identity = self._by_name.get((tenant, name))
+        identity = self.index.named(tenant, name)
         return None if identity is None else self.app_instances[identity]
+
+    def app_instances_of(self, tenant: str) -> list[AppInstance]:
+        """Return a tenant's app instances, the oldest first."""
+        return [self.app_instances[identity] for identity in self.index.of_tenant(tenant)]
 
     def target(self, iqn: str) -> tuple[AppInstance, StorageInstance] | None:
         """Return what answers to an IQN."""
-        where = self._by_iqn.get(iqn)
+        where = self.index.behind(iqn)
         if where is None:
             return None
         instance = self.app_instances[where[0]]
@@ -169,22 +174,19 @@ class Cluster:
         table[key] = thing
         self._changes[_kind(thing), identity] = thing
         if isinstance(thing, AppInstance):
-            self._index(thing)
+            self.index.put(thing)
 
     def forget(self, thing: object) -> None:
         """Remove an object; its files go when the transaction has been committed."""
         table, key, identity = self._place(thing)
         if isinstance(thing, AppInstance):
-            self._unindex(thing)
+            self.index.remove(thing.id)
+            for storage in thing.storage_instances.values():
+                self.drop_sessions(storage)
             for _, volume in thing.volumes():
                 self.doom(volume)
         del table[key]
         self._changes[_kind(thing), identity] = None
-
-    def rename(self, instance: AppInstance, name: str) -> None:
-        """Give an app instance another name; it still has to be saved."""
-        self._by_name.pop((instance.tenant, instance.name), None)
-        instance.name = name
 
     def doom(self, volume: Volume) -> None:
         """Let a volume's files, its snapshots' too, go with the transaction."""
@@ -194,11 +196,6 @@ class Cluster:
     def doom_file(self, name: str) -> None:
         """Let one file go with the transaction."""
         self._doomed_files.append(name)
-
-    def retire(self, storage: StorageInstance) -> None:
-        """Make a storage instance's IQN unknown and drop its sessions."""
-        self._by_iqn.pop(storage.iqn, None)
-        self.drop_sessions(storage)
 
     def drop_sessions(self, storage: StorageInstance) -> None:
         """End every session of a storage instance."""
@@ -227,16 +224,6 @@ class Cluster:
             return self.placement_policies, thing.name, thing.name
         raise TypeError(f"a cluster does not hold a {type(thing).__name__}")
 
-    def _index(self, instance: AppInstance) -> None:
-        self._by_name[instance.tenant, instance.name] = instance.id
-        for storage in instance.storage_instances.values():
-            self._by_iqn[storage.iqn] = (instance.id, storage.name)
-
-    def _unindex(self, instance: AppInstance) -> None:
-        self._by_name.pop((instance.tenant, instance.name), None)
-        for storage in instance.storage_instances.values():
-            self.retire(storage)
-
     def _load(self) -> None:
         for identity, document in self._store.read("identity"):
             self.identity[identity] = document
@@ -246,7 +233,7 @@ class Cluster:
         for _, document in self._store.read("AppInstance"):
             instance = app_instance_from(document)
             self.app_instances[instance.id] = instance
-            self._index(instance)
+            self.index.put(instance)
         for kind in (Initiator, InitiatorGroup, Tenant, IpPool, PlacementPolicy):
             for _, document in self._store.read(kind.__name__):
                 thing = kind(**document)

@@ -16,7 +16,7 @@ from datera_emulator.cluster import Cluster
 from datera_emulator.faults import FaultPlan
 from datera_emulator.portal import FilePortals
 from datera_emulator.server import RestServer
-from datera_emulator.switches import Switches
+from datera_emulator.switches import Switches, product_version
 from datera_emulator.transport import Transport
 
 
@@ -53,6 +53,7 @@ class Emulator:
     ) -> None:
         if transport != "file":
             raise ValueError(f"transport {transport!r} is not there yet; use 'file'")
+        product_version(sw_version)  # it must be understood before anything is made
         self.state_dir = Path(state_dir)
         self.faults = FaultPlan()
         self.username = username
@@ -92,6 +93,8 @@ class Emulator:
                 self._servers.append(RestServer(self._host, port, application, context))
             for server in self._servers:
                 server.start()
+            # Started again, it is found where it was.
+            self._ports = (self.http_port, self.https_port)
         except BaseException:
             self.stop()
             raise

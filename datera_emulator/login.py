@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import _socket
 import json
-import select
+import os
 import socket
 
 from datera_emulator.admission import LoginRefused
@@ -54,10 +55,19 @@ class PortalLogin:
         """Return whether the target still holds the session."""
         if self._socket.fileno() < 0:
             return False
-        # Between requests a target says nothing, so anything to read is its end of file.
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN | select.POLLHUP | select.POLLERR)
-        return not poll.poll(0)
+        # The C-level socket, never blocking: this is asked from native threads of processes whose
+        # own socket and select modules eventlet has replaced.
+        raw = _socket.socket(fileno=os.dup(self._socket.fileno()))
+        try:
+            # Between requests a target says nothing, so anything to read is its end of file.
+            raw.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            raw.close()
+        return False
 
     def read_size(self) -> int:
         """Return the volume's size now.

@@ -174,6 +174,7 @@ STORAGE_INSTANCE_UPDATE = closed(
 def app_instance_create(dialect: Dialect) -> Schema:
     """Return the schema of a new app instance."""
     return closed(
+        ("name",),
         name=NAME_OR_UUID,
         descr=DESCRIPTION,
         clone_src=PATH,

@@ -27,12 +27,24 @@ class Limits:
     metadata_characters: int = 2048
 
 
+_WORDS = {
+    "key_expiry": ("idle", "absolute"),
+    "online_delete": ("refuse", "force", "allow"),
+    "list_order": ("id", "created"),
+    "match": ("search", "full"),
+    "tenant_path_form": ("short", "long"),
+    "default_placement_mode": ("hybrid", "single_flash", "all_flash"),
+}
+
+
 @dataclass(frozen=True)
 class Switches:
     """How this cluster behaves where nobody recorded what an array does.
 
     Numbers of reads are how often an object is still shown in its passing state before it
     arrives: they make pollers poll, and are the same on a slow and on a fast machine.
+
+    :raises ValueError: a switch that has words is set to another.
     """
 
     key_lifetime_seconds: float = 900.0
@@ -59,6 +71,11 @@ class Switches:
     default_placement_mode: str = "hybrid"
     total_capacity_gib: int = 100 * 1024
     limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                raise ValueError(f"switch {name!r} is one of {', '.join(words)}")
 
     def changed(self, assignments: dict[str, str]) -> Switches:
         """Return these switches with some set from text, as the command line gives them.
@@ -98,7 +115,10 @@ def product_version(text: str) -> tuple[int, ...]:
 
     :raises ValueError: it is not dotted integers.
     """
-    return tuple(int(part) for part in text.split("."))
+    parts = text.split(".")
+    if not all(part.isdecimal() for part in parts):
+        raise ValueError(f"software version {text!r} is not dotted integers")
+    return tuple(int(part) for part in parts)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ _ONE = "/app_instances/:id"
 def list_all(call: Call) -> Result:
     """List the tenant's app instances."""
     return Listing(
-        [one for one in call.cluster.app_instances.values() if one.tenant == call.tenant],
+        call.cluster.app_instances_of(call.tenant),
         show=lambda one: _shown(call, one),
         identity=lambda one: one.id,
         read=render.pass_time,
@@ -69,7 +69,7 @@ def update(call: Call) -> Result:
         for _, volume in instance.volumes():
             restore(call, volume, wish["restore_point"])
     if "name" in wish:
-        call.cluster.rename(instance, wish["name"])
+        instance.name = wish["name"]
     if "descr" in wish:
         instance.descr = wish["descr"] or ""
     if state != instance.admin_state:

@@ -120,8 +120,7 @@ def _check_room(
         raise RequestInvalid(f"{instance.path} is still being cloned")
     if any(len(volume.snapshots) >= limits.snapshots_per_volume for volume in volumes):
         raise RequestInvalid(f"A volume holds no more than {limits.snapshots_per_volume} snapshots")
-    present = sum(len(volume.snapshots) for volume in call.cluster.volumes())
-    if present + len(volumes) > limits.snapshots:
+    if call.cluster.index.snapshots + len(volumes) > limits.snapshots:
         raise RequestInvalid(f"The cluster holds no more than {limits.snapshots} snapshots")
     wanted = call.body.get("uuid")
     if wanted and any(snapshot.uuid == wanted for snapshot in siblings.values()):

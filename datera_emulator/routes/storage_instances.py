@@ -109,7 +109,7 @@ def delete(call: Call) -> Result:
     if "online" == instance.admin_state == storage.admin_state:
         raise RequestInvalid(f"Storage instance {storage.name} is online")
     shown = _shown(call, instance, storage)
-    call.cluster.retire(storage)
+    call.cluster.drop_sessions(storage)
     for volume in storage.volumes.values():
         call.cluster.doom(volume)
     del instance.storage_instances[storage.name]

@@ -7,6 +7,7 @@ from datera_emulator import render
 from datera_emulator.building import check_placement, check_volume_room, new_volume
 from datera_emulator.errors import Conflict, RequestInvalid
 from datera_emulator.lookup import Place, storage_instance_of, volume_of
+from datera_emulator.model import GIB
 from datera_emulator.restoring import restore
 from datera_emulator.routing import Call, Listing, Result, Router
 from datera_emulator.schemas import volume_create, volume_update
@@ -62,12 +63,14 @@ def update(call: Call) -> Result:
     replicas = wish.get("replica_count", volume.replica_count)
     _check_change(call, place, online)
     if "restore_point" in wish:
+        if size != volume.size:
+            raise RequestInvalid("A volume is not restored and resized in one request")
         if online:
             raise RequestInvalid(f"{instance.path} must be offline to be restored")
         restore(call, volume, wish["restore_point"])
     if size != volume.size:
+        call.cluster.files.resize(volume.file, int(size * GIB))
         volume.size = size
-        call.cluster.files.resize(volume.file, volume.size_bytes)
     volume.replica_count = replicas
     volume.placement_mode = wish.get("placement_mode", volume.placement_mode)
     volume.placement_policy = policy or volume.placement_policy

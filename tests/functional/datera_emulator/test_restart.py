@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command, and what a process that is killed leaves behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.fixtures.emulated_client import Client
+
+
+def client_of(ready: dict[str, Any]) -> Client:
+    base = f"https://127.0.0.1:{ready['https_port']}"
+    return Client(base, verify=ready["ca_bundle"]).log_in()
+
+
+def test_the_ready_line_says_all_that_a_client_needs(serve: Any) -> None:
+    process, ready = serve()
+    assert set(ready) == {
+        "http_port", "https_port", "ca_bundle", "username", "password", "state_dir", "pid",
+    }  # fmt: skip
+    assert ready["pid"] == process.pid
+    assert (ready["username"], ready["password"]) == ("admin", "password")
+    assert client_of(ready).good("GET", "/system")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_cleanly_when_it_is_told(serve: Any, number: signal.Signals) -> None:
+    process, _ = serve()
+    process.send_signal(number)
+    assert process.wait(30) == 0
+
+
+def test_killed_while_it_works_it_has_all_that_it_acknowledged(serve: Any) -> None:
+    process, ready = serve("--switch", "list_order=created")
+    client = client_of(ready)
+    acknowledged: list[str] = []
+    enough = threading.Event()
+
+    def make() -> None:
+        try:
+            for number in range(10_000):
+                client.create(f"name-{number}")
+                acknowledged.append(f"name-{number}")
+                if number == 30:
+                    enough.set()
+        except requests.ConnectionError:
+            return
+
+    worker = threading.Thread(target=make)
+    worker.start()
+    assert enough.wait(60)
+    process.send_signal(signal.SIGKILL)
+    worker.join(60)
+    assert not worker.is_alive()
+
+    _, ready = serve()
+    again = client_of(ready)
+    for name in acknowledged:
+        shown = again.good("GET", f"/app_instances/{name}")
+        assert shown["storage_instances"][0]["volumes"][0]["size"] == 1
+    files = [path for path in (Path(ready["state_dir"]) / "data").glob("*/*") if path.is_file()]
+    assert len(acknowledged) <= len(files) <= len(acknowledged) + 1
+
+
+def test_data_and_snapshots_survive(serve: Any) -> None:
+    process, ready = serve()
+    client = client_of(ready)
+    made = client.create()
+    volume = made["storage_instances"][0]["volumes"][0]["path"]
+    (file,) = (Path(ready["state_dir"]) / "data").glob("*/*")
+    with file.open("r+b") as stream:
+        stream.write(b"alpha")
+    snapshot = client.good("POST", f"{volume}/snapshots", {})
+    with file.open("r+b") as stream:
+        stream.write(b"omega")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    _, ready = serve()
+    again = client_of(ready)
+    while again.good("GET", snapshot["path"])["op_state"] != "available":
+        pass
+    body = {"name": "clone", "clone_snapshot_src": {"path": snapshot["path"]}}
+    again.good("POST", "/app_instances", body)
+    files = (Path(ready["state_dir"]) / "data").glob("*/*")
+    contents = sorted(path.open("rb").read(5) for path in files)
+    assert contents == [b"alpha", b"alpha", b"omega"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--transport", "tgt"], "transport tgt is not there yet"),
+        (["--switch", "colour=blue"], "there is no switch 'colour'"),
+        (["--switch", "colour"], "is not NAME=VALUE"),
+        (["--sw-version", "new"], "software version 'new' is not dotted integers"),
+    ],
+)
+def test_it_says_in_one_line_why_it_does_not_start(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    command = [sys.executable, "-m", "datera_emulator", "serve", "--state-dir", str(tmp_path)]
+    done = subprocess.run(
+        [*command, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is committed is there after a restart, and what was not is undone."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datera_emulator.store import Store
+from tests.fixtures.emulated_api import Api, MakeApi
+
+
+def test_a_write_is_all_or_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    store.write([(("kind", "a"), {"n": 1})])
+    with pytest.raises(TypeError):
+        store.write([(("kind", "a"), None), (("kind", "b"), {"n": object()})])
+    assert dict(store.read("kind")) == {"a": {"n": 1}}
+    store.write([(("kind", "a"), {"n": 2}), (("other", "a"), {})])
+    assert dict(store.read("kind")) == {"a": {"n": 2}}
+    store.write([(("kind", "a"), None)])
+    assert dict(store.read("kind")) == {}
+
+
+def test_everything_is_there_after_a_restart(make_api: MakeApi) -> None:
+    api = make_api()
+    api.good("POST", "/tenants", {"name": "acme"})
+    api.good("POST", "/initiators", {"id": "iqn.1993-08.org.debian:01:abc", "name": "host"})
+    member = {"path": "/initiators/iqn.1993-08.org.debian:01:abc"}
+    api.good("POST", "/initiator_groups", {"name": "group", "members": [member]})
+    instance = api.create("kept", create_mode="openstack", descr="a note")
+    storage = instance["storage_instances"][0]["path"]
+    api.good("PUT", f"{storage}/acl_policy/initiators", {"op": "add", **member})
+    credentials = {"type": "chap", "target_user_name": "user", "target_pswd": "123456789012"}
+    api.good("PUT", f"{storage}/auth", credentials)
+    api.good("POST", f"{api.volume(instance)}/snapshots", {})
+    api.good("POST", f"{api.volume(instance)}/performance_policy", {"total_iops_max": 7})
+    api.good("PUT", f"{instance['path']}/int_ecosystem_data", {"data": {"k": "v"}})
+    before = {
+        path: api.good("GET", path)
+        for path in ("/app_instances", "/tenants", "/initiators", "/initiator_groups", "/system")
+    }
+    secret = api.cluster.app_instances[instance["id"]].storage_instances["storage-1"].auth
+
+    again = make_api()
+    for _ in range(3):
+        again.good("GET", "/app_instances")
+        api_view = again.good("GET", "/app_instances")
+    assert again.cluster.app_instances[instance["id"]].storage_instances["storage-1"].auth == secret
+    for path, seen in before.items():
+        now = api_view if path == "/app_instances" else again.good("GET", path)
+        assert _settled(now) == _settled(seen)
+    assert again.good("GET", f"{instance['path']}/int_ecosystem_data") == {"k": "v"}
+
+
+def _settled(document: Any) -> Any:
+    if isinstance(document, dict):
+        return {key: _settled(value) for key, value in document.items() if key != "op_state"}
+    if isinstance(document, list):
+        return [_settled(item) for item in document]
+    return document
+
+
+def test_a_file_that_no_request_acknowledged_goes_at_the_next_start(make_api: MakeApi) -> None:
+    api = make_api()
+    instance = api.create()
+    orphan = api.cluster.files.create(1000)
+    (volume,) = api.cluster.volumes()
+    api.cluster.files.resize(volume.file, volume.size_bytes + 4096)
+
+    again = make_api()
+    assert list(again.cluster.files.names()) == [volume.file]
+    assert again.cluster.files.path(volume.file).stat().st_size == 1 << 30
+    assert orphan != volume.file
+    assert again.good("GET", instance["path"])["name"] == "one"
+
+
+def test_a_request_that_the_store_refuses_is_not_acknowledged(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(Store, "write", fail)
+    status, message = api.refused("POST", "/tenants", {"name": "acme"})
+    assert status == 500
+    assert "OperationalError" in message
+
+
+def test_many_app_instances_stay_quick_to_find(make_api: MakeApi) -> None:
+    api = make_api()
+    for number in range(20):
+        api.create(f"name-{number}")
+    index = api.cluster.index
+    assert (index.volumes, index.snapshots) == (20, 0)
+    victim = api.good("GET", "/app_instances/name-7")
+    api.good("PUT", victim["path"], {"name": "name-77"})
+    assert api.refused("GET", "/app_instances/name-7")[0] == 404
+    assert api.good("GET", "/app_instances/name-77")["id"] == victim["id"]
+    api.offline(victim)
+    api.good("DELETE", victim["path"])
+    assert index.volumes == 19
+    assert len(list(api.cluster.files.names())) == 19
