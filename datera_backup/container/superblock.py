@@ -78,7 +78,7 @@ class Superblock:
     @property
     def tail(self) -> int:
         """The byte where the next backup begins; what an open one has written does not count."""
-        return max((entry.end for entry in self.entries), default=LOG_START)
+        return max([LOG_START, *(entry.end for entry in self.entries)])
 
 
 def encode(block: Superblock) -> bytes:

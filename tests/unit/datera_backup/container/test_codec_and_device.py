@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One block in and out of each codec, and files as devices."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from pathlib import Path
+
+import pytest
+
+from datera_backup.container import Codec, ContainerDamaged, ContainerTooNew, FileDevice
+from datera_backup.container.codec import Decompressor, Undecodable, compressor
+
+TEXT = b"what repeats compresses well " * 300
+NOISE = random.Random(1).randbytes(len(TEXT))
+
+
+@pytest.mark.parametrize("codec", [Codec.ZSTD, Codec.ZLIB])
+def test_round_trip(codec: Codec) -> None:
+    used, stored = compressor(codec, 1).compress(memoryview(TEXT))
+    assert used is codec
+    assert len(stored) < len(TEXT)
+    assert Decompressor().decompress(codec, memoryview(stored), len(TEXT)) == TEXT
+
+
+@pytest.mark.parametrize("codec", [Codec.RAW, Codec.ZSTD, Codec.ZLIB])
+def test_what_does_not_compress_is_stored_as_it_is(codec: Codec) -> None:
+    used, stored = compressor(codec, 1).compress(memoryview(NOISE))
+    assert used is Codec.RAW
+    assert stored == NOISE
+    assert Decompressor().decompress(used, stored, len(NOISE)) == NOISE
+
+
+@pytest.mark.parametrize("codec", [Codec.RAW, Codec.ZSTD, Codec.ZLIB])
+@pytest.mark.parametrize("length", [0, len(TEXT) - 1, len(TEXT) + 1])
+def test_another_length(codec: Codec, length: int) -> None:
+    stored = TEXT if codec is Codec.RAW else compressor(codec, 1).compress(TEXT)[1]
+    with pytest.raises(Undecodable):
+        Decompressor().decompress(codec, stored, length)
+
+
+@pytest.mark.parametrize("codec", [Codec.ZSTD, Codec.ZLIB])
+def test_what_is_no_stream_at_all(codec: Codec) -> None:
+    for stored in (b"", b"x", NOISE, zlib.compress(TEXT)[:-5]):
+        with pytest.raises(Undecodable):
+            Decompressor().decompress(codec, stored, len(TEXT))
+
+
+def test_codecs_of_a_later_version() -> None:
+    with pytest.raises(ContainerTooNew, match="codec 77"):
+        Decompressor().decompress(77, b"", 0)
+    with pytest.raises(ContainerTooNew, match="LZ4"):
+        compressor(Codec.LZ4, 1)
+
+
+def test_a_file_as_a_device(tmp_path: Path) -> None:
+    path = tmp_path / "device"
+    path.write_bytes(bytes(100))
+    with FileDevice(path) as device:
+        device.pwrite(10, b"abc")
+        device.flush()
+        buffer = bytearray(5)
+        device.pread(9, memoryview(buffer))
+        assert bytes(buffer) == b"\0abc\0"
+        with pytest.raises(ContainerDamaged, match="ends at byte 100"):
+            device.pread(98, memoryview(buffer))
+        with path.open("r+b") as file:
+            file.truncate(200)
+        assert device.size == 200
+    device.close()
+    assert path.read_bytes()[10:13] == b"abc"
+
+
+def test_a_descriptor_stays_the_callers(tmp_path: Path) -> None:
+    path = tmp_path / "device"
+    path.write_bytes(b"0123")
+    with path.open("rb") as file:
+        FileDevice(file.fileno()).close()
+        assert file.read() == b"0123"
+    with FileDevice(path, writable=False) as device, pytest.raises(OSError, match="descriptor"):
+        device.pwrite(0, b"x")

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Formatting, opening, and what the two superblocks are good for."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timezone
+
+import pytest
+
+from datera_backup.container import (
+    LOG_START,
+    AlreadyAContainer,
+    Container,
+    ContainerDamaged,
+    ContainerFull,
+    ContainerTooNew,
+    NotAContainer,
+    WrongContainer,
+)
+from datera_backup.container import superblock as superblocks
+from datera_backup.container.geometry import SLOT_SIZE
+from datera_backup.container.superblock import MAX_ENTRIES, Entry, State, Superblock
+from tests.fixtures.devices import MemoryDevice
+from tests.fixtures.moving import (
+    back_up,
+    changed,
+    identifier,
+    memory_of,
+    new_container,
+    reopened,
+    restore,
+    some_bytes,
+    writer_for,
+)
+
+DATA = some_bytes(1, 50_000)
+
+
+def used_bytes(container: Container) -> int:
+    return superblocks.HEAD_SIZE + len(container.entries) * superblocks.ENTRY_SIZE
+
+
+def test_empty_container() -> None:
+    container = reopened(new_container(5))
+    assert container.id == identifier(5)
+    assert container.entries == ()
+    assert container.tail == LOG_START
+    assert container.room == container.device.size - LOG_START
+
+
+@pytest.mark.parametrize("size", [0, 100, LOG_START - 1, LOG_START, 4 << 20])
+def test_never_formatted(size: int) -> None:
+    with pytest.raises(NotAContainer):
+        Container.open(MemoryDevice(size))
+
+
+def test_too_small_to_format() -> None:
+    with pytest.raises(ContainerFull):
+        Container.format(MemoryDevice(LOG_START - 1), identifier(1))
+
+
+def test_a_container_is_not_formatted_again() -> None:
+    container = new_container(1)
+    back_up(container, 1, DATA)
+    with pytest.raises(AlreadyAContainer):
+        Container.format(container.device, identifier(2))
+    # Nor are the remains of one.
+    memory_of(container).content[SLOT_SIZE + 100] ^= 1
+    memory_of(container).content[:SLOT_SIZE] = bytes(SLOT_SIZE)
+    with pytest.raises(AlreadyAContainer):
+        Container.format(container.device, identifier(2))
+
+
+def test_another_container() -> None:
+    container = new_container(1)
+    with pytest.raises(WrongContainer, match=f"{identifier(2)}.*{identifier(1)}"):
+        Container.open(container.device, identifier(2))
+
+
+def test_any_byte_of_one_superblock_harms_nothing() -> None:
+    container = new_container(1)
+    back_up(container, 1, DATA)
+    device = memory_of(container)
+    for slot in (0, 1):
+        for spot in range(used_bytes(container)):
+            device.content[slot * SLOT_SIZE + spot] ^= 0x20
+            opened = reopened(container)
+            assert opened.damaged_slots == (slot,)
+            assert opened.committed == (identifier(1),)
+            device.content[slot * SLOT_SIZE + spot] ^= 0x20
+    assert restore(container, 1) == DATA
+
+
+def test_both_superblocks() -> None:
+    container = new_container(1)
+    back_up(container, 1, DATA)
+    device = memory_of(container)
+    device.content[40] ^= 1
+    device.content[SLOT_SIZE + 60] ^= 1
+    with pytest.raises(ContainerDamaged, match="Neither superblock"):
+        reopened(container)
+
+
+def test_a_damaged_superblock_is_mended_by_the_next_change() -> None:
+    for slot in (0, 1):
+        container = new_container(1)
+        parent = back_up(container, 1, DATA)
+        memory_of(container).content[slot * SLOT_SIZE + 30] ^= 1
+        opened = reopened(container)
+        back_up(opened, 2, changed(DATA, 2), parent)
+        assert opened.damaged_slots == ()
+        assert reopened(container).damaged_slots == ()
+        assert restore(reopened(container), 1) == DATA
+
+
+def test_an_old_superblock_never_leads_to_overwriting() -> None:
+    """The newest state was lost from both slots, or from one and never got into the other."""
+    container = new_container(1)
+    parent = back_up(container, 1, DATA)
+    old = bytes(memory_of(container).content[:LOG_START])
+    second = changed(DATA, 2)
+    back_up(container, 2, second, parent)
+    memory_of(container).content[:LOG_START] = old
+    opened = reopened(container)
+    before = bytes(memory_of(container).content)
+    with pytest.raises(ContainerDamaged, match=f"should hold backup {identifier(2)}"):
+        writer_for(opened, 3, len(DATA), parent, living=[identifier(1), identifier(2)])
+    assert memory_of(container).content == before
+
+
+def test_a_begun_backup_that_should_live_is_not_overwritten() -> None:
+    container = new_container(1)
+    writer_for(container, 1, len(DATA))
+    with pytest.raises(ContainerDamaged, match=str(identifier(1))):
+        writer_for(container, 2, len(DATA), living=[identifier(1)])
+
+
+@pytest.mark.parametrize("where", [8, 12], ids=["version", "flags"])
+def test_a_later_version(where: int) -> None:
+    container = new_container(1)
+    device = memory_of(container)
+    for start in (0, SLOT_SIZE):
+        raw = device.content[start : start + superblocks.HEAD_SIZE]
+        raw[where] = 9
+        raw[96:128] = bytes(32)
+        raw[96:128] = hashlib.sha256(raw).digest()
+        device.content[start : start + superblocks.HEAD_SIZE] = raw
+    with pytest.raises(ContainerTooNew, match=str(container.id)):
+        reopened(container)
+
+
+def test_a_device_that_grew() -> None:
+    container = new_container(1, LOG_START + (256 << 10))
+    parent = back_up(container, 1, DATA)
+    room = container.room
+    memory_of(container).resize(8 << 20)
+    assert container.room > room
+    opened = reopened(container)
+    back_up(opened, 2, some_bytes(7, 400_000), parent)
+    assert restore(opened, 1) == DATA
+
+
+def test_two_who_read_while_one_writes_see_a_whole_superblock() -> None:
+    """The first look finds one slot torn, and by then the writer is in the other."""
+    container = new_container(1)
+    back_up(container, 1, DATA)
+    whole = bytes(memory_of(container).content)
+
+    class Torn(MemoryDevice):
+        looks = 0
+
+        def pread(self, offset: int, buffer: memoryview) -> None:
+            super().pread(offset, buffer)
+            if offset in (0, SLOT_SIZE) and len(buffer) > superblocks.HEAD_SIZE:
+                self.looks += 1
+                if self.looks <= 2:
+                    buffer[-1] ^= 1
+
+    assert Container.open(Torn(content=whole)).committed == (identifier(1),)
+
+
+def test_as_many_entries_as_a_slot_takes() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    entries = [
+        Entry(identifier(n), State.DEAD, n * 4096, n * 4096 + 4096, n, 5, bytes(32), moment, moment)
+        for n in range(MAX_ENTRIES + 1)
+    ]
+    full = Superblock(3, identifier(1), 9, moment, tuple(entries[:-1]))
+    raw = superblocks.encode(full)
+    assert len(raw) <= SLOT_SIZE
+    assert superblocks.decode(raw) == full
+    with pytest.raises(ContainerFull, match="superblock"):
+        superblocks.encode(Superblock(3, identifier(1), 9, moment, tuple(entries)))

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is backed up comes back, whatever its size and whatever it inherits."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from datera_backup.container import (
+    BackupReader,
+    Codec,
+    Container,
+    FileDevice,
+    Geometry,
+    GeometryMismatch,
+    NewBackup,
+)
+from datera_backup.engine import BackupJob, Settings, VerifyJob, open_sink, open_source
+from datera_backup.engine.restore import RestoreJob
+from tests.fixtures.moving import (
+    BLOCK,
+    FEW,
+    SMALL,
+    BytesSource,
+    MemorySink,
+    back_up,
+    changed,
+    identifier,
+    new_container,
+    reopened,
+    restore,
+    restore_onto,
+    some_bytes,
+)
+
+SIZES = [0, 1, 511, BLOCK - 1, BLOCK, BLOCK + 1, 8 * BLOCK, 8 * BLOCK + 5, 40 * BLOCK + 100]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_full_of_any_size(size: int) -> None:
+    container = new_container(1)
+    data = some_bytes(size, size)
+    back_up(container, 1, data)
+    assert restore(reopened(container), 1) == data
+
+
+@pytest.mark.parametrize("size", [1, 8 * BLOCK, 20 * BLOCK + 7])
+def test_all_zero_stores_nothing(size: int) -> None:
+    container = new_container(1)
+    reader = back_up(container, 1, bytes(size))
+    assert restore(container, 1) == bytes(size)
+    assert set(reader.commit.manifests) == {None}
+    assert reader.commit.statistics.stored_bytes == 0
+
+
+@pytest.mark.parametrize("codec", [Codec.RAW, Codec.ZSTD, Codec.ZLIB])
+def test_every_codec(codec: Codec) -> None:
+    container = new_container(1)
+    data = some_bytes(3, 20 * BLOCK)
+    reader = back_up(container, 1, data, settings=Settings(codec=codec, batch_size=BLOCK))
+    assert restore(container, 1) == data
+    if codec is not Codec.RAW:
+        assert reader.commit.statistics.stored_bytes < reader.commit.statistics.new_bytes
+
+
+def test_zeros_are_left_out_on_a_new_volume() -> None:
+    container = new_container(1)
+    data = bytes(3 * BLOCK) + some_bytes(5, 9 * BLOCK) + bytes(20 * BLOCK)
+    reader = back_up(container, 1, data)
+    sink = MemorySink(len(data), b"\0")
+    report = restore_onto(reader, sink, zeros=False)
+    assert bytes(sink.content) == data
+    assert report.bytes_written == len(data) - report.zero_bytes
+    assert all(any(written) for _, written in sink.written)
+
+
+def test_what_lies_beyond_the_backup_is_left() -> None:
+    container = new_container(1)
+    data = some_bytes(6, 9 * BLOCK + 17)
+    reader = back_up(container, 1, data)
+    sink = MemorySink(len(data) + 3 * BLOCK)
+    restore_onto(reader, sink)
+    assert bytes(sink.content) == data + b"\xee" * 3 * BLOCK
+
+
+def test_each_block_is_read_and_written_once() -> None:
+    container = new_container(1)
+    first = some_bytes(7, 30 * BLOCK)
+    parent = back_up(container, 1, first)
+    second = changed(first, 8, 9)
+    reader = back_up(container, 2, second, parent)
+    sink = MemorySink(len(second))
+    report = restore_onto(reader, sink)
+    assert sum(len(data) for _, data in sink.written) == len(second) == report.bytes_written
+    chunks = [reader.chunk(number) for number in range(SMALL.chunks(len(second)))]
+    assert report.stored_bytes == sum(sum(chunk.lengths) for chunk in chunks if chunk)
+
+
+def test_verifying_a_share_reads_about_that_share() -> None:
+    container = new_container(1)
+    reader = back_up(container, 1, random.Random(1).randbytes(400 * BLOCK))
+    counts = []
+    for share in (0.0, 0.25, 1.0):
+        job = VerifyJob(reader, share=share, seed=3, settings=FEW)
+        job.start()
+        counts.append(job.result().blocks)
+    assert counts[0] == 0
+    assert 50 < counts[1] < 150
+    assert counts[2] == 400
+
+
+def test_progress_reaches_the_total() -> None:
+    container = new_container(1)
+    data = some_bytes(9, 30 * BLOCK + 9)
+    reader = back_up(container, 1, data)
+    job = RestoreJob(reader, MemorySink(len(data)), write_zeros=False, settings=FEW)
+    job.start()
+    job.result()
+    assert (job.progress.done, job.progress.total) == (len(data), len(data))
+    assert job.progress.stored == reader.commit.statistics.stored_bytes
+
+
+def test_files_and_a_real_device_size(tmp_path: Path) -> None:
+    """The default geometry and settings, through descriptors, holes in the source."""
+    data = random.Random(2).randbytes(3 << 20)
+    image, device, out = tmp_path / "image", tmp_path / "device", tmp_path / "out"
+    with image.open("wb") as file:
+        file.seek(5 << 20)
+        file.write(data)
+        file.truncate((20 << 20) + 1)
+    with device.open("wb") as file:
+        file.truncate(64 << 20)
+    with FileDevice(device) as opened, image.open("rb") as source, out.open("wb+") as target:
+        container = Container.format(opened, identifier(1))
+        new = NewBackup(identifier(1), "a volume", (20 << 20) + 1)
+        job = BackupJob(open_source(source), container.begin(new, living=()))
+        job.start()
+        assert job.result().statistics.new_bytes == len(data)
+        reader_of = Container.open(opened, identifier(1))
+        sink = open_sink(target, size=(20 << 20) + 1)
+        restoring = RestoreJob(BackupReader(reader_of, identifier(1)), sink, write_zeros=False)
+        restoring.start()
+        restoring.result()
+    assert out.read_bytes() == image.read_bytes()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 25 * BLOCK),  # the volume's size then
+            st.integers(0, 2),  # the container
+            st.integers(0, 3),  # how far back the parent is; 0: a full one
+            st.integers(0, 10_000),
+        ),
+        min_size=1,
+        max_size=7,
+    )
+)
+def test_chains_over_containers_with_branches(
+    steps: list[tuple[int, int, int, int]],
+) -> None:
+    """Incrementals of any parent, in any container, of volumes that grow and shrink."""
+    containers = [new_container(100 + number, 4 << 20) for number in range(3)]
+    made: list[tuple[bytes, BackupReader]] = []
+    for number, (size, where, back, seed) in enumerate(steps):
+        parent = made[-back] if 0 < back <= len(made) else None
+        data = changed(parent[0], seed) if parent else some_bytes(seed, size)
+        data = (data + some_bytes(seed + 1, max(0, size - len(data))))[:size]
+        reader = back_up(containers[where], number, data, parent[1] if parent else None)
+        made.append((data, reader))
+        assert reader.commit.geometry == SMALL
+    for data, reader in made:
+        commit = reader.commit
+        home = next(c for c in containers if c.id == commit.container_id)
+        number = commit.metadata["number"]
+        assert restore(reopened(home), number, containers) == data
+
+
+def test_blocks_that_moved_nowhere_are_stored_once() -> None:
+    container = new_container(1)
+    data = random.Random(4).randbytes(64 * BLOCK)
+    parent = back_up(container, 1, data)
+    before = container.tail
+    same = back_up(container, 2, data, parent)
+    assert same.commit.statistics.new_blocks == 0
+    # Nothing but the commit: unchanged chunks name the parent's manifests.
+    assert container.tail - before == BLOCK
+    new = bytearray(data)
+    new[10 * BLOCK : 12 * BLOCK] = random.Random(5).randbytes(2 * BLOCK)
+    reader = back_up(container, 3, bytes(new), same)
+    assert reader.commit.statistics.new_blocks == 2
+    assert reader.commit.statistics.inherited_manifests == 7
+    assert restore(container, 3) == bytes(new)
+
+
+def test_a_container_that_no_block_is_left_of_is_not_needed() -> None:
+    first, second = new_container(1), new_container(2)
+    parent = back_up(first, 1, random.Random(4).randbytes(9 * BLOCK))
+    data = random.Random(5).randbytes(9 * BLOCK)
+    reader = back_up(second, 2, data, parent)
+    assert reader.commit.containers == (second.id,)
+    assert restore(second, 2) == data
+
+
+def test_batches_smaller_than_a_block() -> None:
+    container = new_container(1)
+    data = some_bytes(11, 5 * BLOCK)
+    back_up(container, 1, data, settings=Settings(workers=1, depth=1, batch_size=1))
+    assert restore(container, 1) == data
+
+
+def test_geometry_is_the_parents() -> None:
+    container = new_container(1)
+    parent = back_up(container, 1, some_bytes(1, BLOCK))
+    new = NewBackup(
+        identifier(2), "a volume", BLOCK, Geometry(8192, 8192 * 8), parent_id=identifier(1)
+    )
+    writer = container.begin(new, living=container.committed)
+    with pytest.raises(GeometryMismatch, match="8192"):
+        BackupJob(BytesSource(bytes(BLOCK)), writer, parent)
+    with pytest.raises(ValueError, match="parent"):
+        BackupJob(BytesSource(bytes(BLOCK)), writer)
+    with pytest.raises(ValueError, match="bytes"):
+        BackupJob(BytesSource(bytes(7)), writer, parent)
