@@ -10,8 +10,8 @@ from uuid import UUID
 from datera_backup import naming
 from datera_backup.attachment import Attachments
 from datera_backup.backend import Backend
-from datera_backup.container import Container, FileDevice
-from datera_backup.errors import NotOurs
+from datera_backup.container import Container, ContainerDamaged, FileDevice, NotAContainer
+from datera_backup.errors import ContainerUnreadable, NotOurs
 from datera_backup.native import in_native_thread
 from datera_volume.connection import AlreadyOnCluster, NewAppInstance
 
@@ -23,10 +23,19 @@ def opened(attachments: Attachments, name: str, *, writable: bool = False) -> It
     :raises ContainerGone: it is not on the cluster.
     :raises NotOurs: an app instance of that name is there, which this driver did not make.
     :raises AttachFailed: it could not be attached.
-    :raises ContainerError: it is not the container that its name says, or damaged.
+    :raises ContainerUnreadable: it was never formatted, or nothing can be found in it any more.
+    :raises WrongContainer: it holds another one than its name says.
     """
     with attachments.opened(name, writable=writable) as descriptor:
-        yield in_native_thread(Container.open, FileDevice(descriptor), naming.container_id(name))
+        yield _open(descriptor, name)
+
+
+def _open(descriptor: int, name: str) -> Container:
+    device, expected = FileDevice(descriptor), naming.container_id(name)
+    try:
+        return in_native_thread(Container.open, device, expected)
+    except (NotAContainer, ContainerDamaged) as damage:
+        raise ContainerUnreadable(f"Container {name} cannot be read: {damage}") from damage
 
 
 @contextmanager

@@ -23,7 +23,13 @@ from datera_backup import containers, reading, record, removal
 from datera_backup.backend import Backend, backend_for
 from datera_backup.container import BackupIncomplete, BackupNotInContainer, ContainerError
 from datera_backup.engine import open_source
-from datera_backup.errors import BackupFailed, ContainerGone, NotOurs, OptionsInvalid
+from datera_backup.errors import (
+    BackupFailed,
+    ContainerGone,
+    ContainerUnreadable,
+    NotOurs,
+    OptionsInvalid,
+)
 from datera_backup.errors import BackupIncomplete as Incomplete
 from datera_backup.native import in_native_thread, unwrapped
 from datera_backup.opts import OPTS
@@ -212,7 +218,7 @@ class DateraBackupDriver(driver.BackupDriver):
                 in_native_thread(container.commit_of, location.backup_id)
         except (ContainerGone, NotOurs, BackupNotInContainer):
             return False
-        except (BackupIncomplete, ContainerError):
+        except (BackupIncomplete, ContainerError, ContainerUnreadable):
             return True  # ours, in whatever state
         except (BackupFailed, DateraError, OptionsInvalid) as unknown:
             LOG.debug("Whether backup %s is on Datera is unknown: %s", backup.id, unknown)

@@ -81,6 +81,10 @@ class ContainerDamaged(BackupFailed):
     """What the container holds is not what was written to it."""
 
 
+class ContainerUnreadable(ContainerDamaged):
+    """Nothing can be found in the container: it was never formatted, or lost both superblocks."""
+
+
 class VolumeTooLarge(BackupFailed):
     """The volume might not fit into a container, however large that may grow."""
 

@@ -12,13 +12,10 @@ from datera_backup.attachment import Attachments
 from datera_backup.container import (
     BackupNotInContainer,
     Container,
-    ContainerDamaged,
-    NotAContainer,
     Remains,
     State,
 )
-from datera_backup.errors import ContainerDamaged as Damaged
-from datera_backup.errors import ContainerGone
+from datera_backup.errors import ContainerDamaged, ContainerGone, ContainerUnreadable
 from datera_backup.locks import writer_lock
 from datera_backup.native import in_native_thread
 from datera_backup.record import Location
@@ -59,16 +56,11 @@ def _drop(attachments: Attachments, context: Any, location: Location) -> Remains
             except BackupNotInContainer:
                 LOG.debug("Backup %s is not in its container.", location.backup_id)
                 return _remains(container)
-    except (NotAContainer, ContainerDamaged) as damage:
-        # It was never formatted, or nothing in it can be found any more. If it is the home of no
-        # other backup, nothing is lost by deleting it; the cluster says that it is ours.
+    except ContainerUnreadable as damage:
+        # If it is the home of no other backup, nothing is lost by deleting it as a whole; that it
+        # is ours, the cluster says.
         _refuse_if_living(context, location, str(damage))
-        LOG.warning(
-            "Container %s of backup %s cannot be read (%s) and is deleted as a whole.",
-            location.container,
-            location.backup_id,
-            damage,
-        )
+        LOG.warning("%s; it is deleted as a whole with backup %s.", damage, location.backup_id)
         return Remains.EMPTY
 
 
@@ -80,7 +72,7 @@ def _remains(container: Container) -> Remains:
 def _refuse_if_living(context: Any, location: Location, found: str) -> None:
     living = record.living_in(context, location.container, besides=location.backup_id)
     if living:
-        raise Damaged(
+        raise ContainerDamaged(
             f"Container {location.container} should hold {len(living)} more backups, among them "
             f"{min(living, key=str)}, but {found}; nothing is deleted"
         )
