@@ -1,8 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Datera cluster in a process, for the demo, the tests and whoever tries it."""
 
-from datera_emulator.emulator import Emulator, StateInUse
-from datera_emulator.faults import Fault, FaultPlan
-from datera_emulator.switches import Limits, Switches
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datera_emulator.emulator import Emulator, StateInUse
+    from datera_emulator.faults import Fault, FaultPlan
+    from datera_emulator.switches import Limits, Switches
 
 __all__ = ["Emulator", "Fault", "FaultPlan", "Limits", "StateInUse", "Switches"]
+
+_MODULES = {
+    "Emulator": "emulator",
+    "Fault": "faults",
+    "FaultPlan": "faults",
+    "Limits": "switches",
+    "StateInUse": "emulator",
+    "Switches": "switches",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used.
+
+    ``with_connector`` runs programs that patch the standard library, and what was imported before
+    them stays unpatched: the package itself must import nothing.
+    """
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -129,6 +129,9 @@ class _PortalHandler(StreamRequestHandler):
                 elif "size" in request and session is not None:
                     self._say({"size": self._size(session)})
                 else:
+                    # First gone, then said: who has the answer finds no session any more.
+                    if session is not None:
+                        self.server.cluster.sessions.remove(session.id)
                     self._say({"logged_out": True})
                     return
         except (OSError, ValueError, KeyError, TypeError) as exc:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a program of this environment in this process with the emulator's connector installed::
 
-python -m datera_emulator.with_connector cinder-volume --config-file cinder.conf
+    python -m datera_emulator.with_connector cinder-volume --config-file cinder.conf
 
 The connector is installed at the moment when the program imports os-brick's, and nothing of
 os-brick is imported before: Cinder's services patch the standard library for eventlet first of all,
