@@ -27,7 +27,6 @@ from backup_dispatch.errors import (
     DispatchError,
     OwnerUnresolved,
     ParentRefused,
-    listed,
 )
 from backup_dispatch.ownership import NobodyHolds, Ownership, hint_of, write_down
 from backup_dispatch.process import this_process
@@ -161,17 +160,38 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         """Hand what an export added to the backend that added it.
 
         Cinder gives neither the exported owner nor the properties along. Where the record does not
-        say, the only driver that adds anything to its exports is meant; the owner proper is found
-        at the first touch after the import.
+        say, each backend whose driver takes imports is tried: a driver refuses what it cannot
+        reach. The owner proper is found at the first touch after the import.
 
-        :raises OwnerUnresolved: several such backends are enabled.
-        :raises DispatchError: the backend is down, or failed.
+        :raises DispatchError: no backend takes it.
         """
-        importer = self._importer(backup)
-        if importer is None:
+        told = self._told_by_record(backup)
+        if told is not None:
+            return self._imported_by(told, backup, driver_info)
+        if not driver_info:
             return None
-        with _blamed_on(importer):
-            return self._driver_of(importer).import_record(backup, driver_info)
+        refusals: list[DispatchError] = []
+        for backend in self._enabled.enabled:
+            if _takes_imports(backend):
+                try:
+                    return self._imported_by(backend, backup, driver_info)
+                except DispatchError as refusal:
+                    refusals.append(refusal)
+        if len(refusals) > 1:
+            reasons = " ".join(str(refusal) for refusal in refusals)
+            raise OwnerUnresolved(f"No backend takes the import of backup {backup.id}: {reasons}")
+        if refusals:
+            raise refusals[0]
+        return None
+
+    def _imported_by(self, backend: Backend, backup: Any, driver_info: Any) -> Any:
+        with _blamed_on(backend):
+            return self._driver_of(backend).import_record(backup, driver_info)
+
+    def _told_by_record(self, backup: Any) -> Backend | None:
+        if records.is_unresolved(backup.service):
+            return self._enabled.named(hint_of(backup) or "")
+        return records.recorded_owner(backup.id, backup.service, self._enabled)
 
     # How the backend is found
 
@@ -252,26 +272,6 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         because = f"its parent is there, and {chosen.name} has no backup of the volume to build on"
         return Choice(owner.name, Rule.PARENT, because)
 
-    def _importer(self, backup: Any) -> Backend | None:
-        enabled = self._enabled
-        if not records.is_unresolved(backup.service):
-            return records.recorded_owner(backup.id, backup.service, enabled)
-        hinted = enabled.named(hint_of(backup) or "")
-        if hinted is not None:
-            return hinted
-        interested = [
-            backend
-            for backend in enabled.enabled
-            if backend.driver_class.import_record is not cinder_driver.BackupDriver.import_record
-        ]
-        if len(interested) > 1:
-            raise OwnerUnresolved(
-                f"Backup {backup.id}: several backends take imports "
-                f"({listed(one.name for one in interested)}) and the record does not say which is "
-                "meant. Import it through a service that has only one of them."
-            )
-        return interested[0] if interested else None
-
 
 def _disown(backup: Any) -> None:
     """Note that no backend has anything of this backup.
@@ -292,6 +292,12 @@ def _type_default(backup: Any) -> str | None:
     specs = (volume_type.extra_specs if volume_type else None) or {}
     value: str | None = specs.get(routing.EXTRA_SPEC)
     return value
+
+
+def _takes_imports(backend: Backend) -> bool:
+    """Whether the driver does anything with what an export added."""
+    taken = backend.driver_class.import_record
+    return taken is not cinder_driver.BackupDriver.import_record
 
 
 def _would_skip_zeros(driver: Any, backup: Any) -> bool:

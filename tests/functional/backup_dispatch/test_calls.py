@@ -97,6 +97,49 @@ def test_what_an_export_carries_reaches_the_driver_that_said_it(
     assert cinder.backup(backup.id).service == f"{RECORDING}.RecordingBackupDriver"
 
 
+def test_an_import_without_anything_for_a_driver_bothers_none(cinder: Any, recording: Any) -> None:
+    recording.answers["import_record"] = ValueError("not one of mine")
+    backup = cinder.create_backup(cinder.create_volume(1), "posix_1")
+    record = cinder.export_backup(backup)
+    backup.destroy()
+    assert cinder.import_backup(record).status == "available", cinder.failures
+    assert not recording.calls
+
+
+def test_an_import_goes_to_the_backend_that_takes_it(
+    start_dispatching: Start, recording: Any
+) -> None:
+    cinder = start_dispatching(secondaries=f"{RECORDING}, tests.fixtures.recording_driver_too")
+    recording.answers["export_record"] = {"where": "there"}
+    backup = cinder.create_backup(cinder.create_volume(1), "recording_driver_too_1")
+    record = cinder.export_backup(backup)
+    forget(backup)
+    recording.calls.clear()
+    reached = [ValueError("not on this cluster"), None]
+    recording.answers["import_record"] = lambda *_arguments: _raised(reached.pop(0))
+    assert cinder.import_backup(record).status == "available", cinder.failures
+    assert [call[0] for call in recording.calls] == ["import_record", "import_record"]
+
+    forget(cinder.backup(backup.id))
+    reached += [ValueError("not on this cluster"), ValueError("nor on this one")]
+    refused = cinder.import_backup(record)
+    assert refused.status == "error"
+    assert "recording_driver failed: ValueError: not on this cluster" in refused.fail_reason
+    assert "recording_driver_too failed: ValueError: nor on this one" in refused.fail_reason
+
+
+def forget(backup: Any) -> None:
+    """Delete the record so that Cinder, which revives it, learns nothing from it."""
+    backup.service = None
+    backup.save()
+    backup.destroy()
+
+
+def _raised(error: Exception | None) -> None:
+    if error:
+        raise error
+
+
 def test_volume_metadata_are_cinders(dispatcher: Any, cinder: Any) -> None:
     from cinder.backup.driver import BackupMetadataAPI
 

@@ -71,6 +71,24 @@ def test_an_incremental_without_a_parent_on_its_backend_is_refused_and_leaves_no
     assert dependents(cinder, full, child) == [1, 0]
 
 
+def test_the_backend_sees_the_new_parent_in_the_object_too(
+    cinder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.fixtures.shelf_driver import ShelfBackupDriver
+
+    volume = cinder.create_volume(1)
+    on_shelf = cinder.create_backup(volume, "shelf_driver_1")
+    cinder.create_backup(volume, "posix_1")
+    seen: list[tuple[str, str]] = []
+
+    def note(_driver: Any, backup: Any, _file: Any) -> None:
+        seen.append((backup.parent_id, backup.parent.id))
+
+    monkeypatch.setattr(ShelfBackupDriver, "backup", note)
+    cinder.create_backup(volume, "shelf_driver_2", incremental=True)
+    assert seen == [(on_shelf.id, on_shelf.id)]
+
+
 def test_a_refused_backup_is_no_parent_and_the_api_says_so(cinder: Any) -> None:
     from cinder import exception
 
