@@ -3,8 +3,8 @@
 
 Its own, because reaching the emulator's volumes takes a connector inside os-brick, which only a
 process started by ``python -m datera_emulator.with_connector`` has. The order comes as JSON on
-standard input; on standard output there are lines of JSON: ``{"moved": BYTES}`` while it works, then
-``{"done": BYTES}``, or ``{"differs": TEXT}`` with exit status 3.
+standard input; on standard output there are lines of JSON: ``{"moved": BYTES}`` while it works,
+then ``{"done": BYTES}``, or ``{"differs": TEXT}`` with exit status 3.
 """
 
 import json
@@ -16,8 +16,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from demo import blocks  # noqa: E402  the line above makes it importable
-from demo.attachment import attached  # noqa: E402
+from demo import blocks
+from demo.attachment import attached
+from demo.identity import connect
 
 DIFFERS = 3
 TELL_EVERY = 0.1
@@ -45,18 +46,15 @@ def _work(order: dict[str, Any], volume: Any) -> int:
         return blocks.change(volume, changes, _teller())
     with Path(order["source"]).open("rb", buffering=0) as source:
         if order["what"] == "fill":
-            return blocks.fill(volume, source, _teller())  # type: ignore[arg-type]
-        return blocks.compare(volume, source, changes, _teller())[0]  # type: ignore[arg-type]
+            return blocks.fill(volume, source, _teller())
+        return blocks.compare(volume, source, changes, _teller())[0]
 
 
 def main() -> int:
     """Carry out the order and return the exit status."""
-    import openstack
-
     order = json.load(sys.stdin)
-    cloud = openstack.connect(load_yaml_config=False, load_envvars=False, **order["cloud"])
     try:
-        with attached(cloud, order["volume"], Path(order["locks"])) as volume:
+        with attached(connect(order["cloud"]), order["volume"], Path(order["locks"])) as volume:
             done = _work(order, volume)
     except blocks.Differs as reason:
         _say(differs=str(reason))

@@ -42,7 +42,7 @@ def attached(cloud: Any, volume_id: str, locks: Path) -> Iterator[BinaryIO]:
         try:
             storage.complete_attachment(attachment)
             with open(device["path"], "r+b", buffering=0) as volume:
-                yield volume  # type: ignore[misc]  # unbuffered: a RawIOBase, used as a file
+                yield volume
         finally:
             connector.disconnect_volume(connection, device)
     finally:

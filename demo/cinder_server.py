@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Cinder: API, scheduler, volume and backup service in one process.
 
-``python demo/cinder_server.py --config-file FILE`` makes the database and serves; the API listens on
-a free port of the loopback interface, which the line on standard output names.
+``python demo/cinder_server.py --config-file FILE`` makes the database and serves; the API listens
+on a free port of the loopback interface, which the line on standard output names.
 """
 
 import os

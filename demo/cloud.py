@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.cinder_conf import Array, Neighbours, cinder_sections
-from demo.identity import Passwords, connect, make_catalogue, make_users, write_clouds
+from demo.identity import Passwords, connect, credentials, make_catalogue, make_users, write_clouds
 from demo.ini import write_ini
 from demo.processes import PROJECT, Server, Servers
 from demo.swift_server import SwiftServer
@@ -39,6 +39,11 @@ class Cloud:
     def logs(self) -> Path:
         """Where the servers log."""
         return self.directory / "log"
+
+    @property
+    def cinder_log(self) -> Path:
+        """What Cinder's four services log."""
+        return self.logs / "cinder-services.log"
 
     @property
     def array_state(self) -> Path:
@@ -90,7 +95,11 @@ class Cloud:
 
     def connection(self, cloud: str) -> Any:
         """Return an openstacksdk connection: ``demo`` is the ordinary user, ``demo-admin``."""
-        return connect(cloud, self.keystone_url, self.passwords)
+        return connect(self.credentials(cloud))
+
+    def credentials(self, cloud: str) -> dict[str, Any]:
+        """Return the arguments for ``openstack.connect`` of one of the two clouds."""
+        return credentials(cloud, self.keystone_url, self.passwords)
 
     def _launch_keystone(self) -> Server:
         directory = self.directory / "keystone"
@@ -127,7 +136,7 @@ class Cloud:
         )
         config = write_ini(
             directory / "cinder.conf",
-            cinder_sections(directory, self.logs / "cinder-services.log", neighbours),
+            cinder_sections(directory, self.cinder_log, neighbours),
         )
         return self.servers.launch(
             "cinder",

@@ -56,25 +56,28 @@ def clouds(keystone_url: str, passwords: Passwords) -> dict[str, Any]:
 
 
 def write_clouds(path: Path, keystone_url: str, passwords: Passwords) -> Path:
-    """Write clouds.yaml, readable by its owner alone. JSON is YAML, so no YAML library is needed."""
+    """Write clouds.yaml, readable by its owner alone. It is JSON, which every YAML reader takes."""
     path.touch(mode=0o600)
     path.write_text(json.dumps(clouds(keystone_url, passwords), indent=2) + "\n")
     return path
 
 
-def connect(cloud: str, keystone_url: str, passwords: Passwords) -> Any:
-    """Return an openstacksdk connection of one of the two clouds, whatever HOME may hold."""
+def credentials(cloud: str, keystone_url: str, passwords: Passwords) -> dict[str, Any]:
+    """Return the arguments of `connect` for one of the two clouds."""
+    entry = clouds(keystone_url, passwords)["clouds"][cloud]
+    return {
+        "auth": entry["auth"],
+        "region_name": REGION,
+        "block_storage_default_microversion": VOLUME_API,
+    }
+
+
+def connect(words: dict[str, Any]) -> Any:
+    """Return an openstacksdk connection, whatever clouds HOME may hold."""
     # Costly to import, and only needed when Keystone is up.
     import openstack
 
-    entry = clouds(keystone_url, passwords)["clouds"][cloud]
-    return openstack.connect(
-        load_yaml_config=False,
-        load_envvars=False,
-        block_storage_default_microversion=VOLUME_API,
-        auth=entry["auth"],
-        region_name=REGION,
-    )
+    return openstack.connect(load_yaml_config=False, load_envvars=False, **words)
 
 
 def make_users(admin: Any, passwords: Passwords) -> None:

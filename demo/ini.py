@@ -16,8 +16,7 @@ def write_ini(path: Path, sections: Sections) -> Path:
     path.touch(mode=0o600)
     path.write_text(
         "\n".join(
-            f"[{name}]\n"
-            + "".join(f"{key} = {_text(value)}\n" for key, value in entries.items())
+            f"[{name}]\n" + "".join(f"{key} = {_text(value)}\n" for key, value in entries.items())
             for name, entries in sections.items()
         )
     )

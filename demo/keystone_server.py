@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Keystone on a loopback port, with its database and keys in a private directory.
 
-``python -m demo.keystone_server DIR FD`` takes over the listening socket ``FD``, so that its port is
-known before Keystone is up and the other services need not wait to be configured. The environment
-variable ``DEMO_ADMIN_PASSWORD`` becomes the password of the user ``admin``.
+``python -m demo.keystone_server DIR FD`` takes over the listening socket ``FD``, so that its port
+is known before Keystone is up and the other services need not wait to be configured. The
+environment variable ``DEMO_ADMIN_PASSWORD`` becomes the password of the user ``admin``.
 """
 
 import multiprocessing

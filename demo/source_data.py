@@ -24,6 +24,11 @@ class Image:
     files: int
     content: int
 
+    @property
+    def written(self) -> int:
+        """How many bytes of the volume are not in a hole."""
+        return self.path.stat().st_blocks * 512
+
 
 def make_image(path: Path, *, size: int, content: int) -> Image:
     """Make a filesystem image of ``size`` bytes; without ``mke2fs``, a tar archive of that length.
@@ -57,7 +62,9 @@ def _files(content: int) -> Iterator[tuple[Path, str, int]]:
                     yield source, f"{folder}/{source.relative_to(place)}", length
 
 
-def _make_filesystem(path: Path, size: int, mke2fs: str, chosen: list[tuple[Path, str, int]]) -> bool:
+def _make_filesystem(
+    path: Path, size: int, mke2fs: str, chosen: list[tuple[Path, str, int]]
+) -> bool:
     tree = path.with_name(path.name + ".tree")
     try:
         for source, name, _ in chosen:

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m demo [--keep]``: the main job on this machine, in under three minutes."""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from demo import interruption, kept, story
+from demo.cloud import Cloud
+from demo.processes import STOP_SECONDS, Servers, environment
+from demo.report import Report, amount
+
+ROOM = 4 * 10**9
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave everything running afterwards")
+    parser.add_argument(
+        "--stop", type=Path, metavar="DIRECTORY", help="stop what --keep has left running"
+    )
+    options = parser.parse_args(arguments)
+    report = Report()
+    if options.stop:
+        try:
+            kept.stop(options.stop.resolve(), report.plain)
+        except kept.NotKept as reason:
+            report.closing(str(reason), good=False)
+            return 1
+        return 0
+    # The demo's own requests go to this machine too, whatever proxies and clouds the user has.
+    settings = environment()
+    os.environ.clear()
+    os.environ.update(settings)
+    os.umask(0o077)
+    return _run(report, keep=options.keep)
+
+
+def _run(report: Report, *, keep: bool) -> int:
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if free < ROOM:
+        report.closing(
+            f"{tempfile.gettempdir()} has {amount(free)} free and the demo may take "
+            f"{amount(ROOM)}: set TMPDIR to a place with more room.",
+            good=False,
+        )
+        return 1
+    interruption.listen()
+    directory = Path(tempfile.mkdtemp(prefix="backup-dispatch-demo-"))
+    cloud = Cloud(directory, Servers(directory / "log"))
+    status = 1
+    try:
+        story.tell(cloud, report)
+        status = 0
+    except interruption.Interrupted as signal:
+        keep = False
+        status = 128 + signal.number
+        report.closing(f"Ended by {signal}.", good=False)
+    except Exception as error:
+        report.table()
+        report.closing(f"{type(error).__name__}: {error}", good=False)
+    if keep:
+        kept.write(cloud)
+    else:
+        interruption.finish(
+            lambda seconds: cloud.servers.stop(seconds=seconds),
+            STOP_SECONDS,
+            lambda: report.plain("Stopping at once."),
+        )
+    return _farewell(report, cloud, status, keep=keep)
+
+
+def _farewell(report: Report, cloud: Cloud, status: int, *, keep: bool) -> int:
+    if status == 0:
+        report.table()
+        report.closing(f"All as promised, in {report.seconds:.0f} seconds.", good=True)
+    if keep:
+        report.plain("\n" + kept.commands(cloud, story.TYPE))
+    elif status == 0 or status > 128:  # noqa: PLR2004  nobody wants the logs of what they ended
+        shutil.rmtree(cloud.directory, ignore_errors=True)
+    else:
+        report.plain(f"Logs: {cloud.logs}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

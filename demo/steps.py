@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of the story: each one done by the real client, waited for, shown and checked."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from demo.blocks import Changes
+from demo.client import Client
+from demo.cloud import Cloud
+from demo.holdings import Holdings
+from demo.report import Report, amount
+from demo.traffic import counter
+from demo.volume_work import VolumeWork
+from demo.waiting import until
+
+GIB = 2**30
+SECONDS = 300.0
+
+
+class Unexpected(Exception):
+    """Something is not as the story promises."""
+
+
+class Steps:
+    """What a user does, one method a step.
+
+    :param size: of the volumes, in GiB.
+    """
+
+    def __init__(
+        self, cloud: Cloud, report: Report, client: Client, work: VolumeWork, size: int
+    ) -> None:
+        self.cloud = cloud
+        self.holdings = Holdings(cloud)
+        self._report = report
+        self._client = client
+        self._work = work
+        self._size = size
+        self._storage = cloud.connection("demo").block_storage
+
+    @property
+    def volume_bytes(self) -> int:
+        """The size of each volume, in bytes."""
+        return self._size * GIB
+
+    def make_type(self, name: str, *, replicas: int) -> None:
+        """Make a volume type whose volumes the cluster keeps so many copies of."""
+        with self._report.step(f"make volume type {name}"):
+            self._client.admin(
+                *("volume", "type", "create", name, "--property", f"DF:replica_count={replicas}")
+            )
+
+    def make_volume(self, name: str, volume_type: str) -> str:
+        """Make a volume and return its id once it is available."""
+        with self._report.step(f"make volume {name}"):
+            made = self._client.user(
+                *("volume", "create", "--size", str(self._size), "--type", volume_type, name)
+            )
+            self._await(self._storage.get_volume, made["id"])
+        return str(made["id"])
+
+    def fill(self, volume_id: str, content: int, what: str) -> None:
+        """Put the data to back up onto a volume."""
+        with self._report.step("fill it", backend="datera", total=self.volume_bytes) as step:
+            step.row.moved = self._work.fill(volume_id, step.progress)
+            step.remark = what
+
+    def overwrite(self, volume_id: str, changes: Changes) -> None:
+        """Overwrite a part of a volume."""
+        title = f"overwrite {changes.percent:g} %"
+        with self._report.step(title, backend="datera", total=changes.total) as step:
+            step.row.moved = self._work.change(volume_id, changes, step.progress)
+
+    def back_up(
+        self, volume: str, name: str, *options: str, expect: str, incremental: bool = False
+    ) -> str:
+        """Back a volume up, show where the backup landed and why, and return its id.
+
+        :raises Unexpected: when it failed, or landed elsewhere than on ``expect``.
+        """
+        before = self.holdings.stored(expect)
+        title = f"back up as {name}"
+        with self._report.step(title, backend=expect, total=self.volume_bytes) as step:
+            moved = counter(self.cloud.cinder_pid, "rchar")
+            made = self._client.user(
+                *("volume", "backup", "create", "--name", name, *options, volume)
+            )
+            backup = self._await(
+                self._storage.get_backup, made["id"], lambda: step.progress(moved())
+            )
+            step.row.moved = self.volume_bytes
+            landed = self._landed(backup)
+            if landed != expect:
+                raise Unexpected(f"{name} landed on {landed}, not on {expect}")
+            if bool(backup.is_incremental) is not incremental:
+                raise Unexpected(f"{name}: is_incremental is {backup.is_incremental}")
+            stored = self.holdings.stored(expect) - before
+            step.row.verdict = f"stored {amount(max(stored, 0))}"
+        self._report.note(f"landed on {landed}: {self._reason(backup.id, landed)}")
+        return str(backup.id)
+
+    def restore(self, backup: str, volume: str, *, backend: str, expected: int) -> str:
+        """Restore a backup into a new volume and return the volume's id.
+
+        :param expected: about how many bytes will be written.
+        """
+        with self._report.step(f"restore {backup}", backend=backend, total=expected) as step:
+            moved = counter(self.cloud.cinder_pid, "wchar")
+            made = self._client.user("volume", "backup", "restore", backup, volume)
+            self._await(self._storage.get_volume, made["volume_id"], lambda: step.progress(moved()))
+            self._await(self._storage.get_backup, made["id"])
+            step.row.moved = self.volume_bytes
+            step.remark = f"into the new volume {volume}"
+        return str(made["volume_id"])
+
+    def compare(self, name: str, volume_id: str, changes: Changes | None) -> None:
+        """Compare every byte of a restored volume with what was backed up.
+
+        :raises demo.volume_work.Mismatch: at the first byte that differs.
+        """
+        with self._report.step(f"compare {name}", total=self.volume_bytes) as step:
+            step.row.moved = self._work.compare(volume_id, changes, step.progress)
+            if step.row.moved != self.volume_bytes:
+                raise Unexpected(f"only {step.row.moved} bytes of {name} were compared")
+            step.row.verdict = "every byte equal"
+            step.remark = step.row.verdict
+
+    def delete_backups(self, names: Sequence[str], ids: Sequence[str]) -> None:
+        """Delete backups and wait until they are gone."""
+        with self._report.step(f"delete {_several(names, 'backup')}"):
+            self._client.user("volume", "backup", "delete", *names)
+            for backup_id in ids:
+                self._await_gone(self._storage.find_backup, backup_id)
+
+    def delete_volumes(self, names: Sequence[str], ids: Sequence[str]) -> None:
+        """Delete volumes and wait until they are gone."""
+        with self._report.step(f"delete {_several(names, 'volume')}"):
+            self._client.user("volume", "delete", *names)
+            for volume_id in ids:
+                self._await_gone(self._storage.find_volume, volume_id)
+
+    def nothing_left(self, backend: str, what: str) -> None:
+        """Show that a backend holds nothing any more.
+
+        :raises Unexpected: when it does.
+        """
+        with self._report.step(f"look into {what}", backend=backend) as step:
+            left = self.holdings.names(backend)
+            if left:
+                raise Unexpected(f"{what} still holds {', '.join(left[:5])}")
+            step.row.verdict = "holds nothing"
+            step.remark = step.row.verdict
+
+    def _await(
+        self,
+        ask: Callable[[str], Any],
+        identity: str,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Any:
+        """Wait until something is available and return it.
+
+        :raises Unexpected: when it goes into an error state, with Cinder's reason if there is one.
+        """
+
+        def settled() -> Any:
+            self.cloud.servers.check()
+            meanwhile()
+            found = ask(identity)
+            if found.status.startswith("error"):
+                reason = getattr(found, "fail_reason", None) or "Cinder gives no reason"
+                raise Unexpected(f"{found.name or identity}: {found.status}: {reason}")
+            return found if found.status == "available" else None
+
+        return until(f"{identity} available", settled, seconds=SECONDS)
+
+    def _await_gone(self, find: Callable[[str], Any], identity: str) -> None:
+        def gone() -> bool:
+            self.cloud.servers.check()
+            found = find(identity)
+            if found is not None and found.status.startswith("error"):
+                raise Unexpected(f"{found.name}: {found.status}")
+            return found is None
+
+        until(f"{identity} gone", gone, seconds=SECONDS)
+
+    def _landed(self, backup: Any) -> str:
+        """Return the backend that a backup lies on: the property says it, the backend proves it."""
+        backend = str((backup.metadata or {}).get("backup_backend", "nowhere"))
+        marks = [mark for mark in (backup.id, backup.container) if mark]
+        if backend in ("datera", "swift", "posix"):
+            held = self.holdings.names(backend)
+            if not any(mark in name for mark in marks for name in held):
+                raise Unexpected(f"{backend} holds nothing of {backup.name}")
+        return backend
+
+    def _reason(self, backup_id: str, backend: str) -> str:
+        """Return why the dispatcher chose the backend: it logs that once for each backup."""
+        told = re.compile(rf"Backup {backup_id} goes to backend {re.escape(backend)}: (.+)\.$")
+        with self.cloud.cinder_log.open(errors="replace") as log:
+            for line in log:
+                if found := told.search(line):
+                    return found.group(1)
+        return "the log does not say why"
+
+
+def _several(names: Sequence[str], noun: str) -> str:
+    return f"{noun} {names[0]}" if len(names) == 1 else f"{len(names)} {noun}s"

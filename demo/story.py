@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main job, told from the first server to the last deleted backup."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from demo.blocks import Changes
+from demo.client import Client
+from demo.cloud import Cloud
+from demo.report import Report, amount
+from demo.source_data import Image, make_image
+from demo.steps import GIB, Steps
+from demo.volume_work import VolumeWork
+
+SIZE = 2
+CONTENT = 300 * 10**6
+PERCENT = 2.0
+SEED = 20260209
+TYPE = "two-copies"
+VOLUME = "work"
+INSIDE = {"datera": "the emulated cluster", "swift": "Swift", "posix": "the directory"}
+
+
+def tell(cloud: Cloud, report: Report) -> None:
+    """Do all of it.
+
+    :raises Exception: at the first thing that is not as it should be.
+    """
+    image = _begin(cloud, report)
+    client = Client(cloud.clouds_yaml, report.command)
+    steps = Steps(cloud, report, client, VolumeWork(cloud, image.path), SIZE)
+    volume_id = _make_volume(steps, report, image)
+    changes = Changes(SIZE * GIB, PERCENT, SEED)
+    backups = _back_up(steps, report, volume_id, changes)
+    volumes = {VOLUME: volume_id, **_restore(steps, report, image, changes)}
+    _delete(steps, report, backups, volumes)
+
+
+def _begin(cloud: Cloud, report: Report) -> Image:
+    report.chapter(1, "A cloud on this machine")
+    source = cloud.directory / "source"
+    with report.step("start it") as step, ThreadPoolExecutor(1) as aside:
+        # Both take seconds and neither needs the other.
+        made: Future[Image] = aside.submit(_make_source, source)
+        cloud.start()
+        image = made.result()
+        step.remark = "Datera emulator (HTTPS), Swift, Keystone, Cinder 29"
+    return image
+
+
+def _make_source(path: Path) -> Image:
+    return make_image(path, size=SIZE * GIB, content=CONTENT)
+
+
+def _make_volume(steps: Steps, report: Report, image: Image) -> str:
+    report.chapter(2, f"A volume of {SIZE} GiB, two copies of it on the cluster")
+    steps.make_type(TYPE, replicas=2)
+    volume_id = steps.make_volume(VOLUME, TYPE)
+    steps.fill(
+        volume_id,
+        image.content,
+        f"an {image.kind}" if image.kind[0] in "aeiou" else f"a {image.kind}",
+    )
+    report.note(
+        f"it holds {image.files} files of this Python's library and packages, "
+        f"{amount(image.content)}"
+    )
+    return volume_id
+
+
+def _back_up(steps: Steps, report: Report, volume_id: str, changes: Changes) -> dict[str, str]:
+    report.chapter(3, "Backups: the name says where to, else the property, else the primary")
+    backups = {}
+    for name, options, expect in (
+        ("datera_monday", (), "datera"),
+        ("swift_monday", (), "swift"),
+        ("posix_monday", (), "posix"),
+        ("monday", (), "datera"),
+        ("tuesday", ("--property", "backup_backend=swift"), "swift"),
+    ):
+        backups[name] = steps.back_up(VOLUME, name, *options, expect=expect)
+    steps.overwrite(volume_id, changes)
+    backups["datera_tuesday"] = steps.back_up(
+        VOLUME, "datera_tuesday", "--incremental", expect="datera", incremental=True
+    )
+    return backups
+
+
+def _restore(steps: Steps, report: Report, image: Image, changes: Changes) -> dict[str, str]:
+    report.chapter(4, "Restores into new volumes, compared byte by byte with what was backed up")
+    volumes = {}
+    for backup, backend, changed in (
+        ("datera_tuesday", "datera", changes),
+        ("swift_monday", "swift", None),
+    ):
+        name = f"from_{backup}"
+        volumes[name] = steps.restore(backup, name, backend=backend, expected=image.written)
+        steps.compare(name, volumes[name], changed)
+    return volumes
+
+
+def _delete(steps: Steps, report: Report, backups: dict[str, str], volumes: dict[str, str]) -> None:
+    report.chapter(5, "Everything deleted again")
+    # An incremental goes before what it builds on.
+    for names in (["datera_tuesday"], [name for name in backups if name != "datera_tuesday"]):
+        steps.delete_backups(names, _ids(backups, names))
+    steps.delete_volumes(list(volumes), list(volumes.values()))
+    for backend, what in INSIDE.items():
+        steps.nothing_left(backend, what)
+
+
+def _ids(known: dict[str, str], names: Sequence[str]) -> list[str]:
+    return [known[name] for name in names]
