@@ -47,6 +47,13 @@ def test_what_is_no_stream_at_all(codec: Codec) -> None:
             Decompressor().decompress(codec, stored, len(TEXT))
 
 
+def test_a_frame_that_claims_to_be_huge() -> None:
+    """A damaged size must not make the decompressor set a tebibyte aside."""
+    frame = bytes.fromhex("28b52ffde0") + (1 << 40).to_bytes(8, "little") + NOISE
+    with pytest.raises(Undecodable, match=f"a frame of {1 << 40} bytes instead of 4096"):
+        Decompressor().decompress(Codec.ZSTD, frame, 4096)
+
+
 def test_codecs_of_a_later_version() -> None:
     with pytest.raises(ContainerTooNew, match="codec 77"):
         Decompressor().decompress(77, b"", 0)

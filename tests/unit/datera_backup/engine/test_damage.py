@@ -183,16 +183,3 @@ def test_a_device_that_ends_while_it_is_read(container: Container) -> None:
     memory_of(container).resize(container.entries[0].start + BLOCK)
     with pytest.raises(ContainerDamaged):
         restore_onto(reader, MemorySink(len(DATA)))
-
-
-def test_a_frame_that_claims_to_be_huge(container: Container) -> None:
-    """A flipped size must not make the decompressor set gigabytes aside."""
-    import zstandard
-
-    from datera_backup.container.codec import Codec, Decompressor, Undecodable
-
-    huge = bytearray(zstandard.ZstdCompressor().compress(bytes(1 << 20)))
-    params = zstandard.get_frame_parameters(bytes(huge))
-    assert params.content_size == 1 << 20
-    with pytest.raises(Undecodable, match="1048576 bytes instead of 4096"):
-        Decompressor().decompress(Codec.ZSTD, bytes(huge), 4096)

@@ -7,8 +7,6 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from datera_backup.container import (
     BackupReader,
@@ -148,32 +146,20 @@ def test_files_and_a_real_device_size(tmp_path: Path) -> None:
     assert out.read_bytes() == image.read_bytes()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    st.lists(
-        st.tuples(
-            st.integers(0, 25 * BLOCK),  # the volume's size then
-            st.integers(0, 2),  # the container
-            st.integers(0, 3),  # how far back the parent is; 0: a full one
-            st.integers(0, 10_000),
-        ),
-        min_size=1,
-        max_size=7,
-    )
-)
-def test_chains_over_containers_with_branches(
-    steps: list[tuple[int, int, int, int]],
-) -> None:
+@pytest.mark.parametrize("seed", range(30))
+def test_chains_over_containers_with_branches(seed: int) -> None:
     """Incrementals of any parent, in any container, of volumes that grow and shrink."""
+    rng = random.Random(seed)
     containers = [new_container(100 + number, 4 << 20) for number in range(3)]
     made: list[tuple[bytes, BackupReader]] = []
-    for number, (size, where, back, seed) in enumerate(steps):
-        parent = made[-back] if 0 < back <= len(made) else None
-        data = changed(parent[0], seed) if parent else some_bytes(seed, size)
-        data = (data + some_bytes(seed + 1, max(0, size - len(data))))[:size]
-        reader = back_up(containers[where], number, data, parent[1] if parent else None)
+    for number in range(rng.randint(2, 7)):
+        data, parent = some_bytes(rng.randrange(99), rng.randrange(1, 30 * BLOCK)), None
+        if made and rng.random() < 0.8:
+            old, parent = rng.choice(made)
+            size = len(old) if rng.random() < 0.6 else len(data)
+            data = (changed(old, rng.randrange(99), rng.randrange(3)) + data)[:size]
+        reader = back_up(rng.choice(containers), number, data, parent)
         made.append((data, reader))
-        assert reader.commit.geometry == SMALL
     for data, reader in made:
         commit = reader.commit
         home = next(c for c in containers if c.id == commit.container_id)
@@ -196,6 +182,19 @@ def test_blocks_that_moved_nowhere_are_stored_once() -> None:
     assert reader.commit.statistics.new_blocks == 2
     assert reader.commit.statistics.inherited_manifests == 7
     assert restore(container, 3) == bytes(new)
+
+
+def test_an_unchanged_chunk_in_another_container_has_a_manifest_there() -> None:
+    first, second = new_container(1), new_container(2)
+    data = random.Random(4).randbytes(20 * BLOCK)
+    parent = back_up(first, 1, data)
+    reader = back_up(second, 2, data, parent)
+    assert reader.commit.statistics.inherited_blocks == 20
+    assert reader.commit.containers == (second.id, first.id)
+    assert restore(second, 2, [first]) == data
+    third = new_container(3)
+    back_up(third, 3, changed(data, 5), reader)
+    assert restore(third, 3, [second, first]) == changed(data, 5)
 
 
 def test_a_container_that_no_block_is_left_of_is_not_needed() -> None:
