@@ -276,8 +276,9 @@ class Link(ApiConnection):
             ) from exc
         except NotOnCluster as exc:
             raise VersionNotOffered(
-                f"The Datera cluster {self.settings.address} has no login for API version "
-                f"{self.settings.version}"
+                f"The Datera cluster {self.settings.address} does not offer API version "
+                f"{self.settings.version}: it has no login there. "
+                f"Set datera_api_version to another."
             ) from exc
         data = fields.get("data", fields)
         key = data.get("key") if isinstance(data, dict) else None

@@ -43,7 +43,7 @@ def ensure(asking: Asking) -> None:
             raise
     except (PermissionRefused, RequestInvalid) as exc:
         raise PermissionRefused(
-            f"The tenant {asking.tenant} does not exist and this user may not make it: {exc}"
+            f"The tenant {asking.tenant} does not exist and could not be made: {exc}"
         ) from exc
     LOG.info("Made the tenant %s", asking.tenant)
 

@@ -16,6 +16,8 @@ from datera_volume.connection import TLS, Cluster, ClusterSettings
 if TYPE_CHECKING:
     from tests.fixtures.cinder_service import CinderService
 
+IQN = "iqn.1994-05.com.redhat:{}"
+
 StartEmulator = Callable[..., Emulator]
 Connect = Callable[..., Cluster]
 
@@ -86,3 +88,63 @@ def start_datera(
         return start_cinder(backend=backend + lines, section="datera", **options)
 
     return start
+
+
+class Hosts:
+    """What Nova does for its hosts: attachments of volumes, by Cinder's own API."""
+
+    def __init__(self, service: CinderService) -> None:
+        self._service = service
+
+    @staticmethod
+    def connector(host: str, **fields: Any) -> dict[str, Any]:
+        """What a host says of itself."""
+        return {"initiator": IQN.format(host), "host": host, "multipath": False, **fields}
+
+    def attach(self, volume: Any, host: str, **fields: Any) -> Any:
+        """Attach the volume to a host; the attachment with its connection info."""
+        service = self._service
+        reserved = service.volumes.attachment_create(
+            service.context, service.volume(volume.id), None, connector=None
+        )
+        service.volumes.attachment_update(
+            service.context, reserved, self.connector(host, mountpoint="/dev/vdb", **fields)
+        )
+        # What the API's controller does when the host says that it is done.
+        attachment, volume = self._read(reserved.id), service.volume(volume.id)
+        attachment.update({"attach_status": "attached"})
+        attachment.save()
+        volume.update({"status": "in-use", "attach_status": "attached"})
+        volume.save()
+        return self._read(reserved.id)
+
+    def detach(self, attachment: Any) -> None:
+        """Detach again."""
+        service = self._service
+        service.volumes.attachment_delete(service.context, self._read(attachment.id))
+
+    def _read(self, attachment_id: str) -> Any:
+        from cinder import objects
+
+        return objects.VolumeAttachment.get_by_id(self._service.context, attachment_id)
+
+
+@pytest.fixture
+def hosts() -> type[Hosts]:
+    return Hosts
+
+
+@pytest.fixture
+def stored(emulator: Emulator) -> Callable[[Any], Any]:
+    """What the emulated cluster holds of a volume: its one app instance."""
+
+    def stored(volume: Any) -> Any:
+        found = [
+            ai
+            for ai in emulator.cluster.app_instances.values()
+            if ai.name.endswith(f"-{volume.id}")
+        ]
+        assert len(found) == 1, [ai.name for ai in emulator.cluster.app_instances.values()]
+        return found[0]
+
+    return stored

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is let in, and who is the last to leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cinder import exception
+
+from datera_emulator import Emulator, brick
+
+if TYPE_CHECKING:
+    from tests.fixtures.cinder_service import CinderService
+
+StartDatera = Callable[..., "CinderService"]
+Stored = Callable[[Any], Any]
+ONE, TWO = "iqn.1994-05.com.redhat:one", "iqn.1994-05.com.redhat:two"
+
+
+def allowed(app_instance: Any) -> list[str]:
+    """The initiators that the cluster lets in, by their names."""
+    ((storage, _volume),) = app_instance.volumes()
+    return sorted(storage.initiators)
+
+
+def shared_volume(service: CinderService) -> Any:
+    """A volume that several instances may have at once."""
+    shared = service.create_volume_type("shared", {"multiattach": "<is> True"})
+    return service.create_volume(1, volume_type=shared)
+
+
+def test_one_portal_or_all_of_them(start_datera: StartDatera, stored: Stored, hosts: Any) -> None:
+    service = start_datera()
+    volume = service.create_volume(1)
+    driver = service.volume_manager.driver
+    single = driver.initialize_connection(volume, hosts.connector("one"))
+    assert single["driver_volume_type"] == "iscsi"
+    data = single["data"]
+    assert data["target_portal"].endswith(":3260")
+    assert data["target_lun"] == 0
+    assert data["volume_id"] == volume.id
+    assert "target_portals" not in data
+    assert "auth_password" not in data
+    several = driver.initialize_connection(volume, hosts.connector("one", multipath=True))["data"]
+    assert len(set(several["target_portals"])) == 2
+    assert several["target_iqns"] == [data["target_iqn"]] * 2
+    assert several["target_luns"] == [0, 0]
+    assert allowed(stored(volume)) == [ONE]
+
+
+def test_the_first_host_switches_it_on_and_the_last_switches_it_off(
+    start_datera: StartDatera, stored: Stored, hosts: Any
+) -> None:
+    service = start_datera()
+    volume = shared_volume(service)
+    first = hosts(service).attach(volume, "one")
+    second = hosts(service).attach(volume, "two")
+    assert allowed(stored(volume)) == [ONE, TWO]
+    hosts(service).detach(first)
+    assert allowed(stored(volume)) == [TWO]
+    assert stored(volume).admin_state == "online"
+    hosts(service).detach(second)
+    assert allowed(stored(volume)) == []
+    assert stored(volume).admin_state == "offline"
+    hosts(service).attach(volume, "one")
+    assert stored(volume).admin_state == "online"
+
+
+def test_a_host_stays_in_while_another_of_its_instances_has_the_volume(
+    start_datera: StartDatera, stored: Stored, hosts: Any
+) -> None:
+    service = start_datera()
+    volume = shared_volume(service)
+    first = hosts(service).attach(volume, "one")
+    second = hosts(service).attach(volume, "one")
+    hosts(service).detach(first)
+    assert allowed(stored(volume)) == [ONE]
+    assert stored(volume).admin_state == "online"
+    hosts(service).detach(second)
+    assert allowed(stored(volume)) == []
+
+
+def test_a_second_attachment_never_switches_off_under_the_first(
+    start_datera: StartDatera, emulator: Emulator, hosts: Any
+) -> None:
+    service = start_datera()
+    volume = shared_volume(service)
+    hosts(service).attach(volume, "one")
+    emulator.cluster.counters.reset()
+    hosts(service).attach(volume, "two")
+    assert emulator.cluster.counters.of("PUT", "/app_instances/:id") == 0
+
+
+def test_an_attachment_costs_a_handful_of_requests(
+    start_datera: StartDatera, emulator: Emulator, hosts: Any
+) -> None:
+    service = start_datera()
+    volume = service.create_volume(1)
+    hosts(service).detach(hosts(service).attach(volume, "one"))
+    emulator.cluster.counters.reset()
+    attachment = hosts(service).attach(volume, "one")
+    assert emulator.cluster.counters.requests.total() <= 6
+    emulator.cluster.counters.reset()
+    hosts(service).detach(attachment)
+    assert emulator.cluster.counters.requests.total() <= 3
+
+
+def test_without_a_connector_everybody_leaves(
+    start_datera: StartDatera, stored: Stored, hosts: Any
+) -> None:
+    service = start_datera()
+    volume = service.create_volume(1)
+    driver = service.volume_manager.driver
+    for host in ("one", "two"):
+        driver.initialize_connection(volume, hosts.connector(host))
+    driver.terminate_connection(volume, None, force=True)
+    assert allowed(stored(volume)) == []
+    assert stored(volume).admin_state == "offline"
+
+
+def test_leaving_twice_is_no_error(start_datera: StartDatera, stored: Stored, hosts: Any) -> None:
+    service = start_datera()
+    volume = service.create_volume(1)
+    driver = service.volume_manager.driver
+    connector = hosts.connector("one")
+    driver.initialize_connection(volume, connector)
+    for _twice in range(2):
+        assert driver.terminate_connection(volume, connector) is False
+    assert driver.terminate_connection(volume, {"host": "one"}) is False
+    assert stored(volume).admin_state == "offline"
+
+
+def test_who_could_not_be_served_is_not_left_in(
+    start_datera: StartDatera, emulator: Emulator, stored: Stored, hosts: Any
+) -> None:
+    service = start_datera()
+    volume = service.create_volume(1)
+    service.volume_manager.driver.terminate_connection(volume, None, force=True)
+    emulator.faults.answer(500, {"message": "broken"}, method="PUT", path="/app_instances/[^/]+")
+    with pytest.raises(exception.VolumeBackendAPIException, match="broken"):
+        service.volume_manager.driver.initialize_connection(volume, hosts.connector("one"))
+    assert allowed(stored(volume)) == []
+
+
+def test_a_host_without_an_initiator_is_refused_by_name(start_datera: StartDatera) -> None:
+    driver = start_datera().volume_manager.driver
+    with pytest.raises(exception.InvalidConnectorException, match="initiator"):
+        driver.validate_connector({"host": "one"})
+
+
+def test_the_service_asks_nothing_for_its_volumes_when_it_starts(
+    start_datera: StartDatera, emulator: Emulator, hosts: Any
+) -> None:
+    service = start_datera()
+    for _ in range(3):
+        hosts(service).attach(service.create_volume(1), "one")
+    emulator.cluster.counters.reset()
+    service.volume_manager.init_host(service_id=1)
+    assert {path for _method, path in emulator.cluster.counters.requests} <= {
+        "/api_versions",
+        "/login",
+        "/system",
+    }
+
+
+CHAP = "use_chap_auth = True\nchap_username = cinder\nchap_password = chap-secret-15c\n"
+
+
+def test_chap_is_asked_for_and_handed_out(
+    start_datera: StartDatera, stored: Stored, hosts: Any
+) -> None:
+    service = start_datera(CHAP)
+    volume = service.create_volume(1)
+    connection = service.volume_manager.driver.initialize_connection(
+        volume, hosts.connector("one")
+    )["data"]
+    assert connection["auth_method"] == "CHAP"
+    assert connection["auth_username"] == "cinder"
+    assert connection["auth_password"] == "chap-secret-15c"
+    ((storage, _volume),) = stored(volume).volumes()
+    assert (storage.auth.type, storage.auth.target_user_name) == ("chap", "cinder")
+
+
+@pytest.fixture
+def this_host() -> Iterator[str]:
+    """This process can attach volumes; its initiator's name."""
+    yield brick.install()
+    brick.uninstall()
+
+
+@pytest.mark.parametrize("lines", ["", CHAP])
+@pytest.mark.parametrize("multipath", [False, True])
+def test_what_is_written_through_an_attachment_is_read_through_the_next(
+    start_datera: StartDatera, this_host: str, lines: str, multipath: bool
+) -> None:
+    from os_brick.initiator import connector as os_brick_connector
+
+    service = start_datera(lines)
+    volume = service.create_volume(1)
+    driver = service.volume_manager.driver
+    host = {"initiator": this_host, "host": "here", "multipath": multipath}
+    contents = b"kept" * 1024
+    for mode in ("write", "read"):
+        connection = driver.initialize_connection(volume, host)
+        os_brick = os_brick_connector.InitiatorConnector.factory(
+            "ISCSI", "", use_multipath=multipath
+        )
+        device = os_brick.connect_volume(connection["data"])
+        with open(device["path"], "r+b") as file:
+            if mode == "write":
+                file.write(contents)
+            else:
+                assert file.read(len(contents)) == contents
+        os_brick.disconnect_volume(connection["data"], device)
+        driver.terminate_connection(volume, host)
+
+
+def test_a_target_turns_away_who_is_not_let_in(
+    start_datera: StartDatera, this_host: str, hosts: Any
+) -> None:
+    from os_brick import exception as brick_exception
+    from os_brick.initiator import connector as os_brick_connector
+
+    service = start_datera()
+    volume = service.create_volume(1)
+    connection = service.volume_manager.driver.initialize_connection(
+        volume, hosts.connector("somebody-else")
+    )
+    os_brick = os_brick_connector.InitiatorConnector.factory("ISCSI", "")
+    with pytest.raises(brick_exception.BrickException):
+        os_brick.connect_volume(connection["data"])
