@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is unknown about the real array, as named switches; the stricter behaviour is the default.
+"""What is unknown about the real array, as named switches.
+
+Where one answer is stricter and nothing speaks for the other, the stricter one is the default.
 
 The facts that *are* known depend on the product's version and on the API's version: those are
 :class:`Dialect`. Everything else that the emulator had to decide for itself is a field of

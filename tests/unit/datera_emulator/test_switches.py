@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from pathlib import Path
+
 import pytest
 
-from datera_emulator.switches import Dialect, Switches, product_version
+from datera_emulator.switches import Dialect, Limits, Switches, product_version
 from datera_emulator.tenancy import ancestors, canonical
 
 
@@ -57,3 +61,21 @@ def test_tenants_have_one_canonical_path() -> None:
         assert canonical(spelling) == "/root/a"
     assert ancestors("/root/a/b") == ["/root/a", "/root"]
     assert ancestors("/root") == []
+
+
+def test_the_documentation_lists_every_switch_with_its_default() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "emulator.md").read_text()
+    table = page[page.index("## Switches") : page.index("## Faults")]
+    documented = dict(re.findall(r"^\| `([a-z_.]+)` \| `?([^|`]+)`? \|", table, re.MULTILINE))
+    defaults = dataclasses.asdict(Switches())
+    limits = {f"limits.{name}": value for name, value in dataclasses.asdict(Limits()).items()}
+    del defaults["limits"]
+    shown = {
+        name: f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in {**defaults, **limits}.items()
+    }
+    shown = {name: {"None": "by product"}.get(text, text) for name, text in shown.items()}
+    shown = {
+        name: text.lower() if text in ("True", "False") else text for name, text in shown.items()
+    }
+    assert documented == shown
