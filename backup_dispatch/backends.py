@@ -8,14 +8,15 @@ option, the value and the way out. A backend that would be skipped in silence ta
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NoReturn
 
 from backup_dispatch import opts
 from backup_dispatch.errors import ConfigurationInvalid, listed
 from backup_dispatch.loading import DriverClass, load_entry, registered_names
+from backup_dispatch.sections import Configured, Section, configured_by, section_of
 
 SHORT_SPELLING_PRIMARY = "datera"
 """The primary beside ``backup_datera_secondary_backup_drivers`` when nothing else is said."""
@@ -29,11 +30,19 @@ class Backend:
 
     :ivar name: what users write in front of a backup's name.
     :ivar owner: what ``backup.service`` says of a backup that this backend has.
+    :ivar configuration: what its driver is to read options from, if not from Cinder's own.
     """
 
     name: str
     driver_class: DriverClass
     owner: str
+    configuration: Any = field(default=None, compare=False)
+
+    def make(self, context: Any) -> Any:
+        """A driver object for one operation, in the context of that operation."""
+        if self.configuration is None:
+            return self.driver_class(context)
+        return self.driver_class(context, configuration=self.configuration)
 
     @property
     def class_path(self) -> str:
@@ -80,16 +89,32 @@ def configured(conf: Any) -> Backends:
 
     :raises ConfigurationInvalid: they name something that cannot be a backend.
     """
-    return load(tuple(conf[opts.ENABLED]), tuple(conf[opts.SECONDARIES]), conf[opts.PRIMARY])
+    enabled = tuple(conf[opts.ENABLED])
+    for name in enabled:
+        _refuse_no_prefix(opts.ENABLED, name)
+    _refuse_duplicates(opts.ENABLED, enabled)
+    sections = (section_of(name, conf) for name in enabled)
+    return load(
+        enabled,
+        tuple(conf[opts.SECONDARIES]),
+        conf[opts.PRIMARY],
+        tuple(section for section in sections if section is not None),
+    )
 
 
 @lru_cache(maxsize=16)
-def load(enabled: tuple[str, ...], secondaries: tuple[str, ...], primary: str | None) -> Backends:
+def load(
+    enabled: tuple[str, ...],
+    secondaries: tuple[str, ...],
+    primary: str | None,
+    sections: tuple[Section, ...] = (),
+) -> Backends:
     """The backends of one spelling or the other.
 
     :param enabled: ``enabled_backup_backends``.
     :param secondaries: ``backup_datera_secondary_backup_drivers``.
     :param primary: ``backup_dispatch_primary``.
+    :param sections: those of the enabled backends that have one.
     :raises ConfigurationInvalid: the values cannot be meant.
     """
     if enabled and secondaries:
@@ -99,18 +124,32 @@ def load(enabled: tuple[str, ...], secondaries: tuple[str, ...], primary: str | 
             f"{opts.SECONDARIES} is set too ({', '.join(secondaries)}); keep one of them",
         )
     if enabled:
-        return _enabled_by_name(enabled, primary)
+        return _enabled_by_name(enabled, primary, {one.name: one for one in sections})
     return _beside_the_primary(secondaries, primary)
 
 
-def _enabled_by_name(names: Sequence[str], primary: str | None) -> Backends:
+def _enabled_by_name(
+    names: Sequence[str], primary: str | None, sections: Mapping[str, Section]
+) -> Backends:
     known = registered_names()
+    found: list[tuple[str, Configured]] = []
     for name in names:
         _refuse_no_prefix(opts.ENABLED, name)
-        if name not in known:
-            _refuse(opts.ENABLED, name, f"there is no such backend; known are {listed(known)}")
-    classes = [load_entry(name, opts.ENABLED) for name in names]
-    return _assembled(opts.ENABLED, classes, primary or names[0])
+        section = sections.get(name)
+        if section is not None:
+            _, driver_class = load_entry(section.driver, section.option)
+            found.append((name, configured_by(section, driver_class)))
+        elif name in known:
+            found.append((name, Configured(load_entry(name, opts.ENABLED)[1])))
+        else:
+            _refuse(
+                opts.ENABLED,
+                name,
+                f"there is no such backend; known are {listed(known)}; for another, add a section "
+                f"[{name}] with backup_driver",
+            )
+    adopting = frozenset(one.name for one in sections.values() if one.adopt)
+    return _assembled(opts.ENABLED, found, primary or names[0], adopting)
 
 
 def _beside_the_primary(secondaries: Sequence[str], primary: str | None) -> Backends:
@@ -129,27 +168,45 @@ def _beside_the_primary(secondaries: Sequence[str], primary: str | None) -> Back
     if first not in [name for name, _ in classes]:
         first, driver_class = load_entry(first, opts.PRIMARY)
         classes.insert(0, (first, driver_class))
-    return _assembled(opts.SECONDARIES, classes, first)
+    found = [(name, Configured(driver_class)) for name, driver_class in classes]
+    return _assembled(opts.SECONDARIES, found, first)
 
 
-def _assembled(option: str, classes: Sequence[tuple[str, DriverClass]], primary: str) -> Backends:
-    names = [name for name, _ in classes]
+def _assembled(
+    option: str,
+    found: Sequence[tuple[str, Configured]],
+    primary: str,
+    adopting: frozenset[str] = frozenset(),
+) -> Backends:
+    names = [name for name, _ in found]
     for name in names:
         _refuse_no_prefix(option, name)
     _refuse_duplicates(option, names)
-    enabled = tuple(with_owners(classes))
+    enabled = tuple(with_owners(found, adopting))
     if primary not in names:
         _refuse(opts.PRIMARY, primary, f"that backend is not enabled; enabled are {listed(names)}")
     return Backends(enabled, enabled[names.index(primary)], registered_names())
 
 
-def with_owners(classes: Iterable[tuple[str, DriverClass]]) -> Iterable[Backend]:
-    """Give the plain class path to the first backend of a class, ``CLASS@NAME`` to others."""
-    seen: set[str] = set()
-    for name, driver_class in classes:
-        path = class_path(driver_class)
-        yield Backend(name, driver_class, f"{path}@{name}" if path in seen else path)
-        seen.add(path)
+def with_owners(
+    found: Sequence[tuple[str, Configured]], adopting: frozenset[str] = frozenset()
+) -> Iterator[Backend]:
+    """Give each backend its owner text: one of a class has the class's path, others ``CLASS@NAME``.
+
+    :param adopting: the names of backends that claim their class's path; else the first has it.
+    :raises ConfigurationInvalid: two backends of a class claim it.
+    """
+    owners: dict[str, str] = {}
+    for name, one in found:
+        path = class_path(one.driver_class)
+        if name in adopting and owners.get(path) in adopting:
+            _refuse(f"[{name}] adopt", True, f"[{owners[path]}] adopts the same records; keep one")
+        if path not in owners or name in adopting:
+            owners[path] = name
+    for name, one in found:
+        path = class_path(one.driver_class)
+        owner = path if owners[path] == name else f"{path}@{name}"
+        yield Backend(name, one.driver_class, owner, one.configuration)
 
 
 def _refuse_no_prefix(option: str, name: str) -> None:

@@ -15,11 +15,11 @@ from typing import Any
 
 from cinder import exception, objects
 from cinder.backup import driver as cinder_driver
-from cinder.backup.chunkeddriver import ChunkedBackupDriver
 from oslo_config import cfg
 
 from backup_dispatch import backends, force, lineage, opts, records, routing
 from backup_dispatch.backends import Backend, Backends
+from backup_dispatch.custody import is_chunked
 from backup_dispatch.errors import (
     BackendFailed,
     ChoiceRefused,
@@ -217,7 +217,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         this_process().health(self._enabled, CONF).require(backend.name)
         if backend.name not in self._drivers:
             with _blamed_on(backend):
-                self._drivers[backend.name] = backend.driver_class(self.context)
+                self._drivers[backend.name] = backend.make(self.context)
         return self._drivers[backend.name]
 
     def _choose(self, backup: Any) -> Choice:
@@ -302,11 +302,7 @@ def _takes_imports(backend: Backend) -> bool:
 
 def _would_skip_zeros(driver: Any, backup: Any) -> bool:
     """Whether restoring onto a new volume would leave older data where there must be zeros."""
-    return (
-        bool(backup.parent_id)
-        and isinstance(driver, ChunkedBackupDriver)
-        and cinder_release() < ZEROS_RESTORED_SINCE
-    )
+    return bool(backup.parent_id) and is_chunked(driver) and cinder_release() < ZEROS_RESTORED_SINCE
 
 
 @contextmanager

@@ -26,7 +26,9 @@ OPTS: list[cfg.Opt] = [
         ENABLED,
         default=[],
         help="Names of all backup backends, in place of backup_datera_secondary_backup_drivers. "
-        "The first is the primary unless backup_dispatch_primary names another.",
+        "Each is a registered name (ceph, datera, gcs, glusterfs, nfs, posix, s3, swift), or has a "
+        "section of its own name that sets backup_driver, and any option of that driver. The first "
+        "is the primary unless backup_dispatch_primary names another.",
     ),
     cfg.StrOpt(
         PRIMARY,

@@ -71,7 +71,7 @@ def check_of(backend: Backend) -> Check:
     """The check that Cinder would make if this were its only driver."""
 
     def check() -> None:
-        backend.driver_class(cinder_context.get_admin_context()).check_for_setup_error()
+        backend.make(cinder_context.get_admin_context()).check_for_setup_error()
 
     return check
 

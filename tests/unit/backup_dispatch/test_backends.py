@@ -13,6 +13,7 @@ objects.register_all()
 
 from backup_dispatch import backends, loading  # noqa: E402 - after Cinder's objects
 from backup_dispatch.errors import ConfigurationInvalid  # noqa: E402
+from backup_dispatch.sections import Configured  # noqa: E402
 
 SECONDARIES = "backup_datera_secondary_backup_drivers"
 CEPH = "cinder.backup.drivers.ceph.CephBackupDriver"
@@ -104,7 +105,9 @@ def test_further_backends_of_a_class_are_told_apart(package: str) -> None:
     loaded = load(f"{package}.good")
     assert loaded.enabled[1].adopts
     driver_class = loaded.enabled[1].driver_class
-    first, second = backends.with_owners([("east", driver_class), ("west", driver_class)])
+    first, second = backends.with_owners(
+        [("east", Configured(driver_class)), ("west", Configured(driver_class))]
+    )
     assert first.owner == f"{package}.good.First"
     assert second.owner == f"{package}.good.First@west"
     assert (first.adopts, second.adopts) == (True, False)

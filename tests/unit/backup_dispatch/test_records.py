@@ -16,13 +16,20 @@ from cinder.backup.drivers.swift import SwiftBackupDriver  # noqa: E402
 from backup_dispatch import records  # noqa: E402
 from backup_dispatch.backends import Backends, with_owners  # noqa: E402
 from backup_dispatch.errors import OwnerUnresolved  # noqa: E402
+from backup_dispatch.sections import Configured  # noqa: E402
 
 CEPH = "cinder.backup.drivers.ceph.CephBackupDriver"
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
 SWIFT = "cinder.backup.drivers.swift.SwiftBackupDriver"
 
 THREE = tuple(
-    with_owners([("posix", PosixBackupDriver), ("east", CephBackupDriver), ("w", CephBackupDriver)])
+    with_owners(
+        [
+            ("posix", Configured(PosixBackupDriver)),
+            ("east", Configured(CephBackupDriver)),
+            ("w", Configured(CephBackupDriver)),
+        ]
+    )
 )
 ENABLED = Backends(THREE, THREE[0], frozenset())
 
@@ -97,7 +104,7 @@ def test_the_manager_lets_the_records_of_enabled_backends_through_and_no_others(
 
 def test_what_is_switched_off_is_not_let_through_any_more() -> None:
     records.let_through(ENABLED)
-    swift = tuple(with_owners([("swift", SwiftBackupDriver)]))
+    swift = tuple(with_owners([("swift", Configured(SwiftBackupDriver))]))
     records.let_through(Backends(swift, swift[0], frozenset()))
     dispatching = RecordOnly(records.DISPATCHER)
     assert dispatching._is_our_backup(SWIFT)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One section of cinder.conf laid over the whole: what it does not set comes from ``[DEFAULT]``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from oslo_config import cfg
+
+_NOT_SET = (cfg.Locations.opt_default, cfg.Locations.set_default)
+
+
+class Overlay:
+    """Looks like ``cfg.CONF`` to a driver, for whom the section's values come first.
+
+    Everything but reading an option goes to the real configuration, so that options are registered
+    there, once for all backends.
+
+    :param conf: the real configuration.
+    :param section: the section's name.
+    """
+
+    def __init__(self, conf: Any, section: str) -> None:
+        self._conf = conf
+        self._section = section
+        self._registering = threading.Lock()
+        self._own: dict[str, cfg.Opt] = {}
+
+    @property
+    def own_options(self) -> dict[str, cfg.Opt]:
+        """The options that were registered through this overlay, by name."""
+        return dict(self._own)
+
+    def register_opt(self, opt: Any, group: Any = None) -> Any:
+        """Register the option in the real configuration."""
+        if group is None:
+            self._own[opt.dest] = opt
+        return self._conf.register_opt(opt, group=group)
+
+    def register_opts(self, opts: Iterable[Any], group: Any = None) -> None:
+        """Register each option in the real configuration."""
+        for opt in opts:
+            self.register_opt(opt, group=group)
+
+    def read_all(self) -> None:
+        """Read each of the driver's own options once.
+
+        :raises ValueError: the section, or ``[DEFAULT]``, has a value that its option cannot have.
+        """
+        for name in self._own:
+            getattr(self, name)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only of an option that is registered in [DEFAULT] may the section have a value of its own;
+        # oslo.config has no public way to get at the option itself.
+        info = self._conf._opts.get(name)
+        if info is None:
+            return getattr(self._conf, name)
+        # Drivers read in several threads, and the first reading registers the option.
+        try:
+            with self._registering:
+                self._conf.register_opt(info["opt"], group=self._section)
+        except cfg.DuplicateOptError:
+            # The section means something else by that name: backup_driver, of the backend itself.
+            return getattr(self._conf, name)
+        where = self._conf.get_location(name, self._section)
+        if where is None or where.location in _NOT_SET:
+            return getattr(self._conf, name)
+        return getattr(self._conf[self._section], name)
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._conf
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._conf)
+
+    def __len__(self) -> int:
+        return len(self._conf)
