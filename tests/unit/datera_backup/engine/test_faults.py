@@ -253,6 +253,26 @@ def test_a_job_runs_once() -> None:
         job.start()
 
 
+def test_a_system_that_gives_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    container, parent = with_parent()
+    started: list[threading.Thread] = []
+
+    class Scarce(threading.Thread):
+        def start(self) -> None:
+            if len(started) == 3:
+                raise RuntimeError("can't start new thread")
+            started.append(self)
+            super().start()
+
+    job = BackupJob(BytesSource(NEW), writer_for(container, 2, len(NEW), parent), parent, FEW)
+    monkeypatch.setattr(threading, "Thread", Scarce)
+    with pytest.raises(RuntimeError, match="can't start"):
+        job.start()
+    assert len(started) == 3
+    with pytest.raises(RuntimeError, match="can't start"):
+        job.result()
+
+
 def test_what_is_under_way_is_bounded() -> None:
     """A writer that stands still stops the reader after as many batches as may be under way."""
     container = new_container(1)
