@@ -88,7 +88,8 @@ class Application:
             if version not in served_versions(self.cluster.product):
                 raise RouteInvalid(f"API version {version} is not served")
             route, arguments = self._router.find(request.method, path, dialect)
-            self.cluster.counters.count_request(request.method, route.template)
+            driver = request.headers.get("datera-driver", "")
+            self.cluster.counters.count_request(request.method, route.template, driver)
             key = request.headers.get("auth-token", "")
             if route.needs_key and not self.cluster.tokens.use(key):
                 raise SessionKeyInvalid

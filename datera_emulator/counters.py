@@ -13,12 +13,17 @@ class Counters:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: Counter[tuple[str, str]] = Counter()
+        self._drivers: Counter[str] = Counter()
         self._connections = 0
 
-    def count_request(self, method: str, template: str) -> None:
-        """Count one request; an unknown path has the template ``?``."""
+    def count_request(self, method: str, template: str, driver: str = "") -> None:
+        """Count one request; an unknown path has the template ``?``.
+
+        :param driver: the client's ``Datera-Driver`` header.
+        """
         with self._lock:
             self._requests[method, template] += 1
+            self._drivers[driver] += 1
 
     def count_connection(self) -> None:
         """Count one TCP connection."""
@@ -36,6 +41,12 @@ class Counters:
         with self._lock:
             return Counter(self._requests)
 
+    @property
+    def drivers(self) -> Counter[str]:
+        """A copy of the counts, by the client's ``Datera-Driver`` header."""
+        with self._lock:
+            return Counter(self._drivers)
+
     def of(self, method: str, template: str) -> int:
         """Return how many requests of one kind there were."""
         return self.requests[method, template]
@@ -44,4 +55,5 @@ class Counters:
         """Start from zero."""
         with self._lock:
             self._requests.clear()
+            self._drivers.clear()
             self._connections = 0

@@ -12,6 +12,15 @@ from pathlib import Path
 
 _FICLONE = 0x40049409
 _CHUNK = 1 << 24
+# What kernels, file systems and sandboxes say of a call that they do not have.
+_NOT_HERE = (
+    errno.EINVAL,
+    errno.ENOSYS,
+    errno.ENOTTY,
+    errno.EOPNOTSUPP,
+    errno.EPERM,
+    errno.EXDEV,
+)
 
 
 class DataFiles:
@@ -87,19 +96,28 @@ def clone_range(source: int, target: int) -> None:
         fcntl.ioctl(target, _FICLONE, source)
         return
     except OSError as exc:
-        shareless = (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS)
-        if exc.errno not in shareless:
+        if exc.errno not in _NOT_HERE:
             raise
     end = os.fstat(source).st_size
     os.ftruncate(target, end)
     for start, stop in _extents(source, end):
         offset = start
         while offset < stop:
-            # It may share blocks where the ioctl could not, and never copies through this process.
-            done = os.copy_file_range(source, target, min(_CHUNK, stop - offset), offset, offset)
+            done = _copy_piece(source, target, min(_CHUNK, stop - offset), offset)
             if done == 0:
                 raise OSError(errno.EIO, "the source became shorter while it was copied")
             offset += done
+
+
+def _copy_piece(source: int, target: int, length: int, offset: int) -> int:
+    """Copy up to ``length`` bytes from and to one offset, and return how many it were."""
+    try:
+        # It may share blocks where the ioctl could not, and never copies through this process.
+        return os.copy_file_range(source, target, length, offset, offset)
+    except OSError as exc:
+        if exc.errno not in _NOT_HERE:
+            raise
+    return os.pwrite(target, os.pread(source, length, offset), offset)
 
 
 def _extents(descriptor: int, end: int) -> Iterator[tuple[int, int]]:

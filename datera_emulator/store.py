@@ -9,6 +9,7 @@ sqlite's write-ahead log; ``synchronous=NORMAL`` survives the end of the process
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ class Store:
     """Documents by kind and identity. Callers take turns: the cluster's lock is enough."""
 
     def __init__(self, path: Path) -> None:
+        # CHAP secrets are in it, in clear, as a target needs them.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")

@@ -14,6 +14,7 @@ from datera_emulator.errors import Conflict, RequestInvalid
 from datera_emulator.lookup import app_instance_of, snapshot_in
 from datera_emulator.model import AppInstance
 from datera_emulator.restoring import restore
+from datera_emulator.routes.storage_instances import check_idle
 from datera_emulator.routing import Call, Listing, Result, Router
 from datera_emulator.schemas import APP_INSTANCE_UPDATE, FORCE_ONLY, app_instance_create
 
@@ -106,16 +107,8 @@ def _check_name(call: Call, instance: AppInstance) -> None:
 
 
 def _check_offline(call: Call, instance: AppInstance) -> None:
-    busy = [
-        storage.iqn
-        for storage in instance.storage_instances.values()
-        if call.cluster.sessions.of(storage.iqn)
-    ]
-    needs_force = call.cluster.switches.offline_needs_force_with_sessions
-    if busy and needs_force and not call.body.get("force"):
-        raise RequestInvalid(
-            f"{instance.path} has active initiators; use force to override this warning"
-        )
+    for storage in instance.storage_instances.values():
+        check_idle(call, storage)
 
 
 def _switch(call: Call, instance: AppInstance, state: str) -> None:

@@ -80,6 +80,8 @@ def update(call: Call) -> Result:
     narrowed = wish.get("access_control_mode", storage.access_control_mode)
     if storage.access_control_mode == "deny_all" and narrowed == "allow_all":
         raise RequestInvalid("access_control_mode goes from allow_all to deny_all only")
+    if state == "offline":
+        check_idle(call, storage)
     auth = checked_auth(wish["auth"], storage.auth) if "auth" in wish else storage.auth
     acl = wish.get("acl_policy", {})
     initiators = groups = None
@@ -115,6 +117,19 @@ def delete(call: Call) -> Result:
     del instance.storage_instances[storage.name]
     call.cluster.save(instance)
     return shown
+
+
+def check_idle(call: Call, storage: StorageInstance) -> None:
+    """Refuse to take offline what hosts are logged in to, unless the body says force.
+
+    :raises RequestInvalid: there are sessions, no force, and the switches want it.
+    """
+    needs_force = call.cluster.switches.offline_needs_force_with_sessions
+    if needs_force and not call.body.get("force") and call.cluster.sessions.of(storage.iqn):
+        raise RequestInvalid(
+            f"Storage instance {storage.name} has active initiators; "
+            "use force to override this warning"
+        )
 
 
 def _shown(call: Call, instance: AppInstance, storage: StorageInstance) -> Document:

@@ -165,7 +165,7 @@ def test_a_raw_disk_is_a_device_that_keeps_its_size(client: Client) -> None:
         assert again.read(7) == b"endmore"
 
 
-@pytest.mark.parametrize("how", ["offline", "acl"])
+@pytest.mark.parametrize("how", ["offline", "storage", "acl"])
 def test_a_dropped_session_takes_the_device_away(
     emulator: Emulator, client: Client, how: str
 ) -> None:
@@ -173,11 +173,12 @@ def test_a_dropped_session_takes_the_device_away(
     client.allow(made)
     file = make_connector(expect_raw_disk=True).connect_volume(connection_of(made))["path"]
     file.write(b"alive")
-    if how == "offline":
-        answer = client.ask("PUT", made["path"], {"admin_state": "offline"})
+    paths = {"offline": made["path"], "storage": made["storage_instances"][0]["path"]}
+    if how in paths:
+        answer = client.ask("PUT", paths[how], {"admin_state": "offline"})
         assert answer.status_code == 400
         assert "override this warning" in answer.json()["message"]
-        client.good("PUT", made["path"], {"admin_state": "offline", "force": True})
+        client.good("PUT", paths[how], {"admin_state": "offline", "force": True})
     else:
         acl = made["storage_instances"][0]["acl_policy"]["path"]
         client.good("PUT", acl, {"initiators": []})

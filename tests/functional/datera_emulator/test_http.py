@@ -20,7 +20,9 @@ def test_one_connection_carries_many_requests(emulator: Emulator, client: Client
         client.good("GET", "/system")
     assert emulator.cluster.counters.connections == 1
     assert emulator.cluster.counters.of("GET", "/system") == 20
+    client.session.headers["Datera-Driver"] = "a driver"
     client.create()
+    assert emulator.cluster.counters.drivers["a driver"] >= 2
     assert emulator.cluster.counters.of("POST", "/app_instances") == 1
     assert emulator.cluster.counters.of("GET", "/app_instances/:id") >= 1
 

@@ -43,6 +43,25 @@ def test_a_copy_has_the_same_bytes_and_keeps_holes(data: DataFiles) -> None:
     assert data.path(copy).read_bytes()[:5] == b"begin"
 
 
+@pytest.mark.parametrize("missing", ["copy_file_range", "nothing"])
+def test_it_copies_whatever_the_system_lacks(
+    data: DataFiles, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    source = data.create(4 * MIB)
+    content = os.urandom(MIB + 5)
+    put(data, source, 2 * MIB, content)
+
+    def lack(*_: object) -> int:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("fcntl.ioctl", lack)
+    if missing == "copy_file_range":
+        monkeypatch.setattr(os, "copy_file_range", lack)
+    copy = data.copy(source, 4 * MIB)
+    assert data.path(copy).read_bytes()[2 * MIB :][: len(content)] == content
+    assert data.used(copy) < 2 * MIB
+
+
 def test_a_copy_may_be_larger_and_ends_with_a_hole(data: DataFiles) -> None:
     source = data.create(MIB)
     put(data, source, MIB - 3, b"end")

@@ -13,6 +13,11 @@ from datera_emulator.store import Store
 from tests.fixtures.emulated_api import Api, MakeApi
 
 
+def test_only_the_owner_reads_what_has_secrets(tmp_path: Path) -> None:
+    Store(tmp_path / "db").write([(("kind", "a"), {})])
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("db*")} == {0o600}
+
+
 def test_a_write_is_all_or_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "db")
     store.write([(("kind", "a"), {"n": 1})])
