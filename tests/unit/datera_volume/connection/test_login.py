@@ -115,14 +115,14 @@ def test_a_401_while_logging_in_is_an_error_and_no_deadlock(
     for _twice in range(2):
         with pytest.raises(connection.LoginRefused, match="does not accept"):
             link.ask("GET", "/x")
-    assert not link._lock.locked()
+    assert not link._session._lock.locked()
 
 
 def test_a_wrong_password_is_told_without_it_and_tried_once_for_many_threads(
     make_link: MakeLink, scripted: Any
 ) -> None:
     link = make_link()
-    link._lock = all_at_the_door = Door(5)
+    link._session._lock = all_at_the_door = Door(5)  # type: ignore[assignment]
 
     def script(seen: Any) -> Any:
         if not seen.path.endswith("/login"):
