@@ -52,6 +52,8 @@ def _run(report: Report, *, keep: bool) -> int:
         return 1
     interruption.listen()
     directory = Path(tempfile.mkdtemp(prefix="backup-dispatch-demo-"))
+    # The client would read clouds and leave caches in the user's own.
+    os.environ["HOME"] = str(directory / "home")
     cloud = Cloud(directory, Servers(directory / "log"))
     status = 1
     try:

@@ -47,7 +47,7 @@ def _work(order: dict[str, Any], volume: Any) -> int:
     with Path(order["source"]).open("rb", buffering=0) as source:
         if order["what"] == "fill":
             return blocks.fill(volume, source, _teller())
-        return blocks.compare(volume, source, changes, _teller())[0]
+        return blocks.compare(volume, source, changes, _teller())
 
 
 def main() -> int:

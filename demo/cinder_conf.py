@@ -11,6 +11,9 @@ SERVICE_USER = "cinder"
 SERVICE_PROJECT = "service"
 VOLUME_BACKEND = "datera"
 
+PIECE = 50 * 2**20
+HASHED = 2**20
+
 
 @dataclass(frozen=True)
 class Array:
@@ -35,7 +38,7 @@ class Neighbours:
     swift_key: str
 
 
-def cinder_sections(directory: Path, log: Path, neighbours: Neighbours) -> Sections:
+def cinder_sections(directory: Path, neighbours: Neighbours) -> Sections:
     """Return cinder.conf's sections.
 
     :param directory: for the database, locks, temporary files and the directory of the posix
@@ -45,7 +48,7 @@ def cinder_sections(directory: Path, log: Path, neighbours: Neighbours) -> Secti
     shipped = Path(sys.prefix) / "etc" / "cinder"
     return {
         "DEFAULT": {
-            "log_file": log,
+            "use_stderr": "true",
             "state_path": directory,
             "host": "demo",
             "transport_url": "fake://",
@@ -77,6 +80,11 @@ def cinder_sections(directory: Path, log: Path, neighbours: Neighbours) -> Secti
             "backup_swift_user": neighbours.swift_user,
             "backup_swift_key": neighbours.swift_key,
             "backup_posix_path": directory / "backups",
+            # Both drivers hold a whole piece in memory; posix would take 2 GB.
+            "backup_swift_object_size": PIECE,
+            "backup_file_size": PIECE,
+            "backup_swift_block_size": HASHED,
+            "backup_sha_block_size_bytes": HASHED,
         },
         VOLUME_BACKEND: {
             "volume_driver": "datera_volume.driver.DateraDriver",

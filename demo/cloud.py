@@ -43,7 +43,7 @@ class Cloud:
     @property
     def cinder_log(self) -> Path:
         """What Cinder's four services log."""
-        return self.logs / "cinder-services.log"
+        return self.logs / "cinder.log"
 
     @property
     def array_state(self) -> Path:
@@ -136,7 +136,7 @@ class Cloud:
         )
         config = write_ini(
             directory / "cinder.conf",
-            cinder_sections(directory, self.cinder_log, neighbours),
+            cinder_sections(directory, neighbours),
         )
         return self.servers.launch(
             "cinder",

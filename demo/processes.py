@@ -37,8 +37,9 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     env = {
         name: value
         for name, value in os.environ.items()
-        # OS_ would be a cloud of the user's own; the demo must never touch that.
-        if name.lower() not in proxies and not name.startswith("OS_")
+        # OS_ would be a cloud of the user's own, and XDG_ may say where its file is; the demo must
+        # never touch that.
+        if name.lower() not in proxies and not name.startswith(("OS_", "XDG_"))
     }
     path = [str(PROJECT), *filter(None, [env.get("PYTHONPATH")])]
     tools = [str(Path(sys.executable).parent), env.get("PATH", os.defpath), "/usr/sbin", "/sbin"]

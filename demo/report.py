@@ -3,6 +3,7 @@
 
 import contextlib
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -68,7 +69,15 @@ class Report:
 
     def command(self, text: str) -> None:
         """Show what is typed on the user's behalf."""
-        self._indented(f"$ {text}", "cyan")
+        # A long one goes on where it can still be pasted from.
+        lines = textwrap.wrap(
+            f"$ {text}",
+            max(self.console.width - 6, 40),
+            subsequent_indent="      ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        self._indented(" \\\n   ".join(lines), "cyan")
 
     def note(self, text: str) -> None:
         """Say something that is worth knowing about the line above."""
@@ -117,11 +126,11 @@ class Report:
     def closing(self, text: str, *, good: bool) -> None:
         """Say how it ended."""
         self.console.print()
-        self.console.print(f"[bold {'green' if good else 'red'}]{escape(text)}[/]")
+        self.console.print(f"[bold {'green' if good else 'red'}]{escape(text)}[/]", soft_wrap=True)
 
     def plain(self, text: str) -> None:
         """Print a text as it is."""
-        self.console.print(escape(text))
+        self.console.print(escape(text), soft_wrap=True)
 
     def _line(self, row: Row, remark: str) -> None:
         parts = [f"{row.seconds:.1f} s"]
@@ -134,7 +143,8 @@ class Report:
 
     def _indented(self, text: str, style: str) -> None:
         words = escape(text)
-        self.console.print(f"   [{style}]{words}[/]" if style else f"   {words}")
+        line = f"   [{style}]{words}[/]" if style else f"   {words}"
+        self.console.print(line, soft_wrap=True)
 
     @contextlib.contextmanager
     def _bar(self, step: "Step") -> Iterator[None]:
@@ -143,7 +153,12 @@ class Report:
             return
         columns = [SpinnerColumn(), TextColumn(" {task.description}"), TimeElapsedColumn()]
         if step.total:
-            columns = [*columns[:2], BarColumn(24), DownloadColumn(), TransferSpeedColumn()]
+            columns = [
+                *columns[:2],
+                BarColumn(24, complete_style="cyan", finished_style="cyan"),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+            ]
         with Progress(*columns, console=self.console, transient=True) as progress:
             task = progress.add_task(escape(step.row.step), total=step.total)
             step.shown = lambda moved: progress.update(task, completed=moved)

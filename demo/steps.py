@@ -46,14 +46,14 @@ class Steps:
 
     def make_type(self, name: str, *, replicas: int) -> None:
         """Make a volume type whose volumes the cluster keeps so many copies of."""
-        with self._report.step(f"make volume type {name}"):
+        with self._report.step(f"volume type {name}"):
             self._client.admin(
                 *("volume", "type", "create", name, "--property", f"DF:replica_count={replicas}")
             )
 
     def make_volume(self, name: str, volume_type: str) -> str:
         """Make a volume and return its id once it is available."""
-        with self._report.step(f"make volume {name}"):
+        with self._report.step(f"volume {name}"):
             made = self._client.user(
                 *("volume", "create", "--size", str(self._size), "--type", volume_type, name)
             )
@@ -80,7 +80,7 @@ class Steps:
         :raises Unexpected: when it failed, or landed elsewhere than on ``expect``.
         """
         before = self.holdings.stored(expect)
-        title = f"back up as {name}"
+        title = f"back up {name}"
         with self._report.step(title, backend=expect, total=self.volume_bytes) as step:
             moved = counter(self.cloud.cinder_pid, "rchar")
             made = self._client.user(
@@ -131,24 +131,24 @@ class Steps:
         with self._report.step(f"delete {_several(names, 'backup')}"):
             self._client.user("volume", "backup", "delete", *names)
             for backup_id in ids:
-                self._await_gone(self._storage.find_backup, backup_id)
+                self._await_gone(self._storage.get_backup, backup_id)
 
     def delete_volumes(self, names: Sequence[str], ids: Sequence[str]) -> None:
         """Delete volumes and wait until they are gone."""
         with self._report.step(f"delete {_several(names, 'volume')}"):
             self._client.user("volume", "delete", *names)
             for volume_id in ids:
-                self._await_gone(self._storage.find_volume, volume_id)
+                self._await_gone(self._storage.get_volume, volume_id)
 
     def nothing_left(self, backend: str, what: str) -> None:
         """Show that a backend holds nothing any more.
 
         :raises Unexpected: when it does.
         """
-        with self._report.step(f"look into {what}", backend=backend) as step:
+        with self._report.step(f"look {what}", backend=backend) as step:
             left = self.holdings.names(backend)
             if left:
-                raise Unexpected(f"{what} still holds {', '.join(left[:5])}")
+                raise Unexpected(f"{backend} still holds {', '.join(left[:5])}")
             step.row.verdict = "holds nothing"
             step.remark = step.row.verdict
 
@@ -174,13 +174,18 @@ class Steps:
 
         return until(f"{identity} available", settled, seconds=SECONDS)
 
-    def _await_gone(self, find: Callable[[str], Any], identity: str) -> None:
+    def _await_gone(self, ask: Callable[[str], Any], identity: str) -> None:
+        from openstack.exceptions import NotFoundException  # costly; loaded by now
+
         def gone() -> bool:
             self.cloud.servers.check()
-            found = find(identity)
-            if found is not None and found.status.startswith("error"):
+            try:
+                found = ask(identity)
+            except NotFoundException:
+                return True
+            if found.status.startswith("error"):
                 raise Unexpected(f"{found.name}: {found.status}")
-            return found is None
+            return False
 
         until(f"{identity} gone", gone, seconds=SECONDS)
 

@@ -19,7 +19,7 @@ PERCENT = 2.0
 SEED = 20260209
 TYPE = "two-copies"
 VOLUME = "work"
-INSIDE = {"datera": "the emulated cluster", "swift": "Swift", "posix": "the directory"}
+INSIDE = {"datera": "into the cluster", "swift": "into Swift", "posix": "into the directory"}
 
 
 def tell(cloud: Cloud, report: Report) -> None:
@@ -40,7 +40,7 @@ def tell(cloud: Cloud, report: Report) -> None:
 def _begin(cloud: Cloud, report: Report) -> Image:
     report.chapter(1, "A cloud on this machine")
     source = cloud.directory / "source"
-    with report.step("start it") as step, ThreadPoolExecutor(1) as aside:
+    with report.step("start everything") as step, ThreadPoolExecutor(1) as aside:
         # Both take seconds and neither needs the other.
         made: Future[Image] = aside.submit(_make_source, source)
         cloud.start()
