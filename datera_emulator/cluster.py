@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from datera_emulator.counters import Counters
 from datera_emulator.documents import Document
@@ -33,8 +33,6 @@ from datera_emulator.store import Key, Store
 from datera_emulator.switches import Switches, product_version
 from datera_emulator.tenancy import ROOT, ancestors, canonical
 from datera_emulator.tokens import Tokens
-
-Thing = TypeVar("Thing", InitiatorGroup, IpPool, PlacementPolicy, Tenant)
 
 
 class Cluster:
@@ -149,7 +147,8 @@ class Cluster:
     def transaction(self) -> Iterator[None]:
         """Hold the lock, and commit what was saved when the block ends well.
 
-        Routes check first and change last, so a block that fails has changed nothing.
+        Routes check first and change last, so a block that fails has changed nothing; and what
+        was saved but cannot be committed is put back as it was.
 
         :raises sqlite3.Error: the store could not be written.
         """
@@ -164,17 +163,17 @@ class Cluster:
                 # Files go last: a crash in between leaves an orphan, never a volume without data.
                 for name in self._doomed_files:
                     self.files.delete(name)
+            except BaseException:
+                for (kind, identity), thing in self._changes.items():
+                    self._put_back(kind, identity, thing)
+                raise
             finally:
                 self._changes.clear()
                 self._doomed_files.clear()
 
     def save(self, thing: object) -> None:
         """Name an object whose present state the transaction shall keep."""
-        table, key, identity = self._place(thing)
-        table[key] = thing
-        self._changes[_kind(thing), identity] = thing
-        if isinstance(thing, AppInstance):
-            self.index.put(thing)
+        self._changes[_kind(thing), self._enter(thing)] = thing
 
     def forget(self, thing: object) -> None:
         """Remove an object; its files go when the transaction has been committed."""
@@ -224,21 +223,32 @@ class Cluster:
             return self.placement_policies, thing.name, thing.name
         raise TypeError(f"a cluster does not hold a {type(thing).__name__}")
 
+    def _enter(self, thing: object) -> str:
+        table, key, identity = self._place(thing)
+        table[key] = thing
+        if isinstance(thing, AppInstance):
+            self.index.put(thing)
+        return identity
+
+    def _put_back(self, kind: str, identity: str, thing: object | None) -> None:
+        document = self._store.read_one(kind, identity)
+        if document is not None:
+            self._enter(_MAKERS[kind](document))
+        elif thing is not None:  # it was new
+            table, key, _ = self._place(thing)
+            del table[key]
+            if isinstance(thing, AppInstance):
+                self.index.remove(thing.id)
+
     def _load(self) -> None:
         for identity, document in self._store.read("identity"):
             self.identity[identity] = document
         if "cluster" not in self.identity:
             nodes = [str(uuid.uuid4()) for _ in range(5)]
             self._remember("cluster", {"uuid": str(uuid.uuid4()), "nodes": nodes})
-        for _, document in self._store.read("AppInstance"):
-            instance = app_instance_from(document)
-            self.app_instances[instance.id] = instance
-            self.index.put(instance)
-        for kind in (Initiator, InitiatorGroup, Tenant, IpPool, PlacementPolicy):
-            for _, document in self._store.read(kind.__name__):
-                thing = kind(**document)
-                table, key, _identity = self._place(thing)
-                table[key] = thing
+        for kind, make in _MAKERS.items():
+            for _, document in self._store.read(kind):
+                self._enter(make(document))
         with self.transaction():
             for built_in in (Tenant(ROOT), IpPool("default"), PlacementPolicy("default")):
                 table, key, _identity = self._place(built_in)
@@ -270,6 +280,16 @@ class Cluster:
         for name in self.files.names():
             if name not in known:
                 self.files.delete(name)
+
+
+_MAKERS: dict[str, Callable[[Document], object]] = {
+    "AppInstance": app_instance_from,
+    "Initiator": lambda document: Initiator(**document),
+    "InitiatorGroup": lambda document: InitiatorGroup(**document),
+    "Tenant": lambda document: Tenant(**document),
+    "IpPool": lambda document: IpPool(**document),
+    "PlacementPolicy": lambda document: PlacementPolicy(**document),
+}
 
 
 def _kind(thing: object) -> str:

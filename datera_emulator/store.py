@@ -42,6 +42,16 @@ class Store:
         for identity, document in rows:
             yield identity, json.loads(document)
 
+    def read_one(self, kind: str, identity: str) -> Document | None:
+        """Return one document; None where there is none."""
+        row = self._database.execute(
+            "SELECT document FROM documents WHERE kind = ? AND identity = ?", (kind, identity)
+        ).fetchone()
+        if row is None:
+            return None
+        document: Document = json.loads(row[0])
+        return document
+
     def write(self, changes: Iterable[tuple[Key, Document | None]]) -> None:
         """Commit all changes or none; None deletes.
 

@@ -83,16 +83,33 @@ def test_a_file_that_no_request_acknowledged_goes_at_the_next_start(make_api: Ma
     assert again.good("GET", instance["path"])["name"] == "one"
 
 
-def test_a_request_that_the_store_refuses_is_not_acknowledged(
+def test_what_the_store_refuses_is_not_acknowledged_and_changes_nothing(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kept, gone = api.create("kept"), api.create("gone")
+    api.offline(gone)
+    before = api.good("GET", "/app_instances")
+
     def fail(*_: object) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(Store, "write", fail)
-    status, message = api.refused("POST", "/tenants", {"name": "acme"})
-    assert status == 500
-    assert "OperationalError" in message
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "write", fail)
+        for method, path, body in (
+            ("POST", "/tenants", {"name": "acme"}),
+            ("POST", "/app_instances", {"name": "new"}),
+            ("PUT", kept["path"], {"name": "other"}),
+            ("DELETE", gone["path"], {}),
+        ):
+            status, message = api.refused(method, path, body)
+            assert status == 500
+            assert "OperationalError" in message
+    assert _settled(api.good("GET", "/app_instances")) == _settled(before)
+    assert api.good("GET", "/app_instances/kept")["id"] == kept["id"]
+    assert api.refused("GET", "/app_instances/other")[0] == 404
+    assert len(api.good("GET", "/tenants")) == 1
+    assert api.cluster.index.volumes == len(list(api.cluster.files.names())) == 2
+    api.create("new")
 
 
 def test_many_app_instances_stay_quick_to_find(make_api: MakeApi) -> None:
