@@ -166,6 +166,7 @@ class IpPool:
 
     name: str
     network_paths: list[Document] = field(default_factory=list)
+    descr: str = ""
 
 
 @dataclass

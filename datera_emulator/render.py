@@ -221,6 +221,7 @@ def ip_pool(one: IpPool) -> Document:
         "tenant": ROOT,
         "path": path,
         "name": one.name,
+        "descr": one.descr,
         "network_paths": [
             {"path": f"{path}/network_paths/{inner.get('name', number)}", **inner}
             for number, inner in enumerate(one.network_paths, 1)

@@ -90,6 +90,7 @@ AUTH = closed(
     target_user_name=NAME,
     target_pswd=SECRET,
 )
+AUTH_WITHIN = {**AUTH, "required": ["type"]}
 ACL = closed(initiators=list_of(PATH), initiator_groups=list_of(PATH))
 FORCE_ONLY = closed(force=BOOLEAN)
 NOTHING = closed()
@@ -157,7 +158,7 @@ def storage_instance_create(dialect: Dialect) -> Schema:
         access_control_mode=ACCESS_CONTROL,
         acl_policy=ACL,
         ip_pool=PATH,
-        auth=AUTH,
+        auth=AUTH_WITHIN,
     )
 
 

@@ -7,7 +7,7 @@ from datera_emulator import render
 from datera_emulator.errors import Conflict, NotFound, RequestInvalid
 from datera_emulator.model import IpPool
 from datera_emulator.routing import Call, Listing, Result, Router
-from datera_emulator.schemas import NAME, NETWORK_PATH, closed, list_of
+from datera_emulator.schemas import DESCRIPTION, NAME, NETWORK_PATH, closed, list_of
 
 ROUTES = Router()
 
@@ -25,14 +25,15 @@ def list_all(call: Call) -> Result:
     "POST",
     "/access_network_ip_pools",
     entity="access_network_ip_pool",
-    body=closed(("name",), name=NAME, network_paths=list_of(NETWORK_PATH)),
+    body=closed(("name",), name=NAME, descr=DESCRIPTION, network_paths=list_of(NETWORK_PATH)),
 )
 def create(call: Call) -> Result:
     """Make a pool."""
     name = call.body["name"]
     if name in call.cluster.ip_pools:
         raise Conflict(f"IP pool {name} exists already")
-    pool = IpPool(name=name, network_paths=call.body.get("network_paths", []))
+    descr = call.body.get("descr") or ""
+    pool = IpPool(name=name, network_paths=call.body.get("network_paths", []), descr=descr)
     call.cluster.save(pool)
     return render.ip_pool(pool)
 
