@@ -249,4 +249,6 @@ def _sentence(error: Any) -> str:
     where = "/".join(str(part) for part in error.absolute_path) or "body"
     if where.rsplit("/", 1)[-1] in {"password", "target_pswd", "initiator_pswd"}:
         return f"{where}: does not fit the schema"
+    if error.validator == "type":  # its own message repeats the value, whatever is in it
+        return f"{where}: is not of type {error.validator_value}"
     return f"{where}: {error.message}"

@@ -108,6 +108,8 @@ def test_chap_secrets_have_their_length_and_are_never_shown(api: Api) -> None:
     status, body = api.ask("PUT", path, wish)
     assert status == 422
     assert "short" not in json.dumps(body)
+    _, body = api.ask("PUT", path, [wish])
+    assert "short" not in body["message"]
     assert api.refused("PUT", path, {"type": "chap"})[0] == 422
     assert api.refused("PUT", path, {**wish, "target_pswd": "x" * 17})[0] == 422
     shown = api.good("PUT", path, {**wish, "target_pswd": "123456789012"})
