@@ -11,7 +11,7 @@ from pathlib import Path
 
 from demo import interruption, kept, story
 from demo.cloud import Cloud
-from demo.processes import STOP_SECONDS, Servers, environment
+from demo.processes import Servers, environment
 from demo.report import Report, amount
 
 ROOM = 4 * 10**9
@@ -50,30 +50,30 @@ def _run(report: Report, *, keep: bool) -> int:
             good=False,
         )
         return 1
-    interruption.listen()
+    listener = interruption.Listener()
     directory = Path(tempfile.mkdtemp(prefix="backup-dispatch-demo-"))
     # The client would read clouds and leave caches in the user's own.
     os.environ["HOME"] = str(directory / "home")
     cloud = Cloud(directory, Servers(directory / "log"))
-    status = 1
+    status, words = 1, ""
     try:
-        story.tell(cloud, report)
-        status = 0
+        try:
+            story.tell(cloud, report)
+            status = 0
+        finally:
+            listener.only_hurry()
     except interruption.Interrupted as signal:
         keep = False
-        status = 128 + signal.number
-        report.closing(f"Ended by {signal}.", good=False)
+        status, words = 128 + signal.number, f"Ended by {signal}: stopping the servers."
     except Exception as error:
         report.table()
-        report.closing(f"{type(error).__name__}: {error}", good=False)
+        words = f"{type(error).__name__}: {error}"
+    if words:
+        report.closing(words, good=False)
     if keep:
         kept.write(cloud)
     else:
-        interruption.finish(
-            lambda seconds: cloud.servers.stop(seconds=seconds),
-            STOP_SECONDS,
-            lambda: report.plain("Stopping at once."),
-        )
+        cloud.servers.stop(hurried=lambda: listener.hurried)
     return _farewell(report, cloud, status, keep=keep)
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals that ask the demo to end: each becomes an exception, and clean-up is never cut short."""
+"""Signals that ask the demo to end: the first becomes an exception, the others mean "hurry".
+
+So there is at most one exception, and clean-up is never cut short by another.
+"""
 
 import signal
-from collections.abc import Callable
 from types import FrameType
 
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -16,44 +18,22 @@ class Interrupted(BaseException):
         self.number = number
 
 
-class Hurry(BaseException):
-    """Another signal came while things were being stopped."""
+class Listener:
+    """Listens for signals. What the caller of this process has ignored stays ignored (nohup)."""
 
+    def __init__(self) -> None:
+        self.hurried = False
+        self._raises = True
+        for number in ASKING:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._came)
 
-def listen() -> None:
-    """Raise `Interrupted` in the main thread when a signal comes. What is ignored stays ignored."""
+    def only_hurry(self) -> None:
+        """Raise no exception any more."""
+        self._raises = False
 
-    def interrupted(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(number)
-
-    _handle(interrupted)
-
-
-def finish(stop: Callable[[float], None], seconds: float, hurried: Callable[[], None]) -> None:
-    """Call ``stop`` until it has run to its end, whatever signals come meanwhile.
-
-    :param stop: takes up where it was left; gets the seconds that each server may take.
-    :param hurried: told once when a signal comes; from then on the servers get no time at all.
-    """
-
-    def hurry(number: int, frame: FrameType | None) -> None:
-        raise Hurry
-
-    def deaf(number: int, frame: FrameType | None) -> None:
-        """Nothing can be faster than that."""
-
-    try:
-        _handle(hurry)
-        stop(seconds)
-    except Hurry:
-        _handle(deaf)
-        hurried()
-        stop(0.0)
-    finally:
-        _handle(deaf)
-
-
-def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
-    for number in ASKING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, handler)
+    def _came(self, number: int, frame: FrameType | None) -> None:
+        if self._raises:
+            self._raises = False
+            raise Interrupted(number)
+        self.hurried = True

@@ -12,7 +12,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,20 +72,21 @@ class Server:
         """Whether the process itself still runs."""
         return self._process.poll() is None
 
-    def stop(self, *, seconds: float = STOP_SECONDS) -> None:
+    def stop(
+        self, *, seconds: float = STOP_SECONDS, hurried: Callable[[], bool] = lambda: False
+    ) -> None:
         """Ask the process to end, then end its whole group. Stopping twice does no harm.
 
-        :param seconds: how long it may take to end by itself; with 0 it is killed at once.
+        :param seconds: how long it may take to end by itself.
+        :param hurried: asked meanwhile; once it says yes, the process is killed.
         """
         if self.running:
-            self._signal(signal.SIGTERM if seconds else signal.SIGKILL)
-            try:
-                self._process.wait(seconds or None)
-            except subprocess.TimeoutExpired:
-                self._signal(signal.SIGKILL)
-                self._process.wait()
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(TookTooLong):
+                until("its end", lambda: hurried() or not self.running, seconds=seconds)
         # What it had started itself may live on in its group.
         self._signal(signal.SIGKILL)
+        self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -101,7 +103,7 @@ class Servers:
         self._logs = logs
         self._servers: list[Server] = []
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Server]:
         return iter(self._servers)
 
     def start(
@@ -134,7 +136,8 @@ class Servers:
         """
         self._logs.mkdir(parents=True, exist_ok=True)
         output, log = self._logs / f"{name}.out", self._logs / f"{name}.log"
-        with output.open("wb") as out, log.open("ab") as err:
+        # A signal that came between the two would leave a process that nobody knows of.
+        with output.open("wb") as out, log.open("ab") as err, _signals_held():
             process = subprocess.Popen(
                 [str(word) for word in command],
                 stdin=subprocess.DEVNULL,
@@ -144,8 +147,8 @@ class Servers:
                 start_new_session=True,
                 pass_fds=descriptors,
             )
-        server = Server(name, process, log)
-        self._servers.append(server)
+            server = Server(name, process, log)
+            self._servers.append(server)
         return server
 
     def await_ready(self, server: Server, *, seconds: float = START_SECONDS) -> None:
@@ -168,6 +171,15 @@ class Servers:
                 self._story_of(server, f"was not ready within {seconds:g} seconds")
             ) from None
 
+    def finish(self, server: Server, *, seconds: float) -> None:
+        """Await a program that does one thing, says its result in a line of JSON, and ends.
+
+        :raises ServerFailed: when it ends without, or the time is over.
+        """
+        self.await_ready(server, seconds=seconds)
+        server.stop()
+        self._servers.remove(server)
+
     def check(self) -> None:
         """Do nothing while all servers run.
 
@@ -177,17 +189,39 @@ class Servers:
             if not server.running:
                 raise ServerFailed(self._story_of(server, "ended by itself"))
 
-    def stop(self, *, seconds: float = STOP_SECONDS) -> None:
-        """Stop all servers, the last one started first."""
+    def stop(
+        self, *, seconds: float = STOP_SECONDS, hurried: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Stop all servers, the last one first; the arguments are those of `Server.stop`."""
         while self._servers:
-            self._servers[-1].stop(seconds=seconds)
-            # Only now: a stop that is interrupted can be taken up again.
+            self._servers[-1].stop(seconds=seconds, hurried=hurried)
+            # Only now: a stop that an exception ends can be taken up again.
             self._servers.pop()
 
     @staticmethod
     def _story_of(server: Server, what: str) -> str:
         tail = server.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
         return "\n".join([f"{server.name} {what}; its log is {server.log}", *tail])
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Handle signals only when the block is done."""
+    came: list[int] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():  # the only one that handles any
+        handlers = {
+            number: signal.signal(number, lambda number, frame: came.append(number))
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if callable(signal.getsignal(number))
+        }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for arrived in came:
+            signal.raise_signal(arrived)
 
 
 def _json_line(path: Path) -> dict[str, Any] | None:

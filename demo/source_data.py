@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real data to back up: this interpreter's standard library and packages, as a volume's content."""
+"""Real data to back up: this interpreter's standard library and packages, as a volume's content.
+
+``python -m demo.source_data PATH SIZE CONTENT`` makes the image and says what is in it.
+"""
 
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.processes import environment
+from demo.processes import environment, say_ready
 
 LEFT_OUT = {"__pycache__"}
 
@@ -96,3 +100,8 @@ def _make_archive(path: Path, size: int, chosen: list[tuple[Path, str, int]]) ->
             for source, name, _ in chosen:
                 archive.add(source, arcname=name, recursive=False)
         image.truncate(size)
+
+
+if __name__ == "__main__":
+    image = make_image(Path(sys.argv[1]), size=int(sys.argv[2]), content=int(sys.argv[3]))
+    say_ready(kind=image.kind, files=image.files, content=image.content)

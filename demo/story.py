@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job, told from the first server to the last deleted backup."""
 
+import sys
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 from demo.blocks import Changes
 from demo.client import Client
 from demo.cloud import Cloud
+from demo.processes import START_SECONDS
 from demo.report import Report, amount
-from demo.source_data import Image, make_image
+from demo.source_data import Image
 from demo.steps import GIB, Steps
 from demo.volume_work import VolumeWork
 
@@ -40,17 +40,17 @@ def tell(cloud: Cloud, report: Report) -> None:
 def _begin(cloud: Cloud, report: Report) -> Image:
     report.chapter(1, "A cloud on this machine")
     source = cloud.directory / "source"
-    with report.step("start everything") as step, ThreadPoolExecutor(1) as aside:
-        # Both take seconds and neither needs the other.
-        made: Future[Image] = aside.submit(_make_source, source)
+    with report.step("start everything") as step:
+        # Both take seconds, and neither needs the other.
+        maker = cloud.servers.launch(
+            "source",
+            [sys.executable, "-m", "demo.source_data", source, str(SIZE * GIB), str(CONTENT)],
+        )
         cloud.start()
-        image = made.result()
+        cloud.servers.finish(maker, seconds=START_SECONDS)
         step.remark = "Datera emulator (HTTPS), Swift, Keystone, Cinder 29"
-    return image
-
-
-def _make_source(path: Path) -> Image:
-    return make_image(path, size=SIZE * GIB, content=CONTENT)
+    made = maker.ready
+    return Image(source, kind=made["kind"], files=made["files"], content=made["content"])
 
 
 def _make_volume(steps: Steps, report: Report, image: Image) -> str:

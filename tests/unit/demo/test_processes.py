@@ -19,7 +19,7 @@ WAIT = "import signal; signal.pause()"
 def servers(tmp_path: Path) -> Iterator[Servers]:
     servers = Servers(tmp_path / "log")
     yield servers
-    servers.stop(seconds=0)
+    servers.stop(hurried=lambda: True)
 
 
 def python(code: str) -> list[str]:
