@@ -210,10 +210,10 @@ class DateraBackupDriver(driver.BackupDriver):
 
     def holds(self, backup: Any) -> bool | None:
         """Whether the backup is on this cluster; None where that cannot be found out."""
+        location = record.location_of(backup) if record.is_ours(backup) else None
+        if location is None:
+            return False
         try:
-            location = record.location_of(backup)
-            if location is None:
-                return False
             with containers.opened(self.backend.attachments, location.container) as container:
                 in_native_thread(container.commit_of, location.backup_id)
         except (ContainerGone, NotOurs, BackupNotInContainer):

@@ -30,6 +30,15 @@ class Location:
         return naming.container_id(self.container)
 
 
+def is_ours(backup: Any) -> bool:
+    """Whether a record says that this driver stored something of the backup."""
+    return bool(
+        backup.service_metadata
+        and naming.backup_id_in(backup.service_metadata)
+        and naming.is_container_name(backup.container)
+    )
+
+
 def location_of(backup: Any) -> Location | None:
     """Return where a record says that the backup is; None where nothing was ever stored.
 
@@ -41,7 +50,7 @@ def location_of(backup: Any) -> Location | None:
     if not backup.service_metadata:
         return None
     backup_id = naming.backup_id_in(backup.service_metadata)
-    if backup_id is None or not naming.is_container_name(backup.container):
+    if backup_id is None or not is_ours(backup):
         raise BackupFailed(
             f"The record of backup {backup.id} is not one of the Datera driver: container "
             f"{backup.container!r}, service metadata {backup.service_metadata!r}"

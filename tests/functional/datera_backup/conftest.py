@@ -120,7 +120,17 @@ def cloud(start_cloud: Callable[..., CinderService]) -> CinderService:
     return start_cloud()
 
 
+class Content:
+    """Called with a volume of this cloud, returns all bytes of it."""
+
+    def __init__(self, cloud: CinderService) -> None:
+        self.cloud = cloud
+
+    def __call__(self, volume: Any) -> bytes:
+        return self.cloud.read(volume, 0, 2**30)
+
+
 @pytest.fixture
-def content(cloud: CinderService) -> Callable[[Any], bytes]:
-    """All bytes of a volume."""
-    return lambda volume: cloud.read(volume, 0, 2**30)
+def content(cloud: CinderService) -> Content:
+    """Reads all bytes of a volume."""
+    return Content(cloud)

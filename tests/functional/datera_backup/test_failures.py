@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wherever a backup fails, the cluster holds nothing that no record names."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+MIB = 2**20
+STEPS = (
+    "datera_backup.containers.create",
+    "datera_backup.container.container.Container.format",
+    "datera_backup.container.container.Container.begin",
+    "datera_backup.container.writer.BackupWriter.store",
+    "datera_backup.container.writer.BackupWriter.commit",
+    "datera_backup.writing.BackupJob",
+    "datera_backup.record.living_in",
+    "datera_backup.attachment.open_device",
+    "datera_backup.attachment.this_initiator",
+    "datera_emulator.brick.FileConnector.connect_volume",
+    "datera_volume.connection.Tenant.allow_initiator",
+    "datera_volume.connection.Tenant.set_online",
+)
+
+APPENDING = [step for step in STEPS if not step.endswith(("format", "create"))]
+
+
+def noise(seed: int, size: int) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+@pytest.fixture
+def volume(cloud: Any) -> Any:
+    made = cloud.create_volume(1)
+    cloud.write(made, 0, noise(1, 2 * MIB))
+    return made
+
+
+def fail(*_arguments: Any, **_options: Any) -> Any:
+    raise RuntimeError("injected")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_full_backup_that_fails_at_any_step_leaves_an_empty_cluster(
+    cloud: Any, volume: Any, array: Any, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(step, fail)
+        backup = cloud.create_backup(volume)
+    assert backup.status == "error"
+    assert "injected" in backup.fail_reason
+    assert array.names == []
+    array.assert_quiet()
+    assert cloud.volume(volume.id).status == "available"
+    assert cloud.delete_backup(backup) is None
+    again = cloud.create_backup(volume)
+    assert again.status == "available"
+
+
+@pytest.mark.parametrize(
+    "step", [step for step in STEPS if not step.endswith(("format", "create"))]
+)
+def test_an_incremental_that_fails_at_any_step_leaves_the_chain_as_it_was(
+    content: Any, volume: Any, array: Any, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    cloud = content.cloud
+    full = cloud.create_backup(volume)
+    expected = content(volume)
+    cloud.write(volume, MIB, noise(2, 2 * MIB))
+    with monkeypatch.context() as patched:
+        patched.setattr(step, fail)
+        backup = cloud.create_backup(volume, incremental=True)
+    assert backup.status == "error"
+    assert "injected" in backup.fail_reason
+    assert array.names == [full.container]
+    array.assert_quiet()
+    assert content(cloud.restore_backup(full)) == expected
+    assert cloud.delete_backup(backup) is None
+    second = cloud.create_backup(volume, incremental=True)
+    assert second.container == full.container
+    assert content(cloud.restore_backup(second)) == content(volume)
+
+
+@pytest.mark.parametrize("applied", [False, True])
+def test_an_error_of_the_cluster_at_any_request_leaves_what_the_record_names(
+    cloud: Any, volume: Any, array: Any, applied: bool
+) -> None:
+    faults = array.emulator.faults
+    succeeded = 0
+    for number in range(1, 40):
+        fault = faults.answer(
+            500, {"message": "a disk is on fire"}, nth=number, path="(?!/login).*", applied=applied
+        )
+        backup = cloud.create_backup(volume)
+        faults.clear()
+        for name in array.names:
+            assert name == backup.container
+        if backup.status == "error":
+            assert backup.fail_reason
+        assert cloud.delete_backup(backup) is None
+        assert array.names == []
+        if not fault.hits:
+            assert backup.status == "available"
+            succeeded += 1
+            break
+    assert succeeded
+    assert number > 5
+
+
+def test_a_process_that_dies_leaves_what_the_record_names(
+    cloud: Any, volume: Any, array: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tooz.drivers.file import FileDriver
+
+    from datera_backup import attachment, writing
+    from datera_backup.undo import Undo
+    from datera_emulator import brick
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "run", fail)
+        patched.setattr(Undo, "run", lambda self: self._steps.clear() or [])
+        backup = cloud.create_backup(volume)
+    assert array.names == [backup.container]
+    # What the dead process had in memory and on the host is gone with it, its locks too.
+    attachment._USES.clear()
+    FileDriver._barriers.clear()
+    brick.uninstall()
+    brick.install("iqn.1993-08.org.debian:01:testhost")
+    cloud.restart_backup_manager()
+    assert cloud.backup(backup.id).status == "error"
+    assert cloud.delete_backup(backup) is None
+    assert array.names == []
+
+
+def test_the_first_error_wins_over_those_of_the_clean_up(
+    cloud: Any, volume: Any, array: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import traceback
+
+    from datera_volume.connection import Tenant
+
+    def refuse(*_arguments: Any) -> None:
+        raise RuntimeError("cannot delete")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("datera_backup.writing.BackupJob", fail)
+        patched.setattr(Tenant, "delete_app_instance", refuse)
+        backup = cloud.create_backup(volume)
+    assert backup.fail_reason == "injected"
+    text = "".join(traceback.format_exception(cloud.failures[-1]))
+    assert "cannot delete" in text
+    assert array.names == [backup.container]
+    assert cloud.delete_backup(backup) is None
+    assert array.names == []
+
+
+def test_a_failed_detach_fails_the_backup_but_keeps_what_is_good(
+    cloud: Any, volume: Any, array: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datera_emulator import brick
+
+    real = brick.FileConnector.disconnect_volume
+
+    def disconnect(self: Any, *arguments: Any, **options: Any) -> None:
+        real(self, *arguments, **options)
+        raise RuntimeError("the flush failed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(brick.FileConnector, "disconnect_volume", disconnect)
+        backup = cloud.create_backup(volume)
+    assert backup.status == "error"
+    assert "the flush failed" in backup.fail_reason
+    assert array.names == [backup.container]
+    array.assert_quiet()
+    assert cloud.delete_backup(backup) is None
+    assert array.names == []
+
+
+def test_a_volume_that_is_gone_is_named(cloud: Any, volume: Any, array: Any) -> None:
+    from cinder import exception, objects
+
+    from datera_backup.driver import DateraBackupDriver
+
+    record = objects.Backup(
+        cloud.context,
+        volume_id=volume.id,
+        user_id="user",
+        project_id=cloud.context.project_id,
+        status="creating",
+        host="testhost",
+        size=1,
+    )
+    record.create()
+    path = cloud._file(volume)
+    with open(path, "rb") as file:
+        volume.destroy()
+        with pytest.raises(exception.VolumeNotFound, match=volume.id):
+            DateraBackupDriver(cloud.context).backup(record, file)
+    assert array.names == []
+    assert cloud.backup(record.id).service_metadata is None
+
+
+def test_a_volume_that_shrinks_while_it_is_read_is_an_error(
+    cloud: Any, volume: Any, array: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datera_backup import container, writing
+
+    real = container.worst_case
+
+    def shrink(*arguments: Any) -> int:
+        with open(cloud._file(volume), "r+b") as file:
+            file.truncate(MIB)
+        return real(*arguments)
+
+    monkeypatch.setattr(writing, "worst_case", shrink)
+    backup = cloud.create_backup(volume)
+    assert backup.status == "error"
+    assert f"ends at byte {MIB}" in backup.fail_reason
+    assert array.names == []
+
+
+def test_a_restore_that_cannot_write_says_so_and_detaches(
+    cloud: Any, volume: Any, array: Any
+) -> None:
+    backup = cloud.create_backup(volume)
+    small = cloud.create_volume(1, name="small")
+    with open(cloud._file(small), "r+b") as file:
+        file.truncate(MIB)
+    restored = cloud.restore_backup(backup, small)
+    assert restored.status == "error_restoring"
+    assert f"the volume to restore onto has {MIB}" in str(cloud.failures[-1])
+    array.assert_quiet()

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records travel: they are exported, imported into this cloud or another, and asked about."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from typing import Any
+
+import pytest
+
+MIB = 2**20
+
+
+@pytest.fixture
+def volume(cloud: Any) -> Any:
+    made = cloud.create_volume(1)
+    cloud.write(made, 0, random.Random(1).randbytes(2 * MIB))
+    return made
+
+
+def driver_of(cloud: Any) -> Any:
+    from datera_backup.driver import DateraBackupDriver
+
+    return DateraBackupDriver(cloud.context)
+
+
+def forget(cloud: Any, *backups: Any) -> None:
+    """Lose the records, as a cloud does that burnt down; purged, so that they can come back."""
+    import sqlite3
+
+    with sqlite3.connect(cloud.database) as connection:
+        for backup in backups:
+            connection.execute("delete from backup_metadata where backup_id = ?", (backup.id,))
+            connection.execute("delete from backups where id = ?", (backup.id,))
+
+
+def test_an_exported_record_holds_what_it_takes_and_no_secret(
+    cloud: Any, volume: Any, array: Any
+) -> None:
+    backup = cloud.create_backup(volume)
+    record = cloud.export_backup(backup)
+    decoded = json.loads(base64.b64decode(record["backup_url"]))
+    assert decoded["container"] == backup.container
+    assert decoded["service_metadata"] == f"datera-container-1:{backup.id}"
+    assert decoded["driver_info"] == {
+        "driver": "datera",
+        "format": 1,
+        "tenant": "/root",
+        "container": backup.container,
+    }
+    assert array.emulator.password not in json.dumps(decoded["driver_info"])
+
+
+def test_a_lost_chain_is_imported_and_restored(cloud: Any, content: Any, volume: Any) -> None:
+    full = cloud.create_backup(volume)
+    cloud.write(volume, MIB, random.Random(2).randbytes(2 * MIB))
+    second = cloud.create_backup(volume, incremental=True)
+    records = [cloud.export_backup(full), cloud.export_backup(second)]
+    forget(cloud, full, second)
+    for record in records:
+        assert cloud.import_backup(record).status == "available"
+    assert content(cloud.restore_backup(cloud.backup(second.id))) == content(volume)
+    third = cloud.create_backup(volume, incremental=True)
+    assert third.container == full.container
+
+
+def test_an_incremental_is_restored_in_a_cloud_that_knows_nothing_of_its_parent(
+    cloud: Any, content: Any, volume: Any, array: Any
+) -> None:
+    full = cloud.create_backup(volume)
+    cloud.write(volume, MIB, random.Random(2).randbytes(2 * MIB))
+    second = cloud.create_backup(volume, incremental=True)
+    record = cloud.export_backup(second)
+    forget(cloud, full, second)
+    cloud.context.project_id = "a" * 32
+    imported = cloud.import_backup(record)
+    assert (imported.project_id, imported.status) == ("a" * 32, "available")
+    assert content(cloud.restore_backup(imported)) == content(volume)
+
+
+def test_deleting_an_imported_record_does_not_delete_what_others_have_in_its_container(
+    cloud: Any, volume: Any, array: Any
+) -> None:
+    full = cloud.create_backup(volume)
+    cloud.write(volume, MIB, b"changed")
+    second = cloud.create_backup(volume, incremental=True)
+    record, first = cloud.export_backup(second), cloud.export_backup(full)
+    forget(cloud, full, second)
+    imported = cloud.import_backup(record)
+    driver_of(cloud).delete_backup(imported)
+    assert array.names == [full.container]
+    again = cloud.import_backup(first)
+    assert cloud.restore_backup(again).status == "available"
+
+
+def test_a_record_whose_container_is_not_here_is_refused(cloud: Any, volume: Any) -> None:
+    from cinder import exception
+
+    backup = cloud.create_backup(volume)
+    record = cloud.export_backup(backup)
+    driver_of(cloud).backend.attachments.delete(backup.container)
+    forget(cloud, backup)
+    imported = cloud.import_backup(record)
+    assert imported.status == "error"
+    assert "is not in tenant /root" in imported.fail_reason
+    assert isinstance(cloud.failures[-1], exception.InvalidBackup)
+
+
+def test_a_record_of_a_later_format_is_refused(cloud: Any, volume: Any) -> None:
+    from datera_backup.errors import BackupFailed
+
+    backup = cloud.create_backup(volume)
+    info = driver_of(cloud).export_record(backup)
+    for changed in ({**info, "format": 2}, {**info, "driver": "swift"}, {}):
+        with pytest.raises(BackupFailed, match="was not exported by this driver"):
+            driver_of(cloud).import_record(backup, changed)
+    driver_of(cloud).import_record(backup, info)
+
+
+def test_what_is_here_is_known(cloud: Any, volume: Any, array: Any) -> None:
+    driver = driver_of(cloud)
+    full = cloud.create_backup(volume)
+    second = cloud.create_backup(volume, incremental=True)
+    assert driver.holds(full) is True
+    assert driver.holds(second) is True
+    assert cloud.delete_backup(second) is None
+    assert driver.holds(second) is False
+    assert driver.holds(full) is True
+    array.assert_quiet()
+    driver.backend.attachments.delete(full.container)
+    assert driver.holds(full) is False
+
+
+def test_records_of_others_are_not_here(cloud: Any, volume: Any, array: Any) -> None:
+    backup = cloud.create_backup(volume)
+    kept = backup.container, backup.service_metadata
+    driver = driver_of(cloud)
+    backup.container, backup.service_metadata = "volumebackups", None
+    assert driver.holds(backup) is False
+    backup.service_metadata = "volume_1/2"
+    assert driver.holds(backup) is False
+    backup.container, backup.service_metadata = kept
+
+
+def test_an_unreachable_cluster_does_not_know(cloud: Any, volume: Any, array: Any) -> None:
+    backup = cloud.create_backup(volume)
+    array.emulator.faults.drop(times=None)
+    assert driver_of(cloud).holds(backup) is None
+    array.emulator.faults.clear()
+
+
+def test_a_damaged_container_is_still_ours(cloud: Any, volume: Any, array: Any) -> None:
+    backup = cloud.create_backup(volume)
+    with open(array.data_file(backup.container), "r+b") as file:
+        file.write(bytes(2 * MIB))
+    assert driver_of(cloud).holds(backup) is True
