@@ -101,7 +101,7 @@ def test_an_import_without_anything_for_a_driver_bothers_none(cinder: Any, recor
     recording.answers["import_record"] = ValueError("not one of mine")
     backup = cinder.create_backup(cinder.create_volume(1), "posix_1")
     record = cinder.export_backup(backup)
-    backup.destroy()
+    forget(backup)
     assert cinder.import_backup(record).status == "available", cinder.failures
     assert not recording.calls
 
@@ -172,12 +172,18 @@ def test_a_failure_names_the_backend(
     assert caught.value.__cause__ is recording.answers[call]
 
 
+@pytest.mark.parametrize("state_of_volume", ["backing-up", "available"])
 def test_force_is_supported_and_refused_for_a_backup_that_such_a_backend_is_making(
-    cinder: Any, recording: Any
+    cinder: Any, recording: Any, state_of_volume: str
 ) -> None:
     answers: list[Any] = []
 
     def delete_meanwhile(backup: Any, _file: Any) -> None:
+        # An operator may have reset the volume's state.
+        volume = cinder.volume(backup.volume_id)
+        assert volume.status == "backing-up"
+        volume.status = state_of_volume
+        volume.save()
         answers.append(cinder.delete_backup(backup, force=True))
 
     recording.answers["backup"] = delete_meanwhile
