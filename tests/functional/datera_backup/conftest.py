@@ -94,6 +94,12 @@ def options_for(emulator: Emulator, **changes: Any) -> str:
 
 
 @pytest.fixture
+def options(array: Array) -> Callable[..., str]:
+    """The lines of ``[DEFAULT]`` for backups on the array, with changes."""
+    return lambda **changes: options_for(array.emulator, **changes)
+
+
+@pytest.fixture
 def start_cloud(
     array: Array,
     start_cinder: Callable[..., CinderService],
