@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FuturesTimeout
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cinder import exception
 
 from datera_emulator import Emulator, brick
+from datera_volume.connection import Tenant
 
 if TYPE_CHECKING:
     from tests.fixtures.cinder_service import CinderService
@@ -105,6 +109,35 @@ def test_an_attachment_costs_a_handful_of_requests(
     emulator.cluster.counters.reset()
     hosts(service).detach(attachment)
     assert emulator.cluster.counters.requests.total() <= 3
+
+
+def test_who_comes_while_the_last_one_leaves_finds_it_switched_on(
+    start_datera: StartDatera, stored: Stored, hosts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start_datera()
+    volume = service.create_volume(1)
+    driver = service.volume_manager.driver
+    driver.initialize_connection(volume, hosts.connector("one"))
+    leaving, go_on = threading.Event(), threading.Event()
+    set_offline = Tenant.set_offline
+
+    def slowly(tenant: Tenant, ai: Any) -> Any:
+        leaving.set()
+        go_on.wait(10)
+        return set_offline(tenant, ai)
+
+    monkeypatch.setattr(Tenant, "set_offline", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        leaver = pool.submit(driver.terminate_connection, volume, hosts.connector("one"))
+        assert leaving.wait(10)
+        comer = pool.submit(driver.initialize_connection, volume, hosts.connector("two"))
+        with pytest.raises(FuturesTimeout):
+            comer.result(0.5)
+        go_on.set()
+        leaver.result(10)
+        comer.result(10)
+    assert allowed(stored(volume)) == [TWO]
+    assert stored(volume).admin_state == "online"
 
 
 def test_without_a_connector_everybody_leaves(

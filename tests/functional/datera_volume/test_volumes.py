@@ -10,6 +10,7 @@ import pytest
 from cinder import exception, objects
 
 from datera_emulator import Emulator, Switches
+from datera_volume.connection import NewAppInstance
 
 if TYPE_CHECKING:
     from tests.fixtures.cinder_service import CinderService
@@ -307,8 +308,6 @@ def test_creating_again_what_is_there_finds_it(
 def test_something_elses_name_is_neither_taken_nor_deleted(
     start_datera: StartDatera, emulator: Emulator, connect: Any
 ) -> None:
-    from datera_volume.connection import NewAppInstance
-
     service = start_datera()
     volume = unmade(service)
     connect(emulator).tenant().create_app_instance(
@@ -328,10 +327,17 @@ def test_volumes_of_cinders_in_tree_driver_are_found_and_usable(
     tenant.rename(tenant.app_instance(f"OS-{volume.id}"), f"OS-db-{volume.id}")
     # The in-tree driver's name of a volume that somebody named after the other's id.
     tenant.rename(tenant.app_instance(f"OS-{decoy.id}"), f"OS-{volume.id}"[:26] + f"-{decoy.id}")
+    # Somebody else's, which only looks like one.
+    stranger = tenant.create_app_instance(
+        NewAppInstance(name=f"OS-x{volume.id}", size_gib=1, descr="A stranger")
+    )
     attachment = hosts(service).attach(volume, "one")
     assert the_storage(stored(volume)).initiators == [hosts.connector("one")["initiator"]]
     hosts(service).detach(attachment)
     service.volume_manager.driver.extend_volume(volume, 2)
     assert the_volume(stored(volume)).size == 2
     service.delete_volume(volume)
-    assert list(emulator.cluster.app_instances.values()) == [stored(decoy)]
+    assert {ai.name for ai in emulator.cluster.app_instances.values()} == {
+        stranger.name,
+        stored(decoy).name,
+    }

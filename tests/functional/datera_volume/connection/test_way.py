@@ -143,6 +143,22 @@ def test_a_busy_cluster_is_asked_again(emulator: Emulator, connect: Connect) -> 
     assert len(emulator.cluster.app_instances) == 1
 
 
+def test_the_sdks_own_calls_go_over_this_session_too(emulator: Emulator, connect: Connect) -> None:
+    cluster = connect(emulator)
+    cluster.tenant("/root/cloud").ensure()
+    sdk = cluster._link
+    made = sdk.create_entity("/app_instances", {"name": "OS-1", "tenant": "/root/cloud"})
+    assert made["tenant"] == "/root/cloud"
+    assert sdk.read_endpoint("/app_instances", {"tenant": "/root"}) == []
+    (listed,) = sdk.read_endpoint("/app_instances", {"tenant": "/root/cloud"})
+    assert listed["id"] == made["id"]
+    sdk.update_entity(made["path"], {"admin_state": "offline", "tenant": "/root/cloud"})
+    sdk.delete_entity(made["path"], {"tenant": "/root/cloud"})
+    with pytest.raises(connection.NotOnCluster):
+        sdk.read_entity(made["path"], {"tenant": "/root/cloud"})
+    assert emulator.cluster.counters.connections == 1
+
+
 def test_nothing_is_written_to_the_disk(
     emulator: Emulator, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

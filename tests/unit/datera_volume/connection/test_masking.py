@@ -44,6 +44,12 @@ def test_the_password_is_never_forgotten_however_many_keys_come() -> None:
     assert masker.text("the-password key-number-127") == "*** ***"
 
 
+def test_a_body_is_masked_by_name_although_the_secret_was_never_learned() -> None:
+    assert Masker().body(SECRETS) == (
+        '{"auth": {"target_pswd": "***", "type": "chap"}, "key": "***", "password": "***"}'
+    )
+
+
 def test_a_long_body_is_cut() -> None:
     text = Masker().body({"descr": "x" * 9000})
     assert len(text) < 4200
