@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 
 import pytest
@@ -186,3 +187,45 @@ def test_a_container_that_cannot_be_read_keeps_its_other_backups(
     with open(path, "r+b") as file:
         file.write(good)
     assert cloud.delete_backup(left) is None
+
+
+def test_a_deletion_goes_by_the_record_as_it_is_now(cloud: Any, array: Any) -> None:
+    from datera_backup.driver import DateraBackupDriver
+
+    backup = cloud.create_backup(cloud.create_volume(1))
+    # The API read it before the running backup had chosen its container.
+    stale = cloud.backup(backup.id)
+    stale.container = stale.service_metadata = None
+    DateraBackupDriver(cloud.context).delete_backup(stale)
+    assert array.names == []
+
+
+def test_a_deletion_waits_for_whoever_writes_to_the_container(
+    cloud: Any, chain: list[Any], array: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datera_backup import containers
+    from datera_backup.driver import DateraBackupDriver
+    from datera_backup.locks import CloudLock, writer_lock
+
+    driver = DateraBackupDriver(cloud.context)
+    real, refused = CloudLock.try_acquire, threading.Event()
+
+    def try_acquire(self: Any) -> bool:
+        got = real(self)
+        if not got:
+            refused.set()
+        return got
+
+    writer = writer_lock(chain[0].container)
+    assert writer.try_acquire()
+    monkeypatch.setattr(CloudLock, "try_acquire", try_acquire)
+    deleting = threading.Thread(target=driver.delete_backup, args=(chain[2],))
+    deleting.start()
+    assert refused.wait(30)
+    with containers.opened(driver.backend.attachments, chain[0].container) as container:
+        assert len(container.committed) == 3
+    assert deleting.is_alive()
+    writer.release()
+    deleting.join(30)
+    with containers.opened(driver.backend.attachments, chain[0].container) as container:
+        assert len(container.committed) == 2
