@@ -14,7 +14,7 @@ from datera_backup.engine import Settings
 from datera_backup.errors import OptionsInvalid, OptionsMissing
 from datera_backup.opts import REQUIRED, section_of
 from datera_backup.version import VERSION
-from datera_volume.connection import TLS, ClusterSettings
+from datera_volume.connection import TLS, ClusterSettings, OptionNames
 
 GIB = 2**30
 KIB = 2**10
@@ -103,6 +103,7 @@ def _cluster_settings(configuration: Any) -> ClusterSettings:
         busy_timeout=option("503_timeout"),
         busy_interval=option("503_interval"),
         driver_header=f"OpenStack-Cinder-Backup-{VERSION}",
+        names=OptionNames("backup_datera_", "backup_datera_"),
     )
 
 

@@ -32,7 +32,7 @@ from datera_volume.connection.model import (
     Volume,
     VolumeRef,
 )
-from datera_volume.connection.settings import TLS, ClusterSettings
+from datera_volume.connection.settings import TLS, ClusterSettings, OptionNames
 from datera_volume.connection.tenant import Tenant
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "NewAppInstance",
     "NotOnCluster",
     "NotReadyInTime",
+    "OptionNames",
     "OutcomeUnknown",
     "PermissionRefused",
     "RequestInvalid",

@@ -114,7 +114,7 @@ class Login:
             raise VersionNotOffered(
                 f"The Datera cluster {self._settings.address} does not offer API version "
                 f"{self._settings.version}; it offers {', '.join(str(v) for v in offered)}. "
-                f"Set datera_api_version to one of them."
+                f"Set {self._settings.names.own}api_version to one of them."
             )
 
     def _new_key(self) -> str:
@@ -135,7 +135,7 @@ class Login:
             raise VersionNotOffered(
                 f"The Datera cluster {settings.address} does not offer API version "
                 f"{settings.version}: it has no login there. "
-                f"Set datera_api_version to another."
+                f"Set {settings.names.own}api_version to another."
             ) from exc
         data = fields.get("data", fields)
         key = data.get("key") if isinstance(data, dict) else None

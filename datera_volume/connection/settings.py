@@ -30,6 +30,18 @@ class TLS:
 
 
 @dataclass(frozen=True)
+class OptionNames:
+    """How the options are called that messages tell an operator to set.
+
+    :param tls: what the names of the TLS options begin with.
+    :param own: what the names of the other options begin with.
+    """
+
+    tls: str = "driver_"
+    own: str = "datera_"
+
+
+@dataclass(frozen=True)
 class ClusterSettings:
     """One cluster, one user.
 
@@ -41,8 +53,7 @@ class ClusterSettings:
     :param connect_timeout: seconds for one attempt to connect.
     :param read_timeout: seconds of silence after which an answer is no longer expected.
     :param driver_header: what the cluster's logs shall call this client.
-    :param cache_dir: a private directory that this layer may keep things in; so far it asks for
-        nothing that is worth keeping, and writes nothing.
+    :param names: how the options are called that all this comes from.
     :raises ValueError: a value cannot be used; the text names it.
     """
 
@@ -58,7 +69,7 @@ class ClusterSettings:
     connect_timeout: float = 10.0
     read_timeout: float = 120.0
     driver_header: str = "OpenStack-Cinder"
-    cache_dir: str | None = None
+    names: OptionNames = OptionNames()
 
     def __post_init__(self) -> None:
         if not self.host or any(c.isspace() or c in "/@?#\\" for c in self.host):

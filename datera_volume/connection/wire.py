@@ -25,7 +25,7 @@ from datera_volume.connection.errors import (
     UnexpectedAnswer,
 )
 from datera_volume.connection.masking import Masker, secrets_in
-from datera_volume.connection.settings import TLS, ClusterSettings
+from datera_volume.connection.settings import ClusterSettings
 
 LOG = logging.getLogger(__name__)
 
@@ -54,12 +54,14 @@ class Wire:
         # Another driver in this process may point the environment at a proxy that is not ours.
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._verify, self._cert = _tls(settings.tls)
+        self._verify, self._cert = _tls(settings)
         if settings.tls.enabled and not settings.tls.verify:
             LOG.warning(
                 "The certificate of the Datera cluster %s is not verified; set "
-                "driver_ssl_cert_verify (and driver_ssl_cert_path) to verify it.",
+                "%sssl_cert_verify (and %sssl_cert_path) to verify it.",
                 settings.address,
+                settings.names.tls,
+                settings.names.tls,
             )
 
     def send(
@@ -180,16 +182,19 @@ def _pooled() -> requests.Session:
     return session
 
 
-def _tls(tls: TLS) -> tuple[bool | str, str | tuple[str, str] | None]:
+def _tls(settings: ClusterSettings) -> tuple[bool | str, str | tuple[str, str] | None]:
+    tls = settings.tls
     if not tls.enabled:
         return True, None
     for option, path in (
-        ("driver_ssl_cert_path", tls.ca_bundle if tls.verify else None),
-        ("driver_client_cert", tls.client_cert),
-        ("driver_client_cert_key", tls.client_key),
+        ("ssl_cert_path", tls.ca_bundle if tls.verify else None),
+        ("client_cert", tls.client_cert),
+        ("client_cert_key", tls.client_key),
     ):
         if path and not os.access(path, os.R_OK):
-            raise CertificateRefused(f"{option}: the file {path} is not there or not readable")
+            raise CertificateRefused(
+                f"{settings.names.tls}{option}: the file {path} is not there or not readable"
+            )
     cert: str | tuple[str, str] | None = tls.client_cert
     if tls.client_cert and tls.client_key:
         cert = (tls.client_cert, tls.client_key)

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from datera_volume import connection
-from datera_volume.connection import TLS, ClusterSettings
+from datera_volume.connection import TLS, ClusterSettings, OptionNames
 from datera_volume.connection.link import Link
 from datera_volume.connection.masking import Masker
 from datera_volume.connection.wire import Wire
@@ -145,6 +145,9 @@ def test_verification_off_is_told_once_with_its_option(caplog: pytest.LogCapture
     wire(1, tls=TLS())
     assert [r.levelname for r in caplog.records] == ["WARNING"]
     assert "driver_ssl_cert_verify" in caplog.text
+    caplog.clear()
+    wire(1, tls=TLS(), names=OptionNames("backup_datera_", "backup_datera_"))
+    assert "backup_datera_ssl_cert_verify" in caplog.text
     caplog.clear()
     wire(1, tls=TLS(verify=True))
     assert caplog.records == []
