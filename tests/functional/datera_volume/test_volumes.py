@@ -222,8 +222,8 @@ def test_extending_a_detached_volume(start_datera: StartDatera, stored: Stored) 
     assert the_volume(stored(volume)).size == 3
 
 
-def test_a_product_that_resizes_only_offline_gets_it_offline(
-    start_emulator: Callable[..., Emulator], start_cinder: StartDatera
+def test_a_product_that_resizes_only_offline_gets_it_offline_but_never_under_a_host(
+    start_emulator: Callable[..., Emulator], start_cinder: StartDatera, hosts: Any
 ) -> None:
     emulator = start_emulator(switches=Switches(online_resize=False))
     service = start_cinder(
@@ -237,19 +237,32 @@ datera_api_port = {emulator.http_port}
         section="datera",
     )
     volume = service.create_volume(1)
-    service.volume_manager.driver.extend_volume(volume, 2)
+    driver = service.volume_manager.driver
+    driver.extend_volume(volume, 2)
     (found,) = emulator.cluster.app_instances.values()
     assert the_volume(found).size == 2
+    hosts(service).attach(volume, "one")
+    with pytest.raises(exception.VolumeBackendAPIException, match=volume.id):
+        driver.extend_volume(volume, 3)
+    (found,) = emulator.cluster.app_instances.values()
+    assert (the_volume(found).size, found.admin_state) == (2, "online")
 
 
 @pytest.mark.parametrize("source", ["volume", "snapshot"])
 def test_a_copy_gets_its_own_types_policies_and_size(
-    start_datera: StartDatera, stored: Stored, hosts: Any, source: str
+    start_datera: StartDatera,
+    emulator: Emulator,
+    connect: Any,
+    stored: Stored,
+    hosts: Any,
+    source: str,
 ) -> None:
     service = start_datera()
+    connect(emulator)._link.ask("POST", "/access_network_ip_pools", body={"name": "fast-net"})
     plain = service.create_volume_type("plain", {"DF:replica_count": "1", "DF:iops_per_gb": "5"})
     gold = service.create_volume_type(
-        "gold", {"DF:replica_count": "3", "DF:placement_mode": "all_flash"}
+        "gold",
+        {"DF:replica_count": "3", "DF:placement_mode": "all_flash", "DF:ip_pool": "fast-net"},
     )
     volume = service.create_volume(1, volume_type=plain)
     snapshot = service.create_snapshot(volume) if source == "snapshot" else None
@@ -268,7 +281,9 @@ def test_a_copy_gets_its_own_types_policies_and_size(
     assert the_volume(found).placement_mode == "all_flash"
     assert not any((the_volume(found).performance_policy or {}).values())
     assert the_storage(found).initiators == []
+    assert the_storage(found).ip_pool == "fast-net"
     assert the_volume(stored(volume)).size == 1
+    assert the_storage(stored(volume)).initiators == [hosts.connector("one")["initiator"]]
 
 
 def test_copies_as_a_user_makes_them(start_datera: StartDatera, stored: Stored) -> None:
