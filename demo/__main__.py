@@ -11,7 +11,7 @@ from pathlib import Path
 
 from demo import interruption, kept, story
 from demo.cloud import Cloud
-from demo.processes import Servers, environment
+from demo.processes import ServerFailed, Servers, environment
 from demo.report import Report, amount
 
 ROOM = 4 * 10**9
@@ -67,7 +67,7 @@ def _run(report: Report, *, keep: bool) -> int:
         status, words = 128 + signal.number, f"Ended by {signal}: stopping the servers."
     except Exception as error:
         report.table()
-        words = f"{type(error).__name__}: {error}"
+        words = _reason(cloud, error)
     if words:
         report.closing(words, good=False)
     if keep:
@@ -75,6 +75,15 @@ def _run(report: Report, *, keep: bool) -> int:
     else:
         cloud.servers.stop(hurried=lambda: listener.hurried)
     return _farewell(report, cloud, status, keep=keep)
+
+
+def _reason(cloud: Cloud, error: Exception) -> str:
+    """Say what went wrong: a server that has died explains whatever else failed."""
+    try:
+        cloud.servers.check()
+    except ServerFailed as cause:
+        return str(cause)
+    return f"{type(error).__name__}: {error}"
 
 
 def _farewell(report: Report, cloud: Cloud, status: int, *, keep: bool) -> int:

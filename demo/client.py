@@ -11,7 +11,7 @@ from typing import Any
 
 from demo.processes import environment
 
-SECONDS = 120.0
+SECONDS = 60.0
 
 
 class CommandFailed(Exception):
@@ -44,20 +44,23 @@ class Client:
         as_admin = ["--os-cloud", cloud] if cloud != "demo" else []
         self._show(shlex.join(["openstack", *as_admin, *words]))
         tells = {"create", "show", "list", "restore"} & set(words)
-        done = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("openstack")),
-                *as_admin,
-                *words,
-                *(["-f", "json"] if tells else []),
-            ],
-            env=environment({"OS_CLIENT_CONFIG_FILE": str(self._clouds_yaml), "OS_CLOUD": "demo"}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        command = [str(Path(sys.executable).with_name("openstack")), *as_admin, *words]
+        try:
+            done = subprocess.run(
+                [*command, *(["-f", "json"] if tells else [])],
+                env=environment(
+                    {"OS_CLIENT_CONFIG_FILE": str(self._clouds_yaml), "OS_CLOUD": "demo"}
+                ),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise CommandFailed(
+                f"{shlex.join(['openstack', *words])}: no answer within {SECONDS:g} seconds"
+            ) from None
         if done.returncode != 0:
             raise CommandFailed(f"{shlex.join(['openstack', *words])}: {done.stderr.strip()}")
         return json.loads(done.stdout) if tells else None

@@ -34,7 +34,20 @@ class Holdings:
         }
         return _disk_bytes(places[backend])
 
+    def replicas(self, name_part: str) -> list[tuple[str, int]]:
+        """Return the app instances with such a name, and how many copies there are of each."""
+        return [
+            (instance["name"], volume["replica_count"])
+            for instance in self._on_array()
+            if name_part in instance["name"]
+            for storage in instance["storage_instances"]
+            for volume in storage["volumes"]
+        ]
+
     def _app_instances(self) -> list[str]:
+        return sorted(instance["name"] for instance in self._on_array())
+
+    def _on_array(self) -> list[dict[str, Any]]:
         array = self._cloud.array
         if array is None:
             return []
@@ -43,7 +56,7 @@ class Holdings:
         login = {"name": array.username, "password": array.password}
         key = _ask(f"{base}/login", trust, method="PUT", body=login)["key"]
         found = _ask(f"{base}/app_instances", trust, headers={"Auth-Token": key})
-        return sorted(instance["name"] for instance in found["data"])
+        return list(found["data"])
 
     def _objects(self) -> list[str]:
         import swiftclient  # costly, and only needed here

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from demo.cloud import Cloud
+from demo.processes import PROJECT
 from demo.waiting import TookTooLong, until
 
 FILE = "servers.json"
@@ -52,7 +53,7 @@ def commands(cloud: Cloud, volume_type: str) -> str:
 Logs: {cloud.logs}
 Stop it all:
 
-  {python} -m demo --stop {place}"""
+  cd {shlex.quote(str(PROJECT))} && {python} -m demo --stop {place}"""
 
 
 def stop(directory: Path, say: Callable[[str], None]) -> None:

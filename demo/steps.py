@@ -51,13 +51,20 @@ class Steps:
                 *("volume", "type", "create", name, "--property", f"DF:replica_count={replicas}")
             )
 
-    def make_volume(self, name: str, volume_type: str) -> str:
-        """Make a volume and return its id once it is available."""
+    def make_volume(self, name: str, volume_type: str, *, replicas: int) -> str:
+        """Make a volume and return its id once it is available.
+
+        :raises Unexpected: when the cluster does not keep so many copies of it.
+        """
         with self._report.step(f"volume {name}"):
             made = self._client.user(
                 *("volume", "create", "--size", str(self._size), "--type", volume_type, name)
             )
             self._await(self._storage.get_volume, made["id"])
+            kept = self.holdings.replicas(made["id"])
+            if [copies for _, copies in kept] != [replicas]:
+                raise Unexpected(f"{name} should have {replicas} copies on the cluster: {kept}")
+        self._report.note(f"on the cluster: {kept[0][0]}, {replicas} copies")
         return str(made["id"])
 
     def fill(self, volume_id: str, content: int, what: str) -> None:

@@ -17,6 +17,7 @@ SIZE = 2
 CONTENT = 300 * 10**6
 PERCENT = 2.0
 SEED = 20260209
+COPIES = 2
 TYPE = "two-copies"
 VOLUME = "work"
 INSIDE = {"datera": "into the cluster", "swift": "into Swift", "posix": "into the directory"}
@@ -54,9 +55,9 @@ def _begin(cloud: Cloud, report: Report) -> Image:
 
 
 def _make_volume(steps: Steps, report: Report, image: Image) -> str:
-    report.chapter(2, f"A volume of {SIZE} GiB, two copies of it on the cluster")
-    steps.make_type(TYPE, replicas=2)
-    volume_id = steps.make_volume(VOLUME, TYPE)
+    report.chapter(2, f"A volume of {SIZE} GiB, filled with real data")
+    steps.make_type(TYPE, replicas=COPIES)
+    volume_id = steps.make_volume(VOLUME, TYPE, replicas=COPIES)
     steps.fill(
         volume_id,
         image.content,
