@@ -255,6 +255,7 @@ def test_a_copy_gets_its_own_types_policies_and_size(
     connect: Any,
     stored: Stored,
     hosts: Any,
+    *,
     source: str,
 ) -> None:
     service = start_datera()
