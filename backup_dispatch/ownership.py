@@ -44,12 +44,17 @@ class Ownership:
         """
         if not records.is_unresolved(backup.service):
             return records.recorded_owner(backup.id, backup.service, self._enabled)
-        owner = self._ask_for(backup)
+        owner = self.ask_for(backup)
         LOG.info("Backup %s is held by backend %s.", backup.id, owner.name)
         write_down(backup, owner)
         return owner
 
-    def _ask_for(self, backup: Any) -> Backend:
+    def ask_for(self, backup: Any) -> Backend:
+        """The backend that says for certain that it has the backup's data; nothing is written.
+
+        :raises NobodyHolds: for certain, no enabled backend has it.
+        :raises OwnerUnresolved: that is not certain.
+        """
         hinted = self._enabled.named(hint_of(backup) or "")
         answers: dict[str, bool | None] = {}
         for backend in sorted(self._enabled.enabled, key=lambda one: one is not hinted):
