@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: its global options, its commands, and where messages go."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from functools import cached_property
+from importlib import metadata
+from typing import Any, TextIO
+
+from cliff.app import App
+from cliff.commandmanager import CommandManager
+from oslo_utils import strutils
+
+from backup_dispatch.command.check import Check
+from backup_dispatch.command.cloud import Cloud
+from backup_dispatch.command.configuration import read_configuration
+from backup_dispatch.command.list import ListBackends
+from backup_dispatch.command.outcome import CANCELLED, UNUSABLE
+from backup_dispatch.command.route import Route
+from backup_dispatch.command.show import Show
+
+NAME = "backup-dispatch"
+
+COMMANDS: dict[str, type[Any]] = {
+    "check": Check,
+    "list": ListBackends,
+    "route": Route,
+    "show": Show,
+}
+
+OWN = ("backup_dispatch", "cinder", "datera")
+VERBOSE = 2
+
+
+class CommandApp(App):
+    """``backup-dispatch``."""
+
+    NAME = NAME
+    LOG = logging.getLogger(NAME)
+
+    def __init__(
+        self,
+        stdin: TextIO | None = None,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+    ) -> None:
+        commands = CommandManager()
+        for name, command in COMMANDS.items():
+            commands.add_command(name, command)
+        super().__init__(
+            "Looks after the backups of a Cinder whose backup driver is the dispatcher.",
+            metadata.version("backup-dispatch"),
+            commands,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+        )
+        self._console: logging.Handler | None = None
+
+    def build_option_parser(
+        self,
+        description: str | None,
+        version: str | None,
+        argparse_kwargs: dict[str, Any] | None = None,
+    ) -> argparse.ArgumentParser:
+        """The options before the command."""
+        parser = super().build_option_parser(description, version, argparse_kwargs)
+        parser.add_argument(
+            "--config-file",
+            action="append",
+            default=[],
+            metavar="PATH",
+            help="Cinder's configuration, as cinder-backup reads it; can be repeated. Without, "
+            "it is looked for where Cinder does: /etc/cinder/cinder.conf and others.",
+        )
+        parser.add_argument(
+            "--config-dir",
+            action="append",
+            default=[],
+            metavar="PATH",
+            help="A directory of further *.conf files; can be repeated.",
+        )
+        return parser
+
+    def run(self, argv: list[str]) -> int:
+        """Run one command, and return the exit code of :mod:`.outcome`."""
+        try:
+            code = super().run(argv)
+        finally:
+            if self._console is not None:
+                logging.getLogger().removeHandler(self._console)
+        if code == CANCELLED:
+            self.stderr.write(f"{NAME}: cancelled\n")
+        return code
+
+    def configure_logging(self) -> None:
+        """Own errors go to stderr; what the drivers log goes there only with ``--verbose``."""
+        self._console = logging.StreamHandler(self.stderr)
+        self._console.setFormatter(_Unsecret(f"{NAME}: %(message)s"))
+        self._console.addFilter(_Audible(self.options.verbose_level))
+        root = logging.getLogger()
+        root.addHandler(self._console)
+        root.setLevel(logging.INFO if self.options.verbose_level <= VERBOSE else logging.DEBUG)
+
+    def initialize_app(self, argv: Sequence[str]) -> None:
+        """Without a command, show the help: there is no interactive mode."""
+        if not argv:
+            self.run_subcommand(["help"])
+            raise SystemExit(UNUSABLE)
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        """What the commands look at.
+
+        :raises CommandEnded: the configuration cannot be read.
+        """
+        read_configuration(self.options.config_file, self.options.config_dir)
+        return Cloud()
+
+
+class _Audible(logging.Filter):
+    """Lets own messages pass, and with ``-v`` those of Cinder and its libraries."""
+
+    def __init__(self, verbosity: int) -> None:
+        super().__init__()
+        self._verbosity = verbosity
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == NAME:
+            return True
+        if self._verbosity < VERBOSE:
+            return False
+        # What other libraries log for debugging may hold tokens.
+        return record.levelno >= logging.INFO or record.name.split(".")[0].startswith(OWN)
+
+
+class _Unsecret(logging.Formatter):
+    """Masks what looks like a secret, also in a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return str(strutils.mask_password(super().format(record)))

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands look at: the records, and the backends without a service between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from cinder import context, exception, objects
+from oslo_config import cfg
+from oslo_utils import uuidutils
+
+from backup_dispatch import backends, opts, records
+from backup_dispatch.backends import Backend, Backends
+from backup_dispatch.command.health import answers
+from backup_dispatch.command.outcome import refuse
+from backup_dispatch.errors import BackendDown, BackendFailed
+from backup_dispatch.ownership import Ownership
+from backup_dispatch.process import check_of
+from backup_dispatch.sections import section_of
+
+CONF = cfg.CONF
+
+PAGE = 500
+"""Records that are read at a time: a cloud may have very many."""
+
+
+class Cloud:
+    """One Cinder, by its configuration, which has been read."""
+
+    def __init__(self) -> None:
+        self._drivers: dict[str, Any] = {}
+
+    @cached_property
+    def context(self) -> Any:
+        """An administrator's."""
+        return context.get_admin_context()
+
+    @cached_property
+    def enabled(self) -> Backends:
+        """The backends.
+
+        :raises ConfigurationInvalid: the options cannot be meant.
+        """
+        return backends.configured(CONF)
+
+    @property
+    def deadline(self) -> float:
+        """Seconds that a backend has to answer its check."""
+        return float(CONF[opts.CHECK_TIMEOUT])
+
+    # Backends
+
+    def backend(self, name: str) -> Backend:
+        """The backend of that name.
+
+        :raises CommandEnded: there is none.
+        """
+        found = self.enabled.named(name)
+        if found is None:
+            names = ", ".join(self.enabled.names)
+            refuse(f"There is no backend {name}; enabled are {names}.")
+        return found
+
+    def section(self, backend: Backend) -> str:
+        """The section of cinder.conf that is the backend's own; empty if there is none."""
+        return backend.name if CONF[opts.ENABLED] and section_of(backend.name, CONF) else ""
+
+    def driver(self, backend: Backend) -> Any:
+        """A driver object of the backend, which is up.
+
+        :raises BackendDown: it is not.
+        :raises BackendFailed: the object cannot be made.
+        """
+        if backend.name not in self._drivers:
+            (answer,) = answers({backend.name: check_of(backend)}, self.deadline).values()
+            if not answer.up:
+                raise BackendDown(backend.name, answer.reason)
+            try:
+                self._drivers[backend.name] = backend.make(self.context)
+            except Exception as error:
+                raise BackendFailed(backend.name, error) from error
+        return self._drivers[backend.name]
+
+    # Records
+
+    def backup(self, reference: str) -> Any:
+        """The record of that id, or of that name if it is the only one.
+
+        :raises CommandEnded: there is none, or there are several.
+        """
+        if uuidutils.is_uuid_like(reference):
+            try:
+                return objects.Backup.get_by_id(self.context, reference)
+            except exception.BackupNotFound:
+                refuse(f"There is no backup {reference}.")
+        found = list(objects.BackupList.get_all(self.context, filters={"display_name": reference}))
+        if not found:
+            refuse(f"There is no backup with the id or the name {reference}.")
+        if len(found) > 1:
+            ids = ", ".join(one.id for one in found)
+            refuse(f"Several backups have the name {reference}; give an id: {ids}.")
+        return found[0]
+
+    def backups(self) -> Iterator[Any]:
+        """All records, of all projects, the oldest first."""
+        marker = None
+        while True:
+            page = objects.BackupList.get_all(
+                self.context,
+                marker=marker,
+                limit=PAGE,
+                sort_keys=["created_at", "id"],
+                sort_dirs=["asc", "asc"],
+            )
+            yield from page
+            if len(page) < PAGE:
+                return
+            marker = page[-1].id
+
+    # Whose backup it is
+
+    def recorded_owner(self, backup: Any) -> Backend:
+        """The backend that the record names.
+
+        :raises OwnerUnresolved: it names none that is enabled.
+        """
+        return records.recorded_owner(backup.id, backup.service or "", self.enabled)
+
+    def owner(self, backup: Any) -> Backend:
+        """The backend that the record names, or that says that it has the data.
+
+        Nothing is written down.
+
+        :raises OwnerUnresolved: that is not certain.
+        """
+        if records.is_unresolved(backup.service):
+            return Ownership(self.enabled, self.driver).ask_for(backup)
+        return self.recorded_owner(backup)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values that read differently in a table and in JSON, YAML or CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from cliff.columns import FormattableColumn
+
+from backup_dispatch.loading import NAMESPACE
+
+if TYPE_CHECKING:
+    Column = FormattableColumn[Any]
+else:
+    # In older releases of cliff the class takes no type.
+    Column = FormattableColumn
+
+
+class YesNo(Column):
+    """A truth: ``yes``, or nothing worth reading."""
+
+    def human_readable(self) -> str:
+        """What a table shows."""
+        return "yes" if self._value else ""
+
+
+class UpDown(Column):
+    """Whether a backend is up: the word in a table, a truth for machines."""
+
+    def human_readable(self) -> str:
+        """What a table shows."""
+        return "up" if self._value else "DOWN"
+
+
+class Day(Column):
+    """A time of UTC: the day in a table, ISO 8601 for machines."""
+
+    def human_readable(self) -> str:
+        """What a table shows."""
+        moment: datetime | None = self._value
+        return moment.strftime("%Y-%m-%d") if moment else ""
+
+    def machine_readable(self) -> Any:
+        """What machines get."""
+        return iso(self._value)
+
+
+class Minute(Day):
+    """A time of UTC: to the minute in a table, ISO 8601 for machines."""
+
+    def human_readable(self) -> str:
+        """What a table shows."""
+        moment: datetime | None = self._value
+        return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else ""
+
+
+class Lines(Column):
+    """Some texts: one below the other in a table, a list for machines."""
+
+    def human_readable(self) -> str:
+        """What a table shows."""
+        return "\n".join(self._value)
+
+
+class Size(Column):
+    """Bytes; in a table with a unit. None where nobody knows."""
+
+    def human_readable(self) -> str:
+        """What a table shows."""
+        return "unknown" if self._value is None else in_units(self._value)
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A time of UTC as ISO 8601."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def in_units(size: float) -> str:
+    """Bytes with a unit that keeps the number short: ``1.4 GiB``."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024:  # noqa: PLR2004 - that is what these units mean
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def short_name(class_path: str) -> str:
+    """How operators call a driver: the name it is registered with, else its class path."""
+    for point in metadata.entry_points(group=NAMESPACE):
+        if point.value.replace(":", ".") == class_path:
+            return point.name
+    return class_path
+
+
+def shortened(values: Sequence[str], limit: int = 3) -> str:
+    """Some of the values, and how many more there are."""
+    more = len(values) - limit
+    return ", ".join(values[:limit]) + (f" and {more} more" if more > 0 else "")

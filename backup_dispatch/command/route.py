@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``backup-dispatch route``: where a backup would go, and by which rule."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cinder import exception, objects
+from cliff.show import ShowOne
+from oslo_config import cfg
+from oslo_utils import uuidutils
+
+from backup_dispatch import lineage, opts, routing
+from backup_dispatch.command.base import CloudCommand
+from backup_dispatch.command.outcome import misused, refuse
+from backup_dispatch.errors import DispatchError, OwnerUnresolved
+from backup_dispatch.routing import Choice, Refusal, Rule
+
+CONF = cfg.CONF
+
+
+class Route(CloudCommand, ShowOne):
+    """Say where a backup would go; exit 1 if it would be refused."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The command's arguments."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument("name", metavar="NAME", help="the backup's name; '' for none")
+        parser.add_argument(
+            "--property",
+            action="append",
+            default=[],
+            metavar="K=V",
+            help="a property of the backup; can be repeated",
+        )
+        parser.add_argument(
+            "--volume-type", metavar="T", help="name or id of the type of the volume"
+        )
+        parser.add_argument(
+            "--parent",
+            metavar="ID",
+            help="an incremental one, for which Cinder's API picked this backup as parent: the "
+            "newest of the volume, on whatever backend it is",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        """Apply the dispatcher's own rules."""
+        properties = dict(_pair(text) for text in parsed_args.property)
+        choice = self._choose(
+            routing.Request(
+                name=parsed_args.name,
+                wanted=properties.get(routing.PROPERTY),
+                type_default=self._type_default(parsed_args.volume_type),
+            )
+        )
+        shown: dict[str, Any] = {"name": parsed_args.name}
+        parent = None
+        if parsed_args.parent:
+            picked = self.cloud.backup(parsed_args.parent)
+            choice, parent = self._with_parent(picked, choice)
+        shown.update(backend=choice.backend, rule=choice.rule.value, because=choice.because)
+        if parent is not None:
+            shown["parent"] = parent.id
+        return self.dict2columns(shown)
+
+    def _choose(self, request: routing.Request) -> Choice:
+        enabled = self.cloud.enabled
+        table = routing.Table(
+            enabled=enabled.names,
+            primary=enabled.primary.name,
+            known=enabled.known,
+            refuse_unmatched=CONF[opts.UNMATCHED] == "refuse",
+        )
+        choice = routing.choose(request, table)
+        if isinstance(choice, Refusal):
+            refuse(f"It would be refused: {choice.why}")
+        return choice
+
+    def _type_default(self, volume_type: str | None) -> str | None:
+        if not volume_type:
+            return None
+        try:
+            found = objects.VolumeType.get_by_name_or_id(self.cloud.context, volume_type)
+        except exception.VolumeTypeNotFoundByName:
+            refuse(f"There is no volume type {volume_type}.")
+        value: str | None = (found.extra_specs or {}).get(routing.EXTRA_SPEC)
+        return value
+
+    def _with_parent(self, picked: Any, choice: Choice) -> tuple[Choice, Any]:
+        """The choice and the parent, by the dispatcher's rule for incrementals."""
+        chosen = self.cloud.backend(choice.backend)
+        unresolved: DispatchError | None = None
+        owner = None
+        try:
+            owner = self.cloud.owner(picked)
+        except OwnerUnresolved as error:
+            unresolved = error
+        if owner == chosen:
+            return choice, picked
+        parent = lineage.newest_parent(self._imagined(picked), chosen, self.cloud.owner)
+        if parent is not None:
+            return choice, parent
+        if choice.rule.explicit:
+            refuse(
+                f"It would be refused: backend {chosen.name} has no available backup of volume "
+                f"{picked.volume_id} to build on. Make a full backup there first."
+            )
+        if owner is None:
+            raise unresolved or AssertionError("no owner, and no reason")
+        because = f"its parent is there, and {chosen.name} has no backup of the volume to build on"
+        return Choice(owner.name, Rule.PARENT, because), picked
+
+    def _imagined(self, picked: Any) -> Any:
+        """An incremental on the picked parent, which is in no database."""
+        return objects.Backup(
+            self.cloud.context,
+            id=uuidutils.generate_uuid(),
+            volume_id=picked.volume_id,
+            project_id=picked.project_id,
+            host=picked.host,
+            snapshot_id=None,
+        )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, mark, value = text.partition("=")
+    if not mark:
+        misused(f"--property {text}: write K=V.")
+    return key, value

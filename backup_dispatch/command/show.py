@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``backup-dispatch show``: whose a backup is, how that is known, and what belongs to it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cinder import objects
+from cliff.show import ShowOne
+
+from backup_dispatch import records
+from backup_dispatch.backends import Backend
+from backup_dispatch.command.base import CloudCommand
+from backup_dispatch.command.chain import chain_of
+from backup_dispatch.command.columns import Lines, Minute, Size
+from backup_dispatch.command.stored import stored_size
+from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
+from backup_dispatch.ownership import hint_of
+from backup_dispatch.routing import PROPERTY
+
+
+class Show(CloudCommand, ShowOne):
+    """Show whose a backup is, its lineage, and what is stored of it.
+
+    Where the record does not say who holds it, the backends are asked; nothing is written down.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The command's arguments."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument("backup", metavar="BACKUP", help="its id, or its name if only one has")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        """Read the record, and ask who must be asked."""
+        backup = self.cloud.backup(parsed_args.backup)
+        owner, known = self._owner(backup)
+        shown = {
+            "id": backup.id,
+            "name": backup.display_name,
+            "status": backup.status,
+            "fail_reason": backup.fail_reason,
+            "created": Minute(backup.created_at),
+            "volume": backup.volume_id,
+            "volume_gb": backup.size,
+            "backend": owner.name if owner else None,
+            "known": known,
+            "record_says": backup.service,
+            "lineage": Lines(self._lineage(backup)),
+            "children": Lines([child.id for child in self._children(backup)]),
+            "container": backup.container,
+            "stored": Size(self._stored(backup, owner)),
+        }
+        for name in ("fail_reason", "children"):
+            if not shown[name] or shown[name] == Lines([]):
+                del shown[name]
+        return self.dict2columns(shown)
+
+    def _owner(self, backup: Any) -> tuple[Backend | None, str]:
+        if backup.service == "":
+            return None, "the backup was refused; no backend has anything of it"
+        try:
+            owner = self.cloud.owner(backup)
+        except OwnerUnresolved as unresolved:
+            return None, unresolved.full_text
+        if not records.is_unresolved(backup.service):
+            return owner, "by its record"
+        hint = " and its property " + PROPERTY if hint_of(backup) == owner.name else ""
+        return owner, f"by the backend's own word{hint}; not written down yet"
+
+    def _lineage(self, backup: Any) -> list[str]:
+        lines = []
+        for one in reversed(chain_of(self.cloud.context, backup)):
+            kind = "incremental" if one.parent_id else "full"
+            try:
+                where = self.cloud.recorded_owner(one).name
+            except OwnerUnresolved:
+                where = "?"
+            this = "  <- this one" if one.id == backup.id else ""
+            lines.append(f"{one.id}  {kind}, {where}{this}")
+        return lines
+
+    def _children(self, backup: Any) -> Iterable[Any]:
+        filters = {"parent_id": backup.id}
+        children: Iterable[Any] = objects.BackupList.get_all(self.cloud.context, filters=filters)
+        return children
+
+    def _stored(self, backup: Any, owner: Backend | None) -> int | None:
+        if owner is None:
+            return None
+        try:
+            return stored_size(self.cloud.driver(owner), backup)
+        except DispatchError as error:
+            self.say(error.full_text)
+        except Exception as error:
+            self.say(f"What is stored cannot be found out: {reason_of(error)}")
+        return None
