@@ -33,6 +33,11 @@ class Overlay:
         """The options that were registered through this overlay, by name."""
         return dict(self._own)
 
+    @property
+    def config_group(self) -> str:
+        """The section's name, as drivers that take their configuration ask for it."""
+        return self._section
+
     def register_opt(self, opt: Any, group: Any = None) -> Any:
         """Register the option in the real configuration."""
         if group is None:
@@ -44,12 +49,12 @@ class Overlay:
         for opt in opts:
             self.register_opt(opt, group=group)
 
-    def read_all(self) -> None:
-        """Read each of the driver's own options once.
+    def read_all(self, names: Iterable[str]) -> None:
+        """Read each of these options once.
 
         :raises ValueError: the section, or ``[DEFAULT]``, has a value that its option cannot have.
         """
-        for name in self._own:
+        for name in names:
             getattr(self, name)
 
     def __getattr__(self, name: str) -> Any:

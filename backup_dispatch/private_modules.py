@@ -40,7 +40,7 @@ def private_class(driver_class: type[Any], conf: Overlay) -> type[Any]:
     """
     copies: dict[str, ModuleType] = {}
     private = {**vars(builtins), "__import__": _importing(copies, _cfg_with(conf))}
-    for module in _modules_of(driver_class):
+    for module in modules_of(driver_class):
         copies[module.__name__] = copy = ModuleType(module.__name__, module.__doc__)
         for name in ("__file__", "__package__", "__spec__", "__loader__"):
             setattr(copy, name, getattr(module, name, None))
@@ -51,7 +51,7 @@ def private_class(driver_class: type[Any], conf: Overlay) -> type[Any]:
     return found
 
 
-def _modules_of(driver_class: type[Any]) -> list[ModuleType]:
+def modules_of(driver_class: type[Any]) -> list[ModuleType]:
     """The modules of the class and of its bases up to Cinder's ``BackupDriver``, bases first."""
     drivers = itertools.takewhile(lambda base: base is not BackupDriver, driver_class.__mro__)
     modules = [sys.modules[one.__module__] for one in reversed(list(drivers))]

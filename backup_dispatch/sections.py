@@ -14,7 +14,8 @@ from oslo_config import cfg
 from backup_dispatch.conf_overlay import Overlay
 from backup_dispatch.errors import ConfigurationInvalid, reason_of
 from backup_dispatch.loading import DriverClass
-from backup_dispatch.private_modules import private_class, takes_configuration
+from backup_dispatch.private_modules import modules_of, private_class, takes_configuration
+from backup_dispatch.unread_options import names_read_by, refuse_unread, spellings_of
 
 SECTION_OPTS = [
     cfg.StrOpt("backup_driver", help="The backend's driver; makes the section a backend's."),
@@ -59,18 +60,37 @@ class Configured:
 def configured_by(section: Section, driver_class: DriverClass) -> Configured:
     """The driver with the section's values before those of ``[DEFAULT]``.
 
-    :raises ConfigurationInvalid: the section has a value that its option cannot have.
+    :raises ConfigurationInvalid: the section sets an option that the driver does not read, or has
+        a value that its option cannot have.
     """
     overlay = Overlay(cfg.CONF, section.name)
     try:
         if takes_configuration(driver_class):
-            return Configured(driver_class, overlay)
-        private = private_class(driver_class, overlay)
+            configured = Configured(driver_class, overlay)
+            options = _options_told_by(driver_class)
+        else:
+            configured = Configured(private_class(driver_class, overlay))
+            options = list(overlay.own_options.values())
+        read = spellings_of([*options, *SECTION_OPTS]) | names_read_by(modules_of(driver_class))
+        refuse_unread(cfg.CONF, section.name, section.driver, read)
         # A bad value would else show up at its first use, with the first backup.
-        overlay.read_all()
+        overlay.read_all(opt.dest for opt in options)
+    except ConfigurationInvalid:
+        raise
     except Exception as error:
         raise ConfigurationInvalid(
             f"Section [{section.name}] cannot be used by {section.driver}: "
             f"{reason_of(error).rstrip('.')}. Correct it, or take the backend out."
         ) from error
-    return Configured(private)
+    return configured
+
+
+def _options_told_by(driver_class: DriverClass) -> list[cfg.Opt]:
+    """The options of a driver that takes its configuration as an argument.
+
+    One that does not tell them, as Cinder's own do, may read whatever is registered.
+    """
+    told = getattr(driver_class, "get_driver_options", None)
+    if told is not None:
+        return list(told())
+    return [info["opt"] for info in cfg.CONF._opts.values()]

@@ -95,6 +95,11 @@ class DateraBackupDriver(driver.BackupDriver):
         """The cluster, which this process has one session with."""
         return backend_for(self.settings)
 
+    @staticmethod
+    def get_driver_options() -> list[cfg.Opt]:
+        """All options that the driver reads, as Cinder's own drivers tell them."""
+        return list(OPTS)
+
     # Cinder's interface
 
     def check_for_setup_error(self) -> None:

@@ -121,6 +121,33 @@ def test_the_section_says_who_adopts_the_records_of_vanilla_cinder(start_section
             EAST + "adopt = true\n" + WEST + "adopt = true\n",
             "[west] adopt has True: [east] adopts the same records; keep one.",
         ),
+        (
+            "east",
+            EAST + "backup_posix_pth = /elsewhere\n",
+            "[east] backup_posix_pth: posix reads no such option; the nearest is "
+            "backup_posix_path. Correct the name, or take the line out.",
+        ),
+        (
+            "far",
+            "[far]\nbackup_driver = ceph\nbackup_ceph_pol = backups\n",
+            "[far] backup_ceph_pol: ceph reads no such option; the nearest is backup_ceph_pool.",
+        ),
+        (
+            "far",
+            "[far]\nbackup_driver = datera\nbackup_datera_san_pi = 192.0.2.1\n",
+            "[far] backup_datera_san_pi: datera reads no such option; the nearest is "
+            "backup_datera_san_ip.",
+        ),
+        (
+            "far",
+            "[far]\nbackup_driver = datera\nbackup_datera_workers = many\n",
+            "Section [far] cannot be used by datera: ",
+        ),
+        (
+            "east",
+            EAST + "backup_metadata_version = 1\n",
+            "[east] backup_metadata_version: posix reads it in [DEFAULT] only. Set it there.",
+        ),
     ],
 )
 def test_a_section_that_cannot_be_meant_stops_the_service(
@@ -135,6 +162,13 @@ def test_a_section_that_cannot_be_meant_stops_the_service(
     assert any(
         line.startswith(f"The backup service cannot work: {says}") for line in caplog.messages
     ), caplog.messages
+
+
+def test_what_a_volume_driver_reads_in_the_same_section_is_not_our_concern(
+    start_sections: Start,
+) -> None:
+    cinder = start_sections(enabled="east", sections=EAST + "volume_driver = x\nsan_ip = y\n")
+    assert cinder.backup_manager.is_working()
 
 
 @pytest.mark.parametrize("name", ["ceph", "swift", "s3", "nfs", "glusterfs", "posix"])
