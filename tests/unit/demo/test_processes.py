@@ -62,9 +62,14 @@ def test_a_server_that_has_gone_is_noticed(servers: Servers) -> None:
 
 
 def test_stopping_takes_what_the_server_had_started_itself(servers: Servers) -> None:
+    # It does not listen: only the end of the whole group takes it.
+    deaf = (
+        f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); {WAIT}"
+    )
     code = (
         "import subprocess, sys; "
-        f"child = subprocess.Popen([sys.executable, '-c', '{WAIT}']); "
+        f"child = subprocess.Popen([sys.executable, '-c', '{deaf}'], stdout=subprocess.PIPE); "
+        "child.stdout.readline(); "
         "from demo.processes import say_ready; say_ready(child=child.pid); " + WAIT
     )
     server = servers.start("one", python(code))
