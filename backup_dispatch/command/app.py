@@ -14,21 +14,27 @@ from cliff.app import App
 from cliff.commandmanager import CommandManager
 from oslo_utils import strutils
 
+from backup_dispatch.command.adopt import Adopt
 from backup_dispatch.command.check import Check
 from backup_dispatch.command.cloud import Cloud
 from backup_dispatch.command.configuration import read_configuration
 from backup_dispatch.command.list import ListBackends
 from backup_dispatch.command.outcome import CANCELLED, UNUSABLE
+from backup_dispatch.command.release import Release
 from backup_dispatch.command.route import Route
 from backup_dispatch.command.show import Show
+from backup_dispatch.command.verify import Verify
 
 NAME = "backup-dispatch"
 
 COMMANDS: dict[str, type[Any]] = {
+    "adopt": Adopt,
     "check": Check,
     "list": ListBackends,
+    "release": Release,
     "route": Route,
     "show": Show,
+    "verify": Verify,
 }
 
 OWN = ("backup_dispatch", "cinder", "datera")

@@ -43,6 +43,8 @@ class Check(CloudCommand, Lister):
         )
         if not all(answer.up for answer in found.values()):
             self.exit_code = NO
+        # Whole sentences in a column would tear the table apart.
+        aside = parsed_args.formatter == "table" and not parsed_args.columns
         rows = []
         for backend in enabled.enabled:
             answer = found[backend.name]
@@ -57,4 +59,8 @@ class Check(CloudCommand, Lister):
                     answer.reason,
                 )
             )
+            if aside and not answer.up:
+                self.say(f"{backend.name} is down: {answer.reason}")
+        if aside:
+            return COLUMNS[:-1], [row[:-1] for row in rows]
         return COLUMNS, rows

@@ -133,8 +133,11 @@ class Cloud:
 
         Nothing is written down.
 
+        :raises CommandEnded: the backup was refused, so that no backend has anything of it.
         :raises OwnerUnresolved: that is not certain.
         """
+        if backup.service == "":
+            refuse(f"Backup {backup.id} was refused; no backend has anything of it.")
         if records.is_unresolved(backup.service):
             return Ownership(self.enabled, self.driver).ask_for(backup)
         return self.recorded_owner(backup)

@@ -58,11 +58,19 @@ class Minute(Day):
 
 
 class Lines(Column):
-    """Some texts: one below the other in a table, a list for machines."""
+    """Some texts: one below the other in a table, a list for machines.
+
+    :param texts: what a table shows.
+    :param values: what machines get, if not the texts.
+    """
+
+    def __init__(self, texts: Sequence[str], values: Sequence[Any] | None = None) -> None:
+        super().__init__(list(texts if values is None else values))
+        self._texts = list(texts)
 
     def human_readable(self) -> str:
         """What a table shows."""
-        return "\n".join(self._value)
+        return "\n".join(self._texts)
 
 
 class Size(Column):

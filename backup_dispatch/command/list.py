@@ -55,8 +55,9 @@ class Held:
 class ListBackends(CloudCommand, Lister):
     """List what each backend holds, by Cinder's records.
 
-    The records of all projects count; no backend is asked. GB are those of the volumes at the time of each backup. Records that name a driver that is not
-    enabled, or none, have lines of their own.
+    The records of all projects count; no backend is asked. GB are those of the volumes at the time
+    of each backup. Records that name a driver that is not enabled, or none, have lines of their
+    own.
     """
 
     def take_action(

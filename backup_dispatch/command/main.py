@@ -18,6 +18,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     :param argv: the arguments; those of the process if None.
     :returns: the process's exit code, see :mod:`backup_dispatch.command.outcome`.
     """
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        sys.stderr.write("backup-dispatch: cancelled\n")
+        return 130
+
+
+def _run(argv: list[str]) -> int:
     _prepare()
     try:
         from cinder import objects
@@ -30,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     # oslo.log lets everything go to stderr until it is configured.
     logging.getLogger().handlers.clear()
-    return CommandApp().run(list(sys.argv[1:] if argv is None else argv))
+    return CommandApp().run(argv)
 
 
 def _prepare() -> None:

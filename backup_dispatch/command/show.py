@@ -20,6 +20,8 @@ from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
 from backup_dispatch.ownership import hint_of
 from backup_dispatch.routing import PROPERTY
 
+REFUSED = "by its record: it was refused, no backend has anything of it"
+
 
 class Show(CloudCommand, ShowOne):
     """Show whose a backup is, its lineage, and what is stored of it.
@@ -48,19 +50,19 @@ class Show(CloudCommand, ShowOne):
             "backend": owner.name if owner else None,
             "known": known,
             "record_says": backup.service,
-            "lineage": Lines(self._lineage(backup)),
+            "lineage": self._lineage(backup),
             "children": Lines([child.id for child in self._children(backup)]),
             "container": backup.container,
             "stored": Size(self._stored(backup, owner)),
         }
-        for name in ("fail_reason", "children"):
-            if not shown[name] or shown[name] == Lines([]):
-                del shown[name]
+        if parsed_args.formatter == "table":
+            # What is empty tells a reader nothing.
+            shown = {name: value for name, value in shown.items() if str(value or "")}
         return self.dict2columns(shown)
 
     def _owner(self, backup: Any) -> tuple[Backend | None, str]:
         if backup.service == "":
-            return None, "the backup was refused; no backend has anything of it"
+            return None, REFUSED
         try:
             owner = self.cloud.owner(backup)
         except OwnerUnresolved as unresolved:
@@ -70,17 +72,20 @@ class Show(CloudCommand, ShowOne):
         hint = " and its property " + PROPERTY if hint_of(backup) == owner.name else ""
         return owner, f"by the backend's own word{hint}; not written down yet"
 
-    def _lineage(self, backup: Any) -> list[str]:
-        lines = []
+    def _lineage(self, backup: Any) -> Lines:
+        """The full backup first."""
+        texts, values = [], []
         for one in reversed(chain_of(self.cloud.context, backup)):
             kind = "incremental" if one.parent_id else "full"
             try:
-                where = self.cloud.recorded_owner(one).name
+                backend = self.cloud.recorded_owner(one).name
             except OwnerUnresolved:
-                where = "?"
-            this = "  <- this one" if one.id == backup.id else ""
-            lines.append(f"{one.id}  {kind}, {where}{this}")
-        return lines
+                backend = None
+            where = f", {backend}" if backend else ""
+            this = "  <- this" if one.id == backup.id else ""
+            texts.append(f"{one.id}  {kind}{where}{this}")
+            values.append({"id": one.id, "kind": kind, "backend": backend})
+        return Lines(texts, values)
 
     def _children(self, backup: Any) -> Iterable[Any]:
         filters = {"parent_id": backup.id}

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verify what Cinder's chunked drivers stored: they keep digests, and never look at them.
+
+Each object that a backup's metadata names is read, one at a time, and compared with the length and
+the md5 in the metadata and with the sha256 of each of its blocks. What an incremental leaves to its
+parent must be, by the digests of both, what the parent has.
+"""
+
+from __future__ import annotations
+
+import bz2
+import hashlib
+import importlib
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from backup_dispatch.command.digests import Digests, NoDigests, read_digests
+from backup_dispatch.command.outcome import refuse
+from backup_dispatch.custody import holds
+from backup_dispatch.errors import one_line, reason_of
+
+Progress = Callable[[int, int], None]
+
+
+def _plain(data: bytes) -> bytes:
+    return data
+
+
+def _unzstd(data: bytes) -> bytes:
+    # The module that Cinder itself uses, and not every Cinder has.
+    plain: bytes = importlib.import_module("zstd").decompress(data)
+    return plain
+
+
+# The names that Cinder accepts as backup_compression_algorithm.
+_DECOMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    **dict.fromkeys(("none", "off", "no"), _plain),
+    **dict.fromkeys(("zlib", "gzip"), zlib.decompress),
+    **dict.fromkeys(("bz2", "bzip2"), bz2.decompress),
+    "zstd": _unzstd,
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object, as a backup's metadata describes it."""
+
+    name: str
+    offset: int
+    length: int
+    compression: str
+    md5: str
+
+
+@dataclass
+class Layer:
+    """One backup of the chain, as far as its metadata could be read.
+
+    :ivar listed: the names that the container really has.
+    """
+
+    backup: Any
+    listed: frozenset[str] = frozenset()
+    objects: list[Stored] = field(default_factory=list)
+    extra: Any = None
+
+
+class ChunkedVerification:
+    """Verifies one backup with all that it builds on.
+
+    :param chain: the backup first, the full one last.
+    :ivar damage: what was found, one line each.
+    :ivar read: bytes of the volume that were read.
+    """
+
+    def __init__(self, driver: Any, chain: list[Any], progress: Progress) -> None:
+        self._driver = driver
+        self._chain = chain
+        self._progress = progress
+        self._total = 0
+        self.damage: list[str] = []
+        self.read = 0
+
+    def run(self) -> None:
+        """Read and compare; what is wrong is in ``damage`` afterwards.
+
+        :raises CommandEnded: the backend stopped to answer.
+        """
+        layers = [self._described(backup) for backup in reversed(self._chain)]
+        self._total = sum(one.length for layer in layers if layer for one in layer.objects)
+        below: Digests | None = None
+        for layer in layers:
+            if layer is None:
+                below = None
+                continue
+            digests = self._digests(layer)
+            for one in layer.objects:
+                self._check(layer, one, digests)
+                self.read += one.length
+                self._progress(self.read, self._total)
+            if layer.backup.parent_id:
+                self._compare_with_parent(layer, digests, below)
+            else:
+                self._look_for_gaps(layer)
+            below = digests
+
+    # What there should be
+
+    def _described(self, backup: Any) -> Layer | None:
+        """What the backup's metadata says; None if nothing can be read by it."""
+        there = holds(self._driver, backup)
+        if there is None:
+            refuse(f"The backend does not say what it has of backup {backup.id}.")
+        if not there:
+            self._found(backup, "the backend has nothing of it")
+            return None
+        names = self._driver.get_container_entries(backup.container, backup.service_metadata)
+        layer = Layer(backup, frozenset(names))
+        text = self._body(layer, self._metadata_name(backup))
+        if text is None:
+            return None
+        try:
+            metadata = json.loads(text)
+            layer.objects = list(_objects(metadata))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self._found(backup, f"its metadata cannot be understood: {reason_of(error)}")
+            return None
+        layer.extra = metadata.get("extra_metadata")
+        self._compare_with_record(backup, metadata)
+        expected = {one.name for one in layer.objects}
+        expected |= {self._metadata_name(backup), self._digests_name(backup)}
+        for name in sorted(layer.listed - expected):
+            # Cinder refuses to restore it then.
+            self._found(backup, f"object {name} is there, and its metadata does not name it")
+        return layer
+
+    def _compare_with_record(self, backup: Any, metadata: dict[str, Any]) -> None:
+        if metadata.get("version") not in self._driver.DRIVER_VERSION_MAPPING:
+            self._found(backup, f"its metadata has the unknown version {metadata.get('version')}")
+        if metadata.get("backup_id") != backup.id:
+            self._found(backup, f"its metadata is that of backup {metadata.get('backup_id')}")
+        parent = metadata.get("parent_id", backup.parent_id)
+        if parent != backup.parent_id:
+            self._found(backup, f"it was made on backup {parent}, not on {backup.parent_id}")
+
+    @staticmethod
+    def _metadata_name(backup: Any) -> str:
+        return f"{backup.service_metadata}_metadata"
+
+    @staticmethod
+    def _digests_name(backup: Any) -> str:
+        return f"{backup.service_metadata}_sha256file"
+
+    def _digests(self, layer: Layer) -> Digests | None:
+        name = self._digests_name(layer.backup)
+        text = self._body(layer, name)
+        if text is None:
+            return None
+        try:
+            return read_digests(text)
+        except NoDigests as error:
+            self._found(layer.backup, f"object {name}: {error}")
+            return None
+
+    # What there is
+
+    def _check(self, layer: Layer, one: Stored, digests: Digests | None) -> None:
+        body = self._body(layer, one.name)
+        if body is None:
+            return
+        try:
+            data = _DECOMPRESSORS[one.compression.lower()](body)
+        except KeyError:
+            self._found(layer.backup, f"object {one.name}: unknown compression {one.compression}")
+            return
+        except ImportError:
+            refuse("It is compressed with zstd, and the Python module zstd is not installed here.")
+        except Exception as error:
+            why = f"its {one.compression} data is broken: {one_line(str(error))}"
+            self._found(layer.backup, f"object {one.name}: {why}")
+            return
+        del body
+        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if len(data) != one.length:
+            wrong: str | None = f"it has {len(data)} bytes, and should have {one.length}"
+        elif md5 != one.md5:
+            wrong = f"its md5 is {md5}, and should be {one.md5}"
+        else:
+            wrong = _wrong_block(one, data, digests)
+        if wrong:
+            self._found(layer.backup, f"object {one.name}: {wrong}")
+
+    def _body(self, layer: Layer, name: str) -> bytes | None:
+        """All bytes of an object; None if that is not to be had, which is damage."""
+        backup = layer.backup
+        if name not in layer.listed:
+            self._found(backup, f"object {name} is missing")
+            return None
+        extra = {} if layer.extra is None else {"extra_metadata": layer.extra}
+        try:
+            with self._driver.get_object_reader(backup.container, name, **extra) as reader:
+                body: bytes = reader.read()
+        except Exception as error:
+            self._refuse_if_away(backup, error)
+            self._found(backup, f"object {name} cannot be read: {reason_of(error)}")
+            return None
+        return body
+
+    def _refuse_if_away(self, backup: Any, error: Exception) -> None:
+        """A backend that is away is no damage; one that lists its objects is there."""
+        if holds(self._driver, backup) is None:
+            refuse(f"The backend does not answer any more: {reason_of(error)}")
+
+    # How it fits together
+
+    def _compare_with_parent(
+        self, layer: Layer, digests: Digests | None, below: Digests | None
+    ) -> None:
+        if digests is None or below is None or digests.block_size != below.block_size:
+            return
+        covered = sorted((one.offset, one.length) for one in layer.objects)
+        at = digests.first_difference(below, covered)
+        if at is not None:
+            self._found(
+                layer.backup,
+                f"its parent has not what it builds on, by the sha256 of the block at byte {at}",
+            )
+
+    def _look_for_gaps(self, layer: Layer) -> None:
+        expected = 0
+        for one in sorted(layer.objects, key=lambda one: one.offset):
+            if one.offset != expected:
+                self._found(layer.backup, f"bytes {expected} to {one.offset} are in no object")
+            expected = one.offset + one.length
+
+    def _found(self, backup: Any, what: str) -> None:
+        self.damage.append(f"backup {backup.id}: {what}")
+
+
+def _objects(metadata: dict[str, Any]) -> Iterator[Stored]:
+    for entry in metadata["objects"]:
+        for name, one in entry.items():
+            yield Stored(name, one["offset"], one["length"], one["compression"], one["md5"])
+
+
+def _wrong_block(one: Stored, data: bytes, digests: Digests | None) -> str | None:
+    if digests is None or one.offset % digests.block_size:
+        return None
+    at = digests.first_wrong(one.offset, data)
+    return None if at is None else f"the block at byte {at} has not the sha256 in the list"

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One line on a terminal that says how far something is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from backup_dispatch.command.columns import in_units
+
+WIDTH = 30
+INTERVAL = 0.2
+
+
+class ProgressLine:
+    """Writes over itself, and leaves nothing behind; silent where there is no terminal.
+
+    To be used as a context, so that the line goes away however the work ends.
+    """
+
+    def __init__(
+        self, stream: TextIO, clock: Callable[[], float] = time.monotonic, width: int = WIDTH
+    ) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._width = width
+        self._visible = stream.isatty()
+        self._started = clock()
+        self._shown_at: float | None = None
+        self._length = 0
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._length:
+            self._write("")
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show it, if the last time was long enough ago.
+
+        :param done: bytes that have been read.
+        :param total: bytes in all; 0 if unknown.
+        """
+        now = self._clock()
+        if not self._visible:
+            return
+        if self._shown_at is not None and now - self._shown_at < INTERVAL:
+            return
+        self._shown_at = now
+        self._write(self._text(done, total, now - self._started))
+
+    def _text(self, done: int, total: int, seconds: float) -> str:
+        rate = f"{in_units(done / seconds)}/s" if seconds > 0 else ""
+        if not total:
+            return f"{in_units(done)} {rate}"
+        share = min(1.0, done / total)
+        full = int(self._width * share)
+        bar = "#" * full + "-" * (self._width - full)
+        return f"[{bar}] {share:4.0%} {in_units(done)} of {in_units(total)} {rate}"
+
+    def _write(self, text: str) -> None:
+        self._stream.write("\r" + text.ljust(self._length) + ("" if text else "\r"))
+        self._stream.flush()
+        self._length = len(text)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``backup-dispatch release``: what Cinder would disown if the dispatcher were switched off."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from cliff.lister import Lister
+
+from backup_dispatch import records
+from backup_dispatch.backends import Backend
+from backup_dispatch.command.base import CloudCommand
+from backup_dispatch.command.outcome import CommandEnded, misused
+from backup_dispatch.command.vanilla import would_own
+from backup_dispatch.custody import holds
+from backup_dispatch.errors import OwnerUnresolved
+
+COLUMNS = ("ID", "Backend", "Why", "Record says")
+
+
+class Release(CloudCommand, Lister):
+    """List the records that Cinder would disown without the dispatcher, or rewrite them.
+
+    Vanilla Cinder has one backup driver and owns the records that name its class. With --rewrite,
+    the records of one backend that name the backend or the dispatcher get to name only the class.
+    Do that with cinder-backup stopped, right before you switch it over: until then, the dispatcher
+    takes such records for those of the first backend of the class.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The command's arguments."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--driver",
+            metavar="CLASS",
+            help="what backup_driver will be then: a backend's name or a class path; "
+            "else the driver of the primary, or of the backend after --rewrite",
+        )
+        parser.add_argument(
+            "--rewrite", metavar="BACKEND", help="rewrite the records of this backend"
+        )
+        parser.add_argument("--yes", action="store_true", help="rewrite without asking")
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
+        """List, and rewrite what shall be."""
+        if parsed_args.rewrite:
+            return COLUMNS, self._rewrite(parsed_args)
+        driver = self._driver(parsed_args.driver, self.cloud.enabled.primary)
+        total = 0
+        rows = []
+        for backup in self.cloud.backups():
+            total += 1
+            if not would_own(driver, backup.service):
+                name, why = self._reason(backup, driver)
+                rows.append((backup.id, name, why, backup.service))
+        self.say(
+            f"With backup_driver = {driver} Cinder would disown {len(rows)} of {total} records."
+        )
+        if parsed_args.formatter == "table" and not parsed_args.columns:
+            # With the class paths no table fits a terminal.
+            return COLUMNS[:-1], [row[:-1] for row in rows]
+        return COLUMNS, rows
+
+    def _driver(self, named: str | None, otherwise: Backend) -> str:
+        if named is None:
+            return otherwise.class_path
+        backend = self.cloud.enabled.named(named)
+        if backend is not None:
+            return backend.class_path
+        if "." not in named:
+            misused(f"--driver {named}: there is no such backend, and that is no class path.")
+        return named
+
+    def _reason(self, backup: Any, driver: str) -> tuple[str, str]:
+        """The backend's name and why its record would be disowned."""
+        if records.is_unresolved(backup.service):
+            return "", "not known yet"
+        try:
+            owner = self.cloud.recorded_owner(backup)
+        except OwnerUnresolved:
+            return "", "not enabled"
+        if owner.class_path != driver:
+            return owner.name, "another driver"
+        return owner.name, "names the backend"
+
+    # Rewriting
+
+    def _rewrite(self, parsed_args: argparse.Namespace) -> list[Sequence[Any]]:
+        backend = self.cloud.backend(parsed_args.rewrite)
+        if self._driver(parsed_args.driver, backend) != backend.class_path:
+            misused(f"--driver {parsed_args.driver} can never own the data of {backend.name}.")
+        found = list(self._to_rewrite(backend))
+        if not found:
+            self.say(f"No record of backend {backend.name} needs to be rewritten.")
+            return []
+        if not parsed_args.yes:
+            self._confirm(len(found), backend)
+        rows: list[Sequence[Any]] = []
+        for backup in found:
+            before = backup.service
+            backup.service = backend.class_path
+            backup.save()
+            rows.append((backup.id, backend.name, f"was {before}", backup.service))
+        self.say(f"{len(rows)} records rewritten.")
+        return rows
+
+    def _to_rewrite(self, backend: Backend) -> Iterator[Any]:
+        for backup in self.cloud.backups():
+            if would_own(backend.class_path, backup.service):
+                continue
+            if records.is_unresolved(backup.service):
+                if holds(self.cloud.driver(backend), backup):
+                    yield backup
+            elif self._is_recorded_as(backup, backend):
+                yield backup
+
+    def _is_recorded_as(self, backup: Any, backend: Backend) -> bool:
+        try:
+            return self.cloud.recorded_owner(backup) == backend
+        except OwnerUnresolved:
+            return False
+
+    def _confirm(self, count: int, backend: Backend) -> None:
+        if not self.app.stdin.isatty():
+            misused(f"{count} records would be rewritten: confirm with --yes.")
+        self.app.stderr.write(
+            f"Is cinder-backup stopped, and shall {count} records of backend {backend.name} name "
+            f"only {backend.class_path}? [y/N] "
+        )
+        self.app.stderr.flush()
+        if self.app.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise CommandEnded("Nothing was rewritten.")

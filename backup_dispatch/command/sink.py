@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A volume that keeps nothing: for drivers that can only restore."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+Progress = Callable[[int, int], None]
+
+
+class CountingSink:
+    """Looks like a device opened for writing; counts what is written, and forgets it.
+
+    :param size: bytes of the volume.
+    :param progress: called with the bytes written so far, and the size.
+    """
+
+    def __init__(self, size: int, progress: Progress) -> None:
+        self._size = size
+        self._progress = progress
+        self._position = 0
+        self.written = 0
+
+    def write(self, data: Any) -> int:
+        """Count the bytes."""
+        length = len(data)
+        self._position += length
+        self.written += length
+        self._progress(self.written, self._size)
+        return length
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move, as in a file of the volume's size."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Where the next bytes would go."""
+        return self._position
+
+    def flush(self) -> None:
+        """There is nothing to flush."""
+
+    def fileno(self) -> int:
+        """There is no descriptor, in the way that Cinder's drivers understand.
+
+        :raises OSError: always.
+        """
+        raise OSError("a sink has no descriptor")
+
+    def close(self) -> None:
+        """There is nothing to close."""

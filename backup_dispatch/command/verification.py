@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The three ways to find out whether a backup can still be restored.
+
+A driver may do it itself, by a method ``verify(backup, progress) -> Iterable[str]``. Cinder's
+chunked drivers store digests, which they never look at: those are checked here. What remains can
+only be restored, onto nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cinder import exception
+from oslo_utils import units
+
+from backup_dispatch.command.chunked import ChunkedVerification
+from backup_dispatch.command.outcome import refuse
+from backup_dispatch.command.sink import CountingSink
+from backup_dispatch.custody import is_chunked
+from backup_dispatch.errors import reason_of
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found.
+
+    :ivar method: what was checked, in words.
+    :ivar damage: what is wrong, one line each; empty if all is well.
+    :ivar backups: how many backups of the chain were read.
+    :ivar read: bytes of volumes that were read.
+    """
+
+    method: str
+    damage: list[str]
+    backups: int
+    read: int
+
+
+def verified(driver: Any, chain: list[Any], progress: Progress) -> Verified:
+    """Verify a backup in the best way there is for its driver.
+
+    :param chain: the backup, and after it what it builds on.
+    :param progress: called with the bytes read so far and those to read in all.
+    :raises CommandEnded: the backend does not answer: nothing is known about damage.
+    """
+    if hasattr(driver, "verify"):
+        return _by_itself(driver, chain[0], progress)
+    if is_chunked(driver):
+        found = ChunkedVerification(driver, chain, progress)
+        found.run()
+        method = "length and md5 of each object, sha256 of each block"
+        return Verified(method, found.damage, len(chain), found.read)
+    return _restored_onto_nothing(driver, chain, progress)
+
+
+def _by_itself(driver: Any, backup: Any, progress: Progress) -> Verified:
+    read = 0
+
+    def note(done: int, total: int) -> None:
+        nonlocal read
+        read = done
+        progress(done, total)
+
+    damage = [str(line) for line in driver.verify(backup, note)]
+    return Verified("by the driver itself", damage, 1, read)
+
+
+def _restored_onto_nothing(driver: Any, chain: list[Any], progress: Progress) -> Verified:
+    backup = chain[0]
+    sink = CountingSink(backup.size * units.Gi, progress)
+    # A restore gives the volume back the metadata that it had; here that must not happen.
+    driver.put_metadata = lambda *_arguments: None
+    # The volume may be deleted by now; drivers ask only for its name and size.
+    driver.context = driver.context.elevated(read_deleted="yes")
+    damage = []
+    try:
+        driver.restore(backup, backup.volume_id, sink, False)
+    except exception.VolumeNotFound:
+        refuse(
+            f"Backup {backup.id} cannot be read: its driver needs the record of volume "
+            f"{backup.volume_id}, which is not in this database."
+        )
+    except Exception as error:
+        damage.append(f"backup {backup.id} cannot be read to its end: {reason_of(error)}")
+    method = "that a full restore, onto nothing, succeeds"
+    return Verified(method, damage, len(chain), sink.written)
