@@ -72,7 +72,8 @@ class Job(Generic[R]):
         """
         if self._threads:
             raise RuntimeError("the job was started before")
-        roles = [self._read, self._write, *[self._work] * self._settings.worker_count]
+        # The reader last: until every thread is there nothing moves, so nothing can be committed.
+        roles = [*[self._work] * self._settings.worker_count, self._write, self._read]
         thread_class = native().Thread
         try:
             for role in roles:

@@ -253,13 +253,16 @@ def test_a_job_runs_once() -> None:
         job.start()
 
 
-def test_a_system_that_gives_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("available", range(4))
+def test_a_system_that_gives_no_more_threads(
+    available: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     container, parent = with_parent()
     started: list[threading.Thread] = []
 
     class Scarce(threading.Thread):
         def start(self) -> None:
-            if len(started) == 3:
+            if len(started) == available:
                 raise RuntimeError("can't start new thread")
             started.append(self)
             super().start()
@@ -268,9 +271,10 @@ def test_a_system_that_gives_no_more_threads(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(threading, "Thread", Scarce)
     with pytest.raises(RuntimeError, match="can't start"):
         job.start()
-    assert len(started) == 3
+    assert len(started) == available
     with pytest.raises(RuntimeError, match="can't start"):
         job.result()
+    assert identifier(2) not in container.committed
 
 
 def test_what_is_under_way_is_bounded() -> None:
