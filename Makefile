@@ -47,7 +47,7 @@ dist: $(VENV)/.installed ## a source archive and a wheel, checked
 
 lock: ## resolve the lock file anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-header \
-	  --extra cinder --extra emulator --extra demo --extra test \
+	  --extra cinder --extra datera --extra emulator --extra demo --extra test \
 	  --constraint locks/constraints.txt setup.cfg --output-file $(LOCK)
 
 clean: ## remove what the commands above made
