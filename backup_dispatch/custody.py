@@ -14,6 +14,7 @@ import logging
 import os
 from typing import Any
 
+from backup_dispatch.ceph import is_ceph, pool_has
 from backup_dispatch.errors import reason_of
 
 LOG = logging.getLogger(__name__)
@@ -32,8 +33,13 @@ def holds(driver: Any, backup: Any) -> bool | None:
         if own is not None:
             answer = own(backup)
             return None if answer is None else bool(answer)
+        if _of_cinder(driver) and not backup.container:
+            # Each of Cinder's drivers saves the container's name before it writes the first byte.
+            return False
         if is_chunked(driver):
             return _container_lists(driver, backup)
+        if is_ceph(driver):
+            return pool_has(driver, backup)
     except Exception as error:
         LOG.warning(
             "%s could not be asked for backup %s: %s",
@@ -42,9 +48,6 @@ def holds(driver: Any, backup: Any) -> bool | None:
             reason_of(error),
         )
         return None
-    if _of_cinder(driver) and not backup.container:
-        # Each of Cinder's drivers saves the container's name before it writes the first byte.
-        return False
     return None
 
 

@@ -17,7 +17,7 @@ from cinder import exception, objects
 from cinder.backup import driver as cinder_driver
 from oslo_config import cfg
 
-from backup_dispatch import backends, force, lineage, opts, records, routing
+from backup_dispatch import backends, ceph, force, lineage, opts, records, routing
 from backup_dispatch.backends import Backend, Backends
 from backup_dispatch.custody import is_chunked
 from backup_dispatch.errors import (
@@ -100,6 +100,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
                 choice = self._with_parent(backup, choice)
             chosen = self._by_name(choice.backend)
             driver = self._driver_of(chosen)
+            ceph.refuse_incremental_of_others(driver, backup, volume_file, chosen.name)
         except DispatchError:
             _disown(backup)
             raise

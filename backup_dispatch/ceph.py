@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is to be known of Cinder's Ceph driver: what it leaves in a pool, and what it refuses.
+
+A backup is an image of its own (``volume-V.backup.B``), or a snapshot (``backup.B.snap.TIME``) of
+the image that its chain shares, whose name stands in the record or is ``volume-V.backup.base``; and
+an object with the volume's metadata (``backup.B.meta``). Backups of snapshots of volumes elsewhere
+are the shared image itself, without a snapshot: then only the metadata say whose it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from cinder import utils
+
+from backup_dispatch.errors import ParentRefused
+
+CEPH_DRIVER = "cinder.backup.drivers.ceph.CephBackupDriver"
+
+
+def is_ceph(driver: Any) -> bool:
+    """Whether it is Cinder's Ceph driver, or a backend's own copy of it."""
+    return any(
+        f"{base.__module__}.{base.__qualname__}" == CEPH_DRIVER for base in type(driver).__mro__
+    )
+
+
+def refuse_incremental_of_others(driver: Any, backup: Any, volume_file: Any, name: str) -> None:
+    """Refuse what the driver would refuse without a word: it copies changes between RBD images.
+
+    :param name: the backend's.
+    :raises ParentRefused: an incremental backup of a volume that is not on RBD.
+    """
+    on_rbd = hasattr(volume_file, "rbd_image")
+    if is_ceph(driver) and backup.parent_id and not backup.snapshot_id and not on_rbd:
+        raise ParentRefused(
+            f"Backend {name} makes incremental backups only of volumes on RBD, and volume "
+            f"{backup.volume_id} is not. Make a full backup."
+        )
+
+
+def pool_has(driver: Any, backup: Any) -> bool | None:
+    """Whether the record's pool has anything of this backup.
+
+    :param driver: a driver object of Cinder's Ceph driver.
+    :returns: None if there is an image that may be this backup's or another's.
+    :raises Exception: whatever Ceph's client raises.
+    """
+    with _pool(driver, backup.container) as pool:
+        return False if pool is None else _has(driver, pool, backup)
+
+
+@contextmanager
+def _pool(driver: Any, name: str) -> Iterator[Any]:
+    """The pool of that name, or None if the cluster has none.
+
+    Through the driver's own pool: a client that cannot reach its cluster says "not found" as well.
+    """
+    client, own = driver._connect_to_rados()
+    try:
+        if not client.pool_exists(name):
+            yield None
+            return
+        with closing(client.open_ioctx(name)) as pool:
+            yield pool
+    finally:
+        driver._disconnect_from_rados(client, own)
+
+
+def _has(driver: Any, pool: Any, backup: Any) -> bool | None:
+    images = set(utils.tpool_wrap(driver.rbd.RBD()).list(pool))
+    if f"volume-{backup.volume_id}.backup.{backup.id}" in images:
+        return True
+    if _object_exists(driver, pool, f"backup.{backup.id}.meta"):
+        return True
+    old_shared = driver._get_backup_base_name(backup.volume_id)
+    shared = {_shared_image(driver, backup), old_shared} & images
+    snapshots = {name: _backups_with_snapshots(driver, pool, name) for name in shared}
+    if any(backup.id in ids for ids in snapshots.values()):
+        return True
+    return None if backup.snapshot_id and snapshots.get(old_shared) == set() else False
+
+
+def _shared_image(driver: Any, backup: Any) -> str | None:
+    """The image that the backup's chain shares; None if the record is another driver's."""
+    if backup.service_metadata:
+        try:
+            base: str = json.loads(backup.service_metadata)["base"]
+        except (KeyError, TypeError, ValueError):
+            return None
+        return base
+    name: str = driver._get_backup_base_name(backup.volume_id, backup=backup)
+    return name
+
+
+def _object_exists(driver: Any, pool: Any, name: str) -> bool:
+    try:
+        utils.tpool_wrap(driver.rados.Object(pool, name)).stat()
+    except driver.rados.ObjectNotFound:
+        return False
+    return True
+
+
+def _backups_with_snapshots(driver: Any, pool: Any, image: str) -> set[str]:
+    with closing(utils.tpool_wrap(driver.rbd.Image(pool, image, read_only=True))) as opened:
+        return {one["backup_id"] for one in driver.get_backup_snaps(opened)}
