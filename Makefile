@@ -5,7 +5,7 @@ LOCK ?= locks/cinder-29.txt
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional docs dist lock clean
+.PHONY: help demo test lint types unit functional test-matrix docs dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,9 @@ unit: $(VENV)/.installed ## fast tests, no servers
 functional: $(VENV)/.installed ## the drivers against the emulator, real Cinder and real Swift
 	$(BIN)/python -m pytest -n 2 tests/functional
 
+test-matrix: $(VENV)/.installed ## the unit and functional tests on every supported Cinder
+	$(BIN)/python -m tox run
+
 docs: $(VENV)/.installed ## the pages under docs/ as HTML
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[docs]'
 	$(BIN)/python -m sphinx -q -W -b html docs docs/_build/html
@@ -45,10 +48,8 @@ dist: $(VENV)/.installed ## a source archive and a wheel, checked
 	$(BIN)/python -m build --outdir dist
 	$(BIN)/python -m twine check --strict dist/*
 
-lock: ## resolve the lock file anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --no-header \
-	  --extra cinder --extra datera --extra emulator --extra demo --extra test \
-	  --constraint locks/constraints.txt setup.cfg --output-file $(LOCK)
+lock: ## resolve the lock files anew (needs uv)
+	locks/resolve
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) build dist docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
