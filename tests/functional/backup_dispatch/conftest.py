@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from backup_dispatch.process import this_process
+from tests.fixtures.s3_service import MotoService, S3Endpoint
 from tests.fixtures.swift_service import SwiftService
 
 DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
@@ -19,6 +20,12 @@ DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
 def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwiftService]:
     with SwiftService(tmp_path_factory.mktemp("swift")) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoint]:
+    with MotoService(tmp_path_factory.mktemp("moto")) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture

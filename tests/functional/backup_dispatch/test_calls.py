@@ -237,6 +237,7 @@ def test_an_older_cinder_is_kept_from_skipping_an_incrementals_zeros(
     cinder: Any, monkeypatch: pytest.MonkeyPatch, release: int, passed: bool
 ) -> None:
     from backup_dispatch import driver as dispatch_driver
+    from tests.fixtures.restore_before_29 import restore_before_29
     from tests.fixtures.shelf_driver import ShelfBackupDriver
 
     volume = cinder.create_volume(1)
@@ -246,12 +247,12 @@ def test_an_older_cinder_is_kept_from_skipping_an_incrementals_zeros(
     incremental = cinder.create_backup(volume, "shelf_driver_2", incremental=True)
 
     monkeypatch.setattr(dispatch_driver, "cinder_release", lambda: release)
-    as_in_28 = _restore_of_28(ShelfBackupDriver) if release < 29 else ShelfBackupDriver.restore
+    real = restore_before_29 if release < 29 else ShelfBackupDriver.restore
     seen: list[bool] = []
 
     def noting(driver: Any, backup: Any, volume_id: str, file: Any, volume_is_new: bool) -> None:
         seen.append(volume_is_new)
-        as_in_28(driver, backup, volume_id, file, volume_is_new)
+        real(driver, backup, volume_id, file, volume_is_new)
 
     monkeypatch.setattr(ShelfBackupDriver, "restore", noting)
     restored = cinder.restore_backup(incremental)
@@ -259,18 +260,3 @@ def test_an_older_cinder_is_kept_from_skipping_an_incrementals_zeros(
     assert cinder.first_difference(restored, volume) is None
     cinder.restore_backup(full)
     assert seen == [passed, True]
-
-
-def _restore_of_28(driver_class: Any) -> Any:
-    """The restore before Cinder 29: it skips zeros of every layer, if the volume is new."""
-
-    def restore(driver: Any, backup: Any, volume_id: str, file: Any, volume_is_new: bool) -> None:
-        layers = [backup]
-        while layers[-1].parent_id:
-            layers.append(layers[-1].parent)
-        for layer in reversed(layers):
-            driver._restore_v1(
-                layer, volume_id, driver._read_metadata(layer), file, volume_is_new, backup
-            )
-
-    return restore
