@@ -44,7 +44,7 @@ class Adopt(CloudCommand):
         backend = self.cloud.backend(parsed_args.backend)
         if backup.status in _BUSY:
             refuse(f"Backup {backup.id} is {backup.status}: wait until that has ended.")
-        answer = holds(self.cloud.driver(backend), backup)
+        answer = holds(self.cloud.driver(backend, backup), backup)
         if answer is False:
             refuse(f"Backend {backend.name} says that it has nothing of backup {backup.id}.")
         if answer is None and not parsed_args.force:

@@ -30,7 +30,7 @@ class Cloud:
     """One Cinder, by its configuration, which has been read."""
 
     def __init__(self) -> None:
-        self._drivers: dict[str, Any] = {}
+        self._up: set[str] = set()
 
     @cached_property
     def context(self) -> Any:
@@ -67,21 +67,21 @@ class Cloud:
         """The section of cinder.conf that is the backend's own; empty if there is none."""
         return backend.name if CONF[opts.ENABLED] and section_of(backend.name, CONF) else ""
 
-    def driver(self, backend: Backend) -> Any:
-        """A driver object of the backend, which is up.
+    def driver(self, backend: Backend, backup: Any) -> Any:
+        """A driver object of the backend, which is up, to do something with the backup.
 
         :raises BackendDown: it is not.
         :raises BackendFailed: the object cannot be made.
         """
-        if backend.name not in self._drivers:
+        if backend.name not in self._up:
             (answer,) = answers({backend.name: check_of(backend)}, self.deadline).values()
             if not answer.up:
                 raise BackendDown(backend.name, answer.reason)
-            try:
-                self._drivers[backend.name] = backend.make(self.context)
-            except Exception as error:
-                raise BackendFailed(backend.name, error) from error
-        return self._drivers[backend.name]
+            self._up.add(backend.name)
+        try:
+            return backend.make(_on_behalf_of(backup))
+        except Exception as error:
+            raise BackendFailed(backend.name, error) from error
 
     # Records
 
@@ -139,5 +139,16 @@ class Cloud:
         if backup.service == "":
             refuse(f"Backup {backup.id} was refused; no backend has anything of it.")
         if records.is_unresolved(backup.service):
-            return Ownership(self.enabled, self.driver).ask_for(backup)
+            ownership = Ownership(self.enabled, lambda backend: self.driver(backend, backup))
+            return ownership.ask_for(backup)
         return self.recorded_owner(backup)
+
+
+def _on_behalf_of(backup: Any) -> Any:
+    """An administrator's context with the backup's user and project.
+
+    Cinder's Swift driver does not even connect without a user.
+    """
+    return context.RequestContext(
+        user_id=backup.user_id, project_id=backup.project_id, is_admin=True, overwrite=False
+    )

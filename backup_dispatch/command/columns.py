@@ -28,11 +28,15 @@ class YesNo(Column):
 
 
 class UpDown(Column):
-    """Whether a backend is up: the word in a table, a truth for machines."""
+    """Whether a backend is up, in a word that is loud in a table if it is down."""
 
     def human_readable(self) -> str:
         """What a table shows."""
         return "up" if self._value else "DOWN"
+
+    def machine_readable(self) -> Any:
+        """What machines get."""
+        return "up" if self._value else "down"
 
 
 class Day(Column):

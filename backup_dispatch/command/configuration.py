@@ -37,5 +37,8 @@ def read_configuration(files: Sequence[str], directories: Sequence[str]) -> None
         misused(f"Cinder's configuration cannot be read: {one_line(str(error))}")
     if not CONF.config_file and not CONF.config_dir:
         misused("There is no cinder.conf where Cinder looks for it: name one with --config-file.")
+    # A service waits for its database; who asks wants to know that it is away.
+    CONF.set_override("max_retries", 1, group="database")
+    CONF.set_override("retry_interval", 1, group="database")
     priv_context.init(root_helper=shlex.split(utils.get_root_helper()))
     os_brick.setup(CONF)

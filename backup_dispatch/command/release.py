@@ -18,6 +18,7 @@ from backup_dispatch.custody import holds
 from backup_dispatch.errors import OwnerUnresolved
 
 COLUMNS = ("ID", "Backend", "Why", "Record says")
+REWRITTEN = ("ID", "Backend", "Record says", "Record said")
 
 
 class Release(CloudCommand, Lister):
@@ -48,11 +49,14 @@ class Release(CloudCommand, Lister):
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """List, and rewrite what shall be."""
+        # With class paths no table fits a terminal.
+        brief = parsed_args.formatter == "table" and not parsed_args.columns
         if parsed_args.rewrite:
-            return COLUMNS, self._rewrite(parsed_args)
+            rows = self._rewrite(parsed_args)
+            return (REWRITTEN[:2], [row[:2] for row in rows]) if brief else (REWRITTEN, rows)
+        rows = []
         driver = self._driver(parsed_args.driver, self.cloud.enabled.primary)
         total = 0
-        rows = []
         for backup in self.cloud.backups():
             total += 1
             if not would_own(driver, backup.service):
@@ -61,10 +65,7 @@ class Release(CloudCommand, Lister):
         self.say(
             f"With backup_driver = {driver} Cinder would disown {len(rows)} of {total} records."
         )
-        if parsed_args.formatter == "table" and not parsed_args.columns:
-            # With the class paths no table fits a terminal.
-            return COLUMNS[:-1], [row[:-1] for row in rows]
-        return COLUMNS, rows
+        return (COLUMNS[:3], [row[:3] for row in rows]) if brief else (COLUMNS, rows)
 
     def _driver(self, named: str | None, otherwise: Backend) -> str:
         if named is None:
@@ -105,7 +106,7 @@ class Release(CloudCommand, Lister):
             before = backup.service
             backup.service = backend.class_path
             backup.save()
-            rows.append((backup.id, backend.name, f"was {before}", backup.service))
+            rows.append((backup.id, backend.name, backup.service, before))
         self.say(f"{len(rows)} records rewritten.")
         return rows
 
@@ -114,7 +115,7 @@ class Release(CloudCommand, Lister):
             if would_own(backend.class_path, backup.service):
                 continue
             if records.is_unresolved(backup.service):
-                if holds(self.cloud.driver(backend), backup):
+                if holds(self.cloud.driver(backend, backup), backup):
                     yield backup
             elif self._is_recorded_as(backup, backend):
                 yield backup

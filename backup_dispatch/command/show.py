@@ -50,7 +50,7 @@ class Show(CloudCommand, ShowOne):
             "backend": owner.name if owner else None,
             "known": known,
             "record_says": backup.service,
-            "lineage": self._lineage(backup),
+            "lineage": self._lineage(backup, owner),
             "children": Lines([child.id for child in self._children(backup)]),
             "container": backup.container,
             "stored": Size(self._stored(backup, owner)),
@@ -72,8 +72,8 @@ class Show(CloudCommand, ShowOne):
         hint = " and its property " + PROPERTY if hint_of(backup) == owner.name else ""
         return owner, f"by the backend's own word{hint}; not written down yet"
 
-    def _lineage(self, backup: Any) -> Lines:
-        """The full backup first."""
+    def _lineage(self, backup: Any, owner: Backend | None) -> Lines:
+        """The full backup first; a table names their backend where it is another."""
         texts, values = [], []
         for one in reversed(chain_of(self.cloud.context, backup)):
             kind = "incremental" if one.parent_id else "full"
@@ -81,9 +81,8 @@ class Show(CloudCommand, ShowOne):
                 backend = self.cloud.recorded_owner(one).name
             except OwnerUnresolved:
                 backend = None
-            where = f", {backend}" if backend else ""
-            this = "  <- this" if one.id == backup.id else ""
-            texts.append(f"{one.id}  {kind}{where}{this}")
+            elsewhere = f", {backend or '?'}" if owner and backend != owner.name else ""
+            texts.append(f"{one.id}  {kind}{elsewhere}")
             values.append({"id": one.id, "kind": kind, "backend": backend})
         return Lines(texts, values)
 
@@ -96,7 +95,7 @@ class Show(CloudCommand, ShowOne):
         if owner is None:
             return None
         try:
-            return stored_size(self.cloud.driver(owner), backup)
+            return stored_size(self.cloud.driver(owner, backup), backup)
         except DispatchError as error:
             self.say(error.full_text)
         except Exception as error:

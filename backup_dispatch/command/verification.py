@@ -78,7 +78,7 @@ def _restored_onto_nothing(driver: Any, chain: list[Any], progress: Progress) ->
     driver.context = driver.context.elevated(read_deleted="yes")
     damage = []
     try:
-        driver.restore(backup, backup.volume_id, sink, False)
+        driver.restore(backup, backup.volume_id, sink, volume_is_new=False)
     except exception.VolumeNotFound:
         refuse(
             f"Backup {backup.id} cannot be read: its driver needs the record of volume "

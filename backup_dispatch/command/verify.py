@@ -39,7 +39,7 @@ class Verify(CloudCommand, ShowOne):
         if backup.status in _UNFINISHED:
             refuse(f"Backup {backup.id} is {backup.status}: there is nothing to verify.")
         owner = self.cloud.owner(backup)
-        driver = self.cloud.driver(owner)
+        driver = self.cloud.driver(owner, backup)
         chain = chain_of(self.cloud.context, backup)
         started = time.monotonic()
         with ProgressLine(self.app.stderr) as progress:

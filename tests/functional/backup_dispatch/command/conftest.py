@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``backup-dispatch`` beside a Cinder, in the test's process."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backup_dispatch.process import this_process
+from datera_emulator import Emulator, brick
+from tests.fixtures.swift_service import SwiftService
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@dataclass
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What was written, with ``-f json``."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a command over the cinder.conf of the test's Cinder."""
+    from backup_dispatch.command.app import CommandApp
+
+    def run(*arguments: str, stdin: str = "", terminal: bool = False) -> Ended:
+        kind = Terminal if terminal else io.StringIO
+        given, out, err = kind(stdin), io.StringIO(), kind()
+        app = CommandApp(given, out, err)
+        code = app.run(["--config-file", str(tmp_path / "cinder.conf"), *arguments])
+        return Ended(code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def run_json(run: Run) -> Callable[..., Any]:
+    """Run a command that goes well, and return its output, parsed."""
+
+    def run_json(*arguments: str) -> Any:
+        ended = run(*arguments, "-f", "json")
+        assert ended.code == 0, ended.err
+        return ended.json
+
+    return run_json
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[Emulator]:
+    """A Datera cluster, and the way to it."""
+    with Emulator(state_dir=tmp_path / "array") as running:
+        brick.install("iqn.1993-08.org.debian:01:testhost")
+        yield running
+        brick.uninstall()
+
+
+@pytest.fixture
+def cloud_of_four(
+    start_cinder: Callable[..., Any], emulator: Emulator, swift: SwiftService, shelf: Path
+) -> Iterator[Any]:
+    """A Cinder whose backups go to Datera, posix, Swift and, with a section, another posix."""
+    from datera_backup.backend import forget_backends
+
+    lines = (
+        "backup_driver = backup_dispatch.driver.BackupDispatcher",
+        "enabled_backup_backends = datera, posix, swift, shelf",
+        "backup_datera_san_ip = 127.0.0.1",
+        f"backup_datera_san_login = {emulator.username}",
+        f"backup_datera_san_password = {emulator.password}",
+        f"backup_datera_api_port = {emulator.https_port}",
+        "backup_datera_ssl_cert_verify = True",
+        f"backup_datera_ssl_cert_path = {emulator.ca_bundle}",
+        swift.cinder_options(),
+    )
+    section = f"[shelf]\nbackup_driver = posix\nbackup_posix_path = {shelf}\n"
+    yield start_cinder(defaults="\n".join(lines), sections=section)
+    this_process().stop_checking()
+    forget_backends()
+
+
+@pytest.fixture
+def four_backups(cloud_of_four: Any) -> dict[str, Any]:
+    """A full backup on each of the four, and an incremental of it; by name."""
+    cinder = cloud_of_four
+    volume = cinder.create_volume(1)
+    backups: dict[str, Any] = {}
+    for number in (1, 2):
+        for place, backend in enumerate(("datera", "posix", "swift", "shelf")):
+            name = f"{backend}_{number}"
+            cinder.write(volume, (4 * number + place) * 2**20, name.encode() * 10000)
+            backups[name] = cinder.create_backup(volume, name, incremental=number > 1)
+            assert backups[name].status == "available", backups[name].fail_reason
+    return backups

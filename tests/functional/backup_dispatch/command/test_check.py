@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``backup-dispatch check``: every backend, up or down, and never longer than it may take."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures import shelf_driver
+
+Start = Callable[..., Any]
+Run = Callable[..., Any]
+
+SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
+
+
+def test_backends_that_are_up(start_dispatching: Start, run_json: Callable[..., Any]) -> None:
+    start_dispatching()
+    rows = run_json("check")
+    assert [row.pop("Seconds") < 60 for row in rows] == [True, True]
+    assert rows == [
+        {
+            "Backend": "posix",
+            "Driver": "posix",
+            "Section": "",
+            "Primary": True,
+            "State": "up",
+            "Reason": "",
+        },
+        {
+            "Backend": "shelf_driver",
+            "Driver": SHELF,
+            "Section": "",
+            "Primary": False,
+            "State": "up",
+            "Reason": "",
+        },
+    ]
+
+
+def test_one_that_is_down_fails_the_command_and_is_named(
+    start_dispatching: Start, run: Run, shelf: Path
+) -> None:
+    start_dispatching()
+    shutil.rmtree(shelf)
+    ended = run("check")
+    assert ended.code == 1
+    assert "DOWN" in ended.out
+    assert ended.err == f"shelf_driver is down: NotADirectoryError: {shelf} is not there\n"
+    (down,) = [row for row in run("check", "-f", "json").json if row["State"] == "down"]
+    assert down["Backend"] == "shelf_driver"
+    assert "is not there" in down["Reason"]
+
+
+def test_one_that_hangs_is_down_when_its_time_is_over(
+    start_dispatching: Start, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_dispatching()
+    away = threading.Event()
+    monkeypatch.setattr(
+        shelf_driver.ShelfBackupDriver, "check_for_setup_error", lambda _self: away.wait()
+    )
+    ended = run("check", "--timeout", "0.3", "-f", "json")
+    away.set()
+    assert ended.code == 1
+    assert [row["State"] for row in ended.json] == ["up", "down"]
+    assert ended.json[1]["Reason"] == "it has not answered within 0.3 seconds"
+
+
+def test_a_backend_of_a_section(
+    start_cinder: Start, run_json: Callable[..., Any], shelf: Path
+) -> None:
+    start_cinder(
+        defaults="backup_driver = backup_dispatch.driver.BackupDispatcher\n"
+        "enabled_backup_backends = posix, east",
+        sections=f"[east]\nbackup_driver = posix\nbackup_posix_path = {shelf}",
+    )
+    found = [(row["Backend"], row["Driver"], row["Section"]) for row in run_json("check")]
+    assert found == [("posix", "posix", ""), ("east", "posix", "east")]
+
+
+def test_options_that_cannot_be_meant_are_one_line(start_cinder: Start, run: Run) -> None:
+    start_cinder(defaults="enabled_backup_backends = posix, nowhere")
+    ended = run("check")
+    assert ended.code == 2
+    assert ended.out == ""
+    assert ended.err.startswith("backup-dispatch: enabled_backup_backends has 'nowhere': ")
+    assert ended.err.count("\n") == 1

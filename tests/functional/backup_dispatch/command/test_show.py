@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``backup-dispatch show``: whose a backup is, and how that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Start = Callable[..., Any]
+Run = Callable[..., Any]
+RunJson = Callable[..., Any]
+
+POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
+DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
+
+
+def test_a_chain_on_a_backend(start_dispatching: Start, run_json: RunJson, tmp_path: Path) -> None:
+    cinder = start_dispatching()
+    volume = cinder.create_volume(1)
+    full = cinder.create_backup(volume, "posix_1")
+    backup = cinder.create_backup(volume, "posix_2", incremental=True)
+    child = cinder.create_backup(volume, "posix_3", incremental=True)
+    shown = run_json("show", "posix_2")
+    files = list((tmp_path / "posix" / backup.container).iterdir())
+    created = shown.pop("created")
+    assert created == backup.created_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert shown == {
+        "id": backup.id,
+        "name": "posix_2",
+        "status": "available",
+        "fail_reason": None,
+        "volume": volume.id,
+        "volume_gb": 1,
+        "backend": "posix",
+        "known": "by its record",
+        "record_says": POSIX,
+        "lineage": [
+            {"id": full.id, "kind": "full", "backend": "posix"},
+            {"id": backup.id, "kind": "incremental", "backend": "posix"},
+        ],
+        "children": [child.id],
+        "container": backup.container,
+        "stored": sum(file.stat().st_size for file in files),
+    }
+
+
+def test_an_imported_one_is_asked_for_and_not_written_down(
+    start_dispatching: Start, run_json: RunJson
+) -> None:
+    cinder = start_dispatching()
+    backup = cinder.create_backup(cinder.create_volume(1), "shelf_driver_1")
+    backup.service = DISPATCHER
+    backup.save()
+    shown = run_json("show", backup.id)
+    assert shown["backend"] == "shelf_driver"
+    assert "the backend's own word and its property backup_backend" in shown["known"]
+    assert cinder.backup(backup.id).service == DISPATCHER
+
+    backup.metadata = {}
+    backup.save()
+    shown = run_json("show", backup.id)
+    assert shown["backend"] == "shelf_driver"
+    assert "property" not in shown["known"]
+
+
+def test_one_that_nobody_has(start_dispatching: Start, run_json: RunJson) -> None:
+    cinder = start_dispatching()
+    refused = cinder.create_backup(cinder.create_volume(1), "ceph_1")
+    shown = run_json("show", refused.id)
+    assert (shown["backend"], shown["stored"]) == (None, None)
+    assert "refused" in shown["known"]
+    assert "ceph" in shown["fail_reason"]
+    refused.service = "cinder.backup.drivers.swift.SwiftBackupDriver"
+    refused.save()
+    shown = run_json("show", refused.id)
+    assert shown["backend"] is None
+    assert "which is no enabled backend" in shown["known"]
+
+
+def test_a_name_that_several_have(start_dispatching: Start, run: Run) -> None:
+    cinder = start_dispatching()
+    volume = cinder.create_volume(1)
+    two = [cinder.create_backup(volume, "twice").id for _ in range(2)]
+    ended = run("show", "twice")
+    assert ended.code == 1
+    assert all(one in ended.err for one in two)
+
+
+def test_the_table_fits_a_terminal_and_leaves_out_what_is_empty(
+    start_dispatching: Start, run: Run
+) -> None:
+    cinder = start_dispatching()
+    volume = cinder.create_volume(1)
+    cinder.create_backup(volume, "posix_1")
+    cinder.create_backup(volume, "posix_2", incremental=True)
+    ended = run("show", "posix_2")
+    assert max(map(len, ended.out.splitlines())) <= 80
+    assert "children" not in ended.out
+    assert "None" not in ended.out
