@@ -25,6 +25,7 @@ from datera_backup.container import BackupIncomplete, BackupNotInContainer, Cont
 from datera_backup.engine import open_source
 from datera_backup.errors import (
     BackupFailed,
+    ContainerDamaged,
     ContainerGone,
     ContainerUnreadable,
     NotOurs,
@@ -33,7 +34,7 @@ from datera_backup.errors import (
 from datera_backup.errors import BackupIncomplete as Incomplete
 from datera_backup.native import in_native_thread, unwrapped
 from datera_backup.opts import OPTS
-from datera_backup.progress import BackupCancelled, BackupWatch, RestoreWatch, wait_for
+from datera_backup.progress import BackupCancelled, BackupWatch, RestoreWatch, VerifyWatch, wait_for
 from datera_backup.settings import BackupSettings, read_settings, refuse_ignored_secondaries
 from datera_backup.translate import translated
 from datera_backup.undo import Undo
@@ -229,6 +230,39 @@ class DateraBackupDriver(driver.BackupDriver):
             LOG.debug("Whether backup %s is on Datera is unknown: %s", backup.id, unknown)
             return None
         return True
+
+    # What the operator's command asks
+
+    def verify(self, backup: Any, progress: Callable[[int, int], None]) -> list[str]:
+        """Read and verify every block of a backup, and write nothing.
+
+        :param progress: called now and then with the bytes of the volume that are done, and those
+            in all; what it raises ends the reading.
+        :returns: the first damage, if there is any.
+        :raises BackupFailed: it could not be read for another reason.
+        """
+        location = record.location_of(backup)
+        if location is None:
+            return [f"Nothing is stored of backup {backup.id}"]
+        try:
+            with translated(f"Backup {backup.id}"):
+                watch = VerifyWatch(progress)
+                reading.verify(self.backend.attachments, location, watch, self.settings.engine)
+        except (ContainerDamaged, ContainerGone, Incomplete) as damage:
+            return [str(damage)]
+        return []
+
+    def stored_size(self, backup: Any) -> int | None:
+        """Bytes that the blocks of this backup alone take; None while it is not finished."""
+        location = record.location_of(backup)
+        if location is None:
+            return None
+        with (
+            translated(f"Backup {backup.id}"),
+            containers.opened(self.backend.attachments, location.container) as container,
+        ):
+            statistics = in_native_thread(container.commit_of, location.backup_id).statistics
+            return statistics.stored_bytes
 
     # Steps
 

@@ -148,3 +148,17 @@ class RestoreWatch:
 
     def report(self, progress: Progress) -> None:
         """Cinder has no notification for a restore under way."""
+
+
+class VerifyWatch:
+    """Tells whoever asked how far a verification is; nobody else ends it."""
+
+    def __init__(self, progress: Callable[[int, int], None]) -> None:
+        self._progress = progress
+
+    def check(self) -> None:
+        """No record says that it shall stop."""
+
+    def report(self, progress: Progress) -> None:
+        """Pass it on."""
+        self._progress(progress.done, progress.total)

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Restore one backup, from however many containers its blocks lie in."""
+"""Read one backup, from however many containers its blocks lie in: to restore or to verify it."""
 
 from __future__ import annotations
 
 import os
 import stat
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO, cast
 
 from datera_backup import containers
 from datera_backup.attachment import Attachments
 from datera_backup.container import BackupReader, Commit
-from datera_backup.engine import RestoreJob, Settings, Sink, open_sink
+from datera_backup.engine import RestoreJob, Settings, Sink, VerifyJob, open_sink
 from datera_backup.native import in_native_thread, unwrapped
 from datera_backup.progress import Watch, run
 from datera_backup.record import Location
@@ -28,8 +29,27 @@ def restore(
 ) -> Commit:
     """Write the backup onto the sink, every block of it verified, and return its commit record.
 
-    All containers that hold a block of it are attached at once; they may be appended to meanwhile.
+    They may be appended to meanwhile.
     """
+    with _reader(attachments, location) as backup:
+        run(RestoreJob(backup, sink, write_zeros=write_zeros, settings=settings), watch)
+        return backup.commit
+
+
+def verify(attachments: Attachments, location: Location, watch: Watch, settings: Settings) -> None:
+    """Read and verify every block of the backup, and write nothing.
+
+    :raises ContainerDamaged: at the first block that is not what was backed up.
+    """
+    with _reader(attachments, location) as backup:
+        job = VerifyJob(backup, settings=settings)
+        run(job, watch)
+        watch.report(job.progress)
+
+
+@contextmanager
+def _reader(attachments: Attachments, location: Location) -> Iterator[BackupReader]:
+    """The backup, with all containers that hold a block of it attached at once."""
     with ExitStack() as stack:
         home = stack.enter_context(containers.opened(attachments, location.container))
         commit = in_native_thread(home.commit_of, location.backup_id)
@@ -38,9 +58,7 @@ def restore(
             for other in commit.containers
             if other != home.id
         ]
-        backup = in_native_thread(BackupReader, home, location.backup_id, others)
-        run(RestoreJob(backup, sink, write_zeros=write_zeros, settings=settings), watch)
-    return commit
+        yield in_native_thread(BackupReader, home, location.backup_id, others)
 
 
 def sink_of(volume_file: object, volume_size: int) -> Sink:

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The line that says how far a verification is."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from backup_dispatch.command.progress import ProgressLine
+
+MIB = 2**20
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_it_is_drawn_over_itself_and_goes_away() -> None:
+    stream, clock = Terminal(), Clock()
+    with ProgressLine(stream, clock, width=10) as line:
+        clock.now = 1.0
+        line(MIB, 4 * MIB)
+        line(2 * MIB, 4 * MIB)
+        clock.now = 2.0
+        line(4 * MIB, 4 * MIB)
+    first, second, blank, rest = stream.getvalue().split("\r")[1:]
+    assert first == "[##--------]  25% 1.0 MiB of 4.0 MiB 1.0 MiB/s"
+    assert second == "[##########] 100% 4.0 MiB of 4.0 MiB 2.0 MiB/s"
+    assert (blank, rest) == (" " * len(second), "")
+
+
+def test_it_fits_a_terminal() -> None:
+    stream, clock = Terminal(), Clock()
+    with ProgressLine(stream, clock) as line:
+        clock.now = 1.0
+        line(1000 * 2**30, 1023 * 2**30)
+        clock.now = 2.0
+        line(999, 0)
+    assert max(map(len, stream.getvalue().split("\r"))) < 80
+
+
+def test_it_goes_away_however_the_work_ends() -> None:
+    stream = Terminal()
+
+    def cancelled() -> None:
+        with ProgressLine(stream) as line:
+            line(1, 2)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cancelled()
+    assert stream.getvalue().endswith(" \r")
+
+
+def test_no_terminal_no_line() -> None:
+    stream = io.StringIO()
+    with ProgressLine(stream) as line:
+        line(1, 2)
+    assert stream.getvalue() == ""
