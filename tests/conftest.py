@@ -26,8 +26,23 @@ def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
+@pytest.fixture(scope="session")
+def iscsi_alone() -> None:
+    """Let os-brick look for nothing but iSCSI on this machine.
+
+    Each attachment asks it what the host can do, and for Fibre Channel, NVMe and a dozen others it
+    starts programs to find out: a quarter of a test's time.
+    """
+    from os_brick.initiator import connector
+
+    asked = connector._get_connector_list()
+    asked[:] = [name for name in asked if ".base." in name or "iscsi" in name or "emulator" in name]
+
+
 @pytest.fixture
-def start_cinder(tmp_path: Path, run_directory: Path) -> Iterator[Callable[..., CinderService]]:
+def start_cinder(
+    tmp_path: Path, run_directory: Path, iscsi_alone: None
+) -> Iterator[Callable[..., CinderService]]:
     """Start a Cinder with the given lines of cinder.conf; see :class:`CinderService`."""
     # Cinder's managers can be imported only after its objects have been registered.
     from cinder import objects
