@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How Sphinx turns these pages into HTML."""
 
-from importlib.metadata import version
+from importlib import metadata
 
 project = "backup_dispatch"
-release = version("backup-dispatch")
+version = release = metadata.version("backup-dispatch")
 extensions = ["myst_parser"]
 root_doc = "index"
 exclude_patterns = ["_build"]
