@@ -41,7 +41,7 @@ test-matrix: $(VENV)/.installed ## the unit and functional tests on every suppor
 	$(BIN)/python -m tox run
 
 docs: $(VENV)/.installed ## the pages under docs/ as HTML
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	$(BIN)/python -m sphinx -q -W -b html docs docs/_build/html
 
 dist: $(VENV)/.installed ## a source archive and a wheel, checked
