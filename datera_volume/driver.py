@@ -228,6 +228,7 @@ class DateraDriver(driver.ISCSIDriver):
             "thin_provisioning_support": True,
             "thick_provisioning_support": False,
             "online_extend_support": True,
+            "multiattach": True,
             "QoS_support": True,
             "filter_function": self.get_filter_function(),
             "goodness_function": self.get_goodness_function(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,6 +48,16 @@ def test_a_working_backend_tells_the_scheduler_its_capacity(
     assert stats["reserved_percentage"] == 5
     assert stats["max_over_subscription_ratio"] == "auto"
     assert stats["thin_provisioning_support"] is True
+
+
+def test_the_scheduler_lets_it_have_volumes_for_several_instances(
+    start_cinder: StartCinder, backend: str
+) -> None:
+    from cinder.scheduler.filters.capabilities_filter import CapabilitiesFilter
+
+    stats = start_driver(backend, start_cinder).get_volume_stats(refresh=True)
+    shared = {"resource_type": {"extra_specs": {"multiattach": "<is> True"}}}
+    assert CapabilitiesFilter().backend_passes(SimpleNamespace(capabilities=stats), shared)
 
 
 @pytest.mark.parametrize("missing", ["san_ip", "san_password"])
