@@ -9,6 +9,7 @@ that Cinder does, and native in its threading mode.
 
 from __future__ import annotations
 
+import _thread
 import logging
 import threading
 import time
@@ -90,10 +91,10 @@ class _Watch:
 
     def start(self) -> None:
         self._started = self._clock()
-        # A check that hangs must not keep the service from ending.
-        threading.Thread(
-            target=self._until_up, name=f"check of backup backend {self._name}", daemon=True
-        ).start()
+        # Not threading.Thread: its start() waits until the thread runs. In Cinder's eventlet mode
+        # others would run meanwhile, among them resumed deletions, which fail until the driver's
+        # check has returned. Like a daemon, such a thread does not keep the service from ending.
+        _thread.start_new_thread(self._run, ())
 
     def stop(self) -> None:
         self._stopped.set()
@@ -111,6 +112,10 @@ class _Watch:
                 "look into the service's log"
             )
         raise BackendDown(self._name, reason)
+
+    def _run(self) -> None:
+        threading.current_thread().name = f"check of backup backend {self._name}"
+        self._until_up()
 
     def _until_up(self) -> None:
         while not self._stopped.is_set():

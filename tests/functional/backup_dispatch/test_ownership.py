@@ -176,27 +176,3 @@ def test_a_backend_that_is_named_but_not_enabled_is_named_in_the_refusal(
     backup = recorded(cinder.create_backup(volume, "posix_1"), f"{POSIX}@posi")
     kept = cinder.delete_backup(backup)
     assert f"is held by {POSIX}@posi, which is no enabled backend" in kept.fail_reason
-
-
-def test_a_deletion_that_the_service_resumes_reaches_the_owner(
-    start_dispatching: Start, shelf: Path
-) -> None:
-    import eventlet
-    from cinder import exception
-    from cinder.backup import manager as backup_manager
-
-    cinder = start_dispatching()
-    backup = cinder.create_backup(filled_volume(cinder), "shelf_driver_1")
-    backup.status = "deleting"
-    backup.save()
-    # The two steps of init_host(), with the driver's check between them as in a cinder-backup,
-    # where all threads are of one kind.
-    restarted = backup_manager.BackupManager(host=backup.host, cluster=None)
-    restarted.setup_backup_backend(cinder.context_for_services())
-    eventlet.sleep(0)
-    assert restarted.is_working()
-    restarted._cleanup_incomplete_backup_operations(cinder.context_for_services())
-    restarted._tpe.shutdown(wait=True)
-    with pytest.raises(exception.BackupNotFound):
-        cinder.backup(backup.id)
-    assert not list(shelf.rglob("*_backup_*"))
