@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from cinder import utils
-
 from backup_dispatch.errors import ParentRefused
+from backup_dispatch.native import in_native_threads
 
 CEPH_DRIVER = "cinder.backup.drivers.ceph.CephBackupDriver"
 
@@ -71,7 +70,7 @@ def _pool(driver: Any, name: str) -> Iterator[Any]:
 
 
 def _has(driver: Any, pool: Any, backup: Any) -> bool | None:
-    images = set(utils.tpool_wrap(driver.rbd.RBD()).list(pool))
+    images = set(in_native_threads(driver.rbd.RBD()).list(pool))
     if f"volume-{backup.volume_id}.backup.{backup.id}" in images:
         return True
     if _object_exists(driver, pool, f"backup.{backup.id}.meta"):
@@ -98,12 +97,12 @@ def _shared_image(driver: Any, backup: Any) -> str | None:
 
 def _object_exists(driver: Any, pool: Any, name: str) -> bool:
     try:
-        utils.tpool_wrap(driver.rados.Object(pool, name)).stat()
+        in_native_threads(driver.rados.Object(pool, name)).stat()
     except driver.rados.ObjectNotFound:
         return False
     return True
 
 
 def _backups_with_snapshots(driver: Any, pool: Any, image: str) -> set[str]:
-    with closing(utils.tpool_wrap(driver.rbd.Image(pool, image, read_only=True))) as opened:
+    with closing(in_native_threads(driver.rbd.Image(pool, image, read_only=True))) as opened:
         return {one["backup_id"] for one in driver.get_backup_snaps(opened)}

@@ -106,9 +106,9 @@ def started(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, run_directory: Path
 ) -> Iterator[Cloud]:
     from cinder import objects
-    from cinder.db import api as db_api
 
     objects.register_all()
+    from tests.fixtures.cinder_releases import database
     from tests.fixtures.cinder_service import CinderService
 
     backend: ContractBackend = request.param
@@ -127,7 +127,7 @@ def started(
         )
         running.callback(this_process().stop_checking)
         for what in ("volumes", "gigabytes", "backups", "backup_gigabytes"):
-            db_api.quota_create(cinder.context, cinder.context.project_id, what, -1)
+            database.quota_create(cinder.context, cinder.context.project_id, what, -1)
         yield Cloud(cinder, backend, prepared)
 
 

@@ -6,9 +6,9 @@ Started by :mod:`test_patched` with a folder and the lines of ``[DEFAULT]``; pri
 
 from __future__ import annotations
 
-import eventlet
+from tests.fixtures.patching import is_patched, patch
 
-eventlet.monkey_patch()
+patch()
 
 import json  # noqa: E402 - patched first, as Cinder's commands do it
 import random  # noqa: E402
@@ -17,6 +17,7 @@ import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
+import eventlet  # noqa: E402
 from cinder import objects  # noqa: E402
 
 objects.register_all()
@@ -72,6 +73,7 @@ def back_up_and_restore(cloud: CinderService) -> dict[str, Any]:
 
 def main() -> None:
     """Run it."""
+    assert is_patched()
     directory, defaults = Path(sys.argv[1]), sys.argv[2]
     brick.install("iqn.1993-08.org.debian:01:testhost")
     with CinderService(directory, template_folder=directory, defaults=defaults) as cloud:

@@ -141,8 +141,8 @@ def test_nothing_is_checked_after_the_end(watch: Callable[..., Health]) -> None:
 
 
 IN_GREEN_THREADS = """
-from cinder import monkey_patch
-monkey_patch.patch()
+from tests.fixtures.patching import patch
+patch()
 import pytest, sys
 sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:xdist", "-q", sys.argv[1]]))
 """
