@@ -12,13 +12,13 @@ from typing import Any, TextIO
 
 from cliff.app import App
 from cliff.commandmanager import CommandManager
-from oslo_utils import strutils
 
 from backup_dispatch.command.adopt import Adopt
 from backup_dispatch.command.check import Check
 from backup_dispatch.command.cloud import Cloud
 from backup_dispatch.command.configuration import read_configuration
 from backup_dispatch.command.list import ListBackends
+from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import CANCELLED, UNUSABLE
 from backup_dispatch.command.release import Release
 from backup_dispatch.command.route import Route
@@ -147,4 +147,4 @@ class _Unsecret(logging.Formatter):
     """Masks what looks like a secret, also in a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return str(strutils.mask_password(super().format(record)))
+        return masked(super().format(record))

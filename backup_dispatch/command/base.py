@@ -10,6 +10,7 @@ from cinder import exception
 from cliff.command import Command
 from oslo_db import exception as db_exception
 
+from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import DONE, NO, UNUSABLE, CommandEnded
 from backup_dispatch.errors import ConfigurationInvalid, DispatchError, one_line, reason_of
 
@@ -36,7 +37,7 @@ class CloudCommand(Command):
 
     def say(self, text: str) -> None:
         """Tell the operator something that is not the command's output."""
-        self.app.stderr.write(f"{text}\n")
+        self.app.stderr.write(f"{masked(text)}\n")
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; an error is one line on stderr, and an exit code."""

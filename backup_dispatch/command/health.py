@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from backup_dispatch.command.masking import masked
 from backup_dispatch.errors import reason_of
 
 Check = Callable[[], None]
@@ -44,7 +45,7 @@ def answers(
         try:
             check()
         except Exception as error:
-            came.put((name, Answer(False, reason_of(error), clock() - started)))
+            came.put((name, Answer(False, masked(reason_of(error)), clock() - started)))
         else:
             came.put((name, Answer(True, "", clock() - started)))
 

@@ -15,6 +15,7 @@ from backup_dispatch.backends import Backend
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.chain import chain_of
 from backup_dispatch.command.columns import Lines, Minute, Size
+from backup_dispatch.command.masking import masked
 from backup_dispatch.command.stored import stored_size
 from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
 from backup_dispatch.ownership import hint_of
@@ -66,7 +67,7 @@ class Show(CloudCommand, ShowOne):
         try:
             owner = self.cloud.owner(backup)
         except OwnerUnresolved as unresolved:
-            return None, unresolved.full_text
+            return None, masked(unresolved.full_text)
         if not records.is_unresolved(backup.service):
             return owner, "by its record"
         hint = " and its property " + PROPERTY if hint_of(backup) == owner.name else ""

@@ -14,6 +14,7 @@ from cliff.show import ShowOne
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.chain import chain_of
 from backup_dispatch.command.columns import Lines, Size, in_units
+from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import NO, refuse
 from backup_dispatch.command.progress import ProgressLine
 from backup_dispatch.command.verification import verified
@@ -53,7 +54,7 @@ class Verify(CloudCommand, ShowOne):
             "backup": backup.id,
             "backend": owner.name,
             "result": "DAMAGED" if found.damage else "sound",
-            "damage": Lines(found.damage),
+            "damage": Lines([masked(line) for line in found.damage]),
             "checked": found.method,
             "backups_read": found.backups,
             "read": Size(found.read),

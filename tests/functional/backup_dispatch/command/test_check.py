@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import threading
 from collections.abc import Callable
@@ -91,3 +92,26 @@ def test_options_that_cannot_be_meant_are_one_line(start_cinder: Start, run: Run
     assert ended.out == ""
     assert ended.err.startswith("backup-dispatch: enabled_backup_backends has 'nowhere': ")
     assert ended.err.count("\n") == 1
+
+
+def test_a_reason_that_tells_a_secret_is_masked(
+    start_dispatching: Start, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tell(_driver: Any) -> None:
+        raise ConnectionError("tenant:s3kr1t-key at https://me:other-s3kr1t@host, password=third")
+
+    monkeypatch.setattr(shelf_driver.ShelfBackupDriver, "check_for_setup_error", tell)
+    cinder = start_dispatching(more="backup_swift_key = s3kr1t-key\n")
+    importlib.import_module("cinder.backup.drivers.swift")
+    backup = cinder.create_backup(cinder.create_volume(1), "posix_1")
+    for arguments in (
+        ["check"],
+        ["check", "-f", "json"],
+        ["-v", "adopt", backup.id, "shelf_driver"],
+    ):
+        ended = run(*arguments)
+        assert ended.code == 1
+        said = ended.out + ended.err
+        assert "https://me:***@host" in said
+        for secret in ("s3kr1t", "third"):
+            assert secret not in said

@@ -312,3 +312,20 @@ def test_an_unfinished_one(chain: Chain, run: Run, status: str) -> None:
     ended = run("verify", chain.backup.id)
     assert (ended.code, ended.out) == (1, "")
     assert f"is {status}" in ended.err
+
+
+def test_a_restore_onto_nothing_does_not_touch_the_volume(
+    start_dispatching: Start, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drivers give a volume back the metadata that it had."""
+
+    def restore(driver: Any, _backup: Any, volume_id: str, sink: Any, volume_is_new: bool) -> None:
+        assert volume_is_new is False
+        sink.write(b"x")
+        driver.put_metadata(volume_id, "would be refused if anybody read it")
+
+    monkeypatch.setattr(recording_driver.RecordingBackupDriver, "restore", restore)
+    cinder = start_dispatching(secondaries="tests.fixtures.recording_driver")
+    backup = cinder.create_backup(cinder.create_volume(1), "recording_driver_1")
+    told = run("verify", backup.id, "-f", "json").json
+    assert (told["result"], told["read"]) == ("sound", 1)
