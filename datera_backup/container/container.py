@@ -83,6 +83,8 @@ class Container:
         """
         slots = Slots(device)
         container = cls(device, slots, slots.load(), clock)
+        # Only now, so that what the superblock names cannot be older in the cache than there.
+        device.forget()
         if expected is not None and container.id != expected:
             raise WrongContainer(expected, container.id)
         if device.size < container.tail:
@@ -259,6 +261,9 @@ class Container:
         block = self._slots.load()
         if block.container_id != self.id:
             raise WrongContainer(self.id, block.container_id)
+        if block.generation != self._block.generation:
+            # A range may have been given back and used again.
+            self._device.forget()
         self._block = block
 
     def _store(self, entries: tuple[Entry, ...], now: datetime) -> None:

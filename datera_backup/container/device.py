@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from typing import Protocol
 
@@ -29,6 +30,14 @@ class Device(Protocol):
 
     def flush(self) -> None:
         """Return when everything that was written before survives a power cut."""
+
+    def forget(self, offset: int = 0, length: int | None = None) -> None:
+        """Let the next reading of a range see what other hosts have written there.
+
+        What was written through this object stays.
+
+        :param length: bytes; None is all of them up to the end.
+        """
 
 
 class FileDevice:
@@ -74,6 +83,19 @@ class FileDevice:
     def flush(self) -> None:
         """Return when everything that was written before survives a power cut."""
         os.fdatasync(self._fd)
+
+    def forget(self, offset: int = 0, length: int | None = None) -> None:
+        """Let the next reading of a range see what other hosts have written there.
+
+        A host keeps in its page cache what it has read of a device for as long as anybody there has
+        the device open, whatever other hosts write to it.
+        """
+        # Only whole pages that are not waiting to be written are let go of.
+        self.flush()
+        first = offset - offset % mmap.PAGESIZE
+        # To posix_fadvise a length of 0 is everything up to the end.
+        size = 0 if length is None else offset + length - first
+        os.posix_fadvise(self._fd, first, size + -size % mmap.PAGESIZE, os.POSIX_FADV_DONTNEED)
 
     def close(self) -> None:
         """Close what this object opened; a second call does nothing."""

@@ -10,6 +10,7 @@ from datera_backup.container import superblock
 from datera_backup.container.device import Device, read
 from datera_backup.container.errors import (
     AlreadyAContainer,
+    ContainerChanged,
     ContainerDamaged,
     ContainerFull,
     ContainerTooNew,
@@ -41,6 +42,7 @@ class Slots:
         """
         if self._device.size < LOG_START:
             raise ContainerFull("An empty container", LOG_START, self._device.size)
+        self._device.forget(0, LOG_START)
         for number in range(_SLOTS):
             magic = bytes(read(self._device, number * SLOT_SIZE, len(superblock.MAGIC)))
             if magic == superblock.MAGIC:
@@ -49,7 +51,7 @@ class Slots:
                 )
 
     def load(self) -> Superblock:
-        """Return the newest superblock that is whole.
+        """Return the newest superblock that is whole, past what this host has cached.
 
         :raises NotAContainer: neither slot was ever written.
         :raises ContainerDamaged: neither slot is whole.
@@ -63,6 +65,7 @@ class Slots:
         # Somebody who appends meanwhile is never in both slots at once, but may be in the first
         # when that one is read and in the second by then.
         for _ in range(_ATTEMPTS):
+            self._device.forget(0, LOG_START)
             found = [self._read(number) for number in range(_SLOTS)]
             whole = [block for _, block in found if block is not None]
             self.damaged = tuple(n for n, (_, block) in enumerate(found) if block is None)
@@ -91,13 +94,24 @@ class Slots:
         """Replace the superblock, durably, and return the new one.
 
         :raises ContainerFull: there are more entries than a slot takes.
+        :raises ContainerChanged: the device has something else afterwards.
         """
+        written: dict[int, bytes] = {}
         new = replace(old, entries=entries, written=now, device_size=self._device.size)
         for _ in range(_SLOTS):
             new = replace(new, generation=new.generation + 1)
             raw = superblock.encode(new)
             raw += bytes(padded(len(raw)) - len(raw))
-            self._device.pwrite((new.generation % _SLOTS) * SLOT_SIZE, raw)
+            offset = (new.generation % _SLOTS) * SLOT_SIZE
+            self._device.pwrite(offset, raw)
             self._device.flush()
+            written[offset] = raw
+        self._device.forget(0, LOG_START)
+        for offset, raw in written.items():
+            if read(self._device, offset, len(raw)) != raw:
+                raise ContainerChanged(
+                    f"The superblock of container {new.container_id} is not what was just written "
+                    f"(generation {new.generation}): somebody else writes to it."
+                )
         self.damaged = ()
         return new
