@@ -20,6 +20,7 @@ from oslo_log import log as logging
 
 from datera_volume import attachment, naming, opts, provisioning, version
 from datera_volume.connection import Cluster, NotOnCluster, Tenant
+from datera_volume.guests import Guests, Record
 from datera_volume.policies import Policies, policies_of_type
 from datera_volume.provisioning import Wanted
 from datera_volume.settings import BackendSettings, read_settings
@@ -39,6 +40,9 @@ CONNECTION_OPTIONS = (
     "driver_client_cert_key",
 )
 
+# In any other state Cinder itself may be attached too, without a record: copying to an image, say.
+USED_BY_INSTANCES_ALONE = ("in-use", "detaching")
+
 
 @interface.volumedriver
 class DateraDriver(driver.ISCSIDriver):
@@ -54,6 +58,7 @@ class DateraDriver(driver.ISCSIDriver):
         self._settings: BackendSettings | None = None
         self._cluster: Cluster | None = None
         self._tenants_made: set[str] = set()
+        self._guests = Guests()
 
     @staticmethod
     def get_driver_options() -> list[Any]:
@@ -174,7 +179,11 @@ class DateraDriver(driver.ISCSIDriver):
 
     def initialize_connection(self, volume: Any, connector: Mapping[str, Any]) -> dict[str, Any]:
         """Let the connector's host in, and say how it finds the volume."""
-        with self._doing("Attaching volume %s", volume.id), self._attachments_of(volume):
+        with (
+            self._doing("Attaching volume %s", volume.id),
+            self._attachments_of(volume),
+            self._guests.arriving(volume.id, connector, _records_of(volume.id)),
+        ):
             return attachment.attach(
                 self._tenant(volume),
                 volume.name_id,
@@ -183,6 +192,14 @@ class DateraDriver(driver.ISCSIDriver):
                 round_robin=self._policies(volume).round_robin,
             )
 
+    def validate_connector(self, connector: Mapping[str, Any]) -> None:
+        """Refuse a host that has no initiator's name.
+
+        :raises InvalidConnectorException: it has none, or an empty one.
+        """
+        if not connector.get("initiator"):
+            raise exception.InvalidConnectorException(missing="initiator")
+
     def terminate_connection(
         self, volume: Any, connector: Mapping[str, Any] | None, **kwargs: Any
     ) -> bool:
@@ -190,20 +207,23 @@ class DateraDriver(driver.ISCSIDriver):
 
         :returns: whether another attachment of the same host remains, and with it the connection.
         """
-        iqn = connector.get("initiator") if connector else None
+        force = bool(kwargs.get("force"))
         with self._doing("Detaching volume %s", volume.id), self._attachments_of(volume):
-            if connector and not iqn:
+            if connector is None:
+                self._shut_out(volume, None, force=force)
+                self._guests.everybody_left(volume.id)
+                return False
+            iqn = connector.get("initiator")
+            if not iqn:
                 LOG.debug("Volume %s: a host without an initiator was never let in.", volume.id)
                 return False
-            if iqn and _attachments_from(volume.id, iqn) > 1:
-                LOG.debug("Volume %s: another attachment of %s remains.", volume.id, iqn)
-                return True
-            try:
-                attachment.detach(self._tenant(volume), volume.name_id, iqn)
-            except NotOnCluster as exc:
-                if not kwargs.get("force"):
-                    raise
-                LOG.warning("Nothing to detach: %s", exc)
+            with self._guests.leaving(volume.id, connector, _records_of(volume.id)) as staying:
+                if staying.from_host > 0:
+                    LOG.debug("Volume %s: another attachment of %s remains.", volume.id, iqn)
+                    return True
+                # Cinder's in-tree driver may have left hosts in the list that went long ago.
+                all_of_them = staying.nobody and volume.status in USED_BY_INSTANCES_ALONE
+                self._shut_out(volume, None if all_of_them else iqn, force=force)
             return False
 
     def clean_volume_file_locks(self, volume_id: str) -> None:
@@ -236,6 +256,14 @@ class DateraDriver(driver.ISCSIDriver):
         }
 
     # -- what the operations share
+
+    def _shut_out(self, volume: Any, iqn: str | None, *, force: bool) -> None:
+        try:
+            attachment.detach(self._tenant(volume), volume.name_id, iqn)
+        except NotOnCluster as exc:
+            if not force:
+                raise
+            LOG.warning("Nothing to detach: %s", exc)
 
     @contextmanager
     def _doing(self, what: str, name: str) -> Iterator[None]:
@@ -289,9 +317,8 @@ def _lock_name(volume_id: str) -> str:
     return f"datera-attachments-{volume_id}"
 
 
-def _attachments_from(volume_id: str, iqn: str) -> int:
-    """Count the volume's attachments from one initiator, the one that is ending among them."""
+def _records_of(volume_id: str) -> list[Record]:
     attachments = objects.VolumeAttachmentList.get_all_by_volume_id(
         cinder_context.get_admin_context(), volume_id
     )
-    return sum((a.connector or {}).get("initiator") == iqn for a in attachments)
+    return [Record(a.id, a.connector) for a in attachments]

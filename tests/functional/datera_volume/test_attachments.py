@@ -86,6 +86,96 @@ def test_a_host_stays_in_while_another_of_its_instances_has_the_volume(
     assert allowed(stored(volume)) == []
 
 
+def test_cinders_own_attachment_on_the_same_host_cuts_no_instance_off(
+    start_datera: StartDatera, stored: Stored, hosts: Any
+) -> None:
+    service = start_datera()
+    volume = service.create_volume(1)
+    attachment = hosts(service).attach(volume, "one")
+    manager, own = service.volume_manager, hosts.connector("one")
+    # What Cinder does to copy a volume that is in use to an image: there is no record of it.
+    manager.initialize_connection(service.context, service.volume(volume.id), own)
+    manager.terminate_connection(service.context, volume.id, own)
+    assert allowed(stored(volume)) == [ONE]
+    assert stored(volume).admin_state == "online"
+    hosts(service).detach(attachment)
+    assert allowed(stored(volume)) == []
+
+
+def test_two_who_leave_one_host_at_once_are_both_gone(
+    start_datera: StartDatera, stored: Stored, hosts: Any
+) -> None:
+    service = start_datera()
+    volume = shared_volume(service)
+    both = [hosts(service).attach(volume, "one") for _ in range(2)]
+    # The API takes a record away only when the volume service has answered.
+    for attachment in both:
+        service.volume_manager.attachment_delete(
+            service.context, attachment.id, service.volume(volume.id)
+        )
+    for attachment in both:
+        service.volume(volume.id).finish_detach(attachment.id)
+    assert allowed(stored(volume)) == []
+    assert stored(volume).admin_state == "offline"
+
+
+def test_who_comes_while_another_of_his_host_leaves_stays_in(
+    start_datera: StartDatera, stored: Stored, hosts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start_datera()
+    volume = shared_volume(service)
+    first = hosts(service).attach(volume, "one")
+    manager = service.volume_manager
+    let_in = manager.driver.initialize_connection
+
+    def and_then_the_other_leaves(volume: Any, connector: Any) -> Any:
+        # The driver has answered, and the manager has not written the connector down yet.
+        answer = let_in(volume, connector)
+        manager.attachment_delete(service.context, first.id, service.volume(volume.id))
+        return answer
+
+    monkeypatch.setattr(manager.driver, "initialize_connection", and_then_the_other_leaves)
+    second = hosts(service).attach(volume, "one")
+    service.volume(volume.id).finish_detach(first.id)
+    assert allowed(stored(volume)) == [ONE]
+    hosts(service).detach(second)
+    assert allowed(stored(volume)) == []
+
+
+def test_the_last_to_leave_takes_those_with_him_who_were_left_behind(
+    start_datera: StartDatera, connect: Any, stored: Stored, emulator: Emulator, hosts: Any
+) -> None:
+    service = start_datera()
+    volume = shared_volume(service)
+    tenant = connect(emulator).tenant()
+    found = tenant.rename(tenant.app_instance(f"OS-{volume.id}"), f"OS-db-{volume.id}")
+    tenant.allow_initiator(found.storage_instance, "iqn.1994-05.com.redhat:long-gone", "gone")
+    first, second = (hosts(service).attach(volume, host) for host in ("one", "two"))
+    hosts(service).detach(first)
+    assert allowed(stored(volume)) == ["iqn.1994-05.com.redhat:long-gone", TWO]
+    hosts(service).detach(second)
+    assert allowed(stored(volume)) == []
+    assert stored(volume).admin_state == "offline"
+
+
+def test_the_last_instance_leaves_cinder_at_its_work(
+    start_datera: StartDatera, stored: Stored, hosts: Any
+) -> None:
+    service = start_datera()
+    volume = service.create_volume(1)
+    attachment = hosts(service).attach(volume, "one")
+    service.volume_manager.initialize_connection(
+        service.context, service.volume(volume.id), hosts.connector("two")
+    )
+    service.volume_manager.driver._guests.everybody_left(volume.id)  # as after a restart
+    uploading = service.volume(volume.id)
+    uploading.update({"status": "uploading"})
+    uploading.save()
+    service.volume_manager.attachment_delete(service.context, attachment.id, uploading)
+    assert allowed(stored(volume)) == [TWO]
+    assert stored(volume).admin_state == "online"
+
+
 def test_a_second_attachment_never_switches_off_under_the_first(
     start_datera: StartDatera, emulator: Emulator, hosts: Any
 ) -> None:
@@ -165,6 +255,17 @@ def test_leaving_twice_is_no_error(start_datera: StartDatera, stored: Stored, ho
     assert stored(volume).admin_state == "offline"
 
 
+@pytest.mark.parametrize("nobody", [{}, {"host": "one"}, {"host": "one", "initiator": None}])
+def test_a_host_that_does_not_say_who_it_is_is_not_everybody(
+    start_datera: StartDatera, stored: Stored, hosts: Any, nobody: dict[str, Any]
+) -> None:
+    service = start_datera()
+    volume = service.create_volume(1)
+    hosts(service).attach(volume, "one")
+    assert service.volume_manager.driver.terminate_connection(volume, nobody, force=True) is False
+    assert allowed(stored(volume)) == [ONE]
+
+
 def test_who_could_not_be_served_is_not_left_in(
     start_datera: StartDatera, emulator: Emulator, stored: Stored, hosts: Any
 ) -> None:
@@ -177,10 +278,13 @@ def test_who_could_not_be_served_is_not_left_in(
     assert allowed(stored(volume)) == []
 
 
-def test_a_host_without_an_initiator_is_refused_by_name(start_datera: StartDatera) -> None:
-    driver = start_datera().volume_manager.driver
+@pytest.mark.parametrize("nobody", [{}, {"initiator": None}, {"initiator": ""}])
+def test_a_host_without_an_initiator_is_refused_by_name(
+    start_datera: StartDatera, nobody: dict[str, Any]
+) -> None:
+    service = start_datera()
     with pytest.raises(exception.InvalidConnectorException, match="initiator"):
-        driver.validate_connector({"host": "one"})
+        service.volume_manager.driver.validate_connector({"host": "one", **nobody})
 
 
 def test_the_service_asks_nothing_for_its_volumes_when_it_starts(
