@@ -53,7 +53,7 @@ class CommandApp(App):
         stdout: TextIO | None = None,
         stderr: TextIO | None = None,
     ) -> None:
-        commands = CommandManager()
+        commands = CommandManager(None)
         for name, command in COMMANDS.items():
             commands.add_command(name, command)
         super().__init__(

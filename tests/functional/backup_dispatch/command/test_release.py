@@ -42,6 +42,9 @@ def records(cinder: Any) -> dict[str, Any]:
     made["imported"].service = DISPATCHER
     made["imported"].metadata = {}
     made["imported"].save()
+    made["imported_too"] = cinder.create_backup(volume, "posix_3")
+    made["imported_too"].service = DISPATCHER
+    made["imported_too"].save()
     made["foreign"] = cinder.create_backup(volume, "posix_2")
     made["foreign"].service = "somewhere.else.Driver"
     made["foreign"].save()
@@ -71,7 +74,7 @@ def test_what_is_listed_is_what_vanilla_cinder_disowns(
     owned = owned_by_vanilla(driver, records, cinder)
     assert listed == {one.id for name, one in records.items() if name not in owned}
     assert "refused" in owned
-    assert f"With backup_driver = {driver} Cinder would disown {len(listed)} of 6" in ended.err
+    assert f"With backup_driver = {driver} Cinder would disown {len(listed)} of 7" in ended.err
 
 
 def test_why(records: dict[str, Any], run: Run) -> None:
@@ -85,6 +88,7 @@ def test_why(records: dict[str, Any], run: Run) -> None:
         "east_1": ("east", "names the backend", f"{POSIX}@east"),
         "other_1": ("other", "another driver", SHELF),
         "imported": ("", "not known yet", DISPATCHER),
+        "imported_too": ("", "not known yet", DISPATCHER),
         "foreign": ("", "not enabled", "somewhere.else.Driver"),
     }
 

@@ -93,3 +93,11 @@ def test_nothing_is_written(start_dispatching: Start, run_json: RunJson) -> None
     after = cinder.backup(backup.id)
     assert (after.service, after.metadata) == (backup.service, {})
     assert after.num_dependent_backups == 0
+
+
+def test_a_parent_on_the_right_backend_stays(start_dispatching: Start, run_json: RunJson) -> None:
+    cinder = start_dispatching()
+    volume = cinder.create_volume(1)
+    older = cinder.create_backup(volume, "posix_1")
+    cinder.create_backup(volume, "posix_2")
+    assert run_json("route", "posix_3", "--parent", older.id)["parent"] == older.id

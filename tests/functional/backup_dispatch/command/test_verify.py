@@ -321,11 +321,14 @@ def test_a_restore_onto_nothing_does_not_touch_the_volume(
 
     def restore(driver: Any, _backup: Any, volume_id: str, sink: Any, volume_is_new: bool) -> None:
         assert volume_is_new is False
+        driver.db.volume_get(driver.context, volume_id)
         sink.write(b"x")
         driver.put_metadata(volume_id, "would be refused if anybody read it")
 
     monkeypatch.setattr(recording_driver.RecordingBackupDriver, "restore", restore)
     cinder = start_dispatching(secondaries="tests.fixtures.recording_driver")
-    backup = cinder.create_backup(cinder.create_volume(1), "recording_driver_1")
+    volume = cinder.create_volume(1)
+    backup = cinder.create_backup(volume, "recording_driver_1")
+    cinder.delete_volume(volume)
     told = run("verify", backup.id, "-f", "json").json
     assert (told["result"], told["read"]) == ("sound", 1)
