@@ -173,6 +173,7 @@ class DateraBackupDriver(driver.BackupDriver):
     def delete_backup(self, backup: Any) -> None:
         """Delete a backup; one of which nothing is there is no error.
 
+        :raises StillAParent: an incremental of any project needs it.
         :raises ClusterFailed: the cluster could not be asked: nothing is known to be gone.
         :raises ContainerDamaged: the container contradicts Cinder's records; nothing is deleted.
         """
@@ -182,7 +183,7 @@ class DateraBackupDriver(driver.BackupDriver):
             if location is None:
                 LOG.info("Nothing was ever stored of backup %s.", backup.id)
                 return
-            removal.delete(self.backend.attachments, self.context, location)
+            removal.delete(self.backend.attachments, self.context, backup.id, location)
 
     def export_record(self, backup: Any) -> dict[str, Any]:
         """What travels besides the record itself, which names the container: nothing secret."""

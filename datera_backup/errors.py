@@ -85,6 +85,10 @@ class ContainerUnreadable(ContainerDamaged):
     """Nothing can be found in the container: it was never formatted, or lost both superblocks."""
 
 
+class StillAParent(BackupFailed):
+    """An incremental backup needs the one that was to be deleted."""
+
+
 class VolumeTooLarge(BackupFailed):
     """The volume might not fit into a container, however large that may grow."""
 

@@ -74,6 +74,16 @@ def present(context: Any, backup: Any) -> Any:
         return backup
 
 
+def children_of(context: Any, backup_id: str) -> list[str]:
+    """Return the ids of all backups, of any project, that have this one as their parent.
+
+    In whatever state they are: also one in ``error`` may hold data, and one that is being deleted
+    may stay. Cinder's API goes by the same rule, but sees only the caller's project.
+    """
+    records = objects.BackupList.get_all(context.elevated(), filters={"parent_id": backup_id})
+    return sorted(record.id for record in records)
+
+
 def living_in(context: Any, container: str, *, besides: UUID) -> set[UUID]:
     """Return the backups that, by the records of all projects, are good and in the container."""
     records = objects.BackupList.get_all(context.elevated(), filters={"container": container})

@@ -15,7 +15,12 @@ from datera_backup.container import (
     Remains,
     State,
 )
-from datera_backup.errors import ContainerDamaged, ContainerGone, ContainerUnreadable
+from datera_backup.errors import (
+    ContainerDamaged,
+    ContainerGone,
+    ContainerUnreadable,
+    StillAParent,
+)
 from datera_backup.locks import writer_lock
 from datera_backup.native import in_native_thread
 from datera_backup.record import Location
@@ -27,9 +32,11 @@ WAIT_SECONDS = 24 * 3600.0
 """How long a deletion waits for another backup that is being written to the same container."""
 
 
-def delete(attachments: Attachments, context: Any, location: Location) -> None:
+def delete(attachments: Attachments, context: Any, backup_id: str, location: Location) -> None:
     """Delete the backup; one that is gone already is no error.
 
+    :param backup_id: the record's.
+    :raises StillAParent: an incremental needs it.
     :raises ContainerBusy: somebody went on using the container.
     :raises ContainerDamaged: what is left in the container contradicts Cinder's records.
     """
@@ -38,6 +45,7 @@ def delete(attachments: Attachments, context: Any, location: Location) -> None:
     with Undo(f"Deleting a backup from container {name}") as undo:
         lock.acquire(WAIT_SECONDS)
         undo.add("release its lock", lock.release)
+        _refuse_if_parent(context, backup_id)
         try:
             if _drop(attachments, context, location) is Remains.EMPTY:
                 _refuse_if_living(context, location, "it holds none")
@@ -67,6 +75,17 @@ def _drop(attachments: Attachments, context: Any, location: Location) -> Remains
 def _remains(container: Container) -> Remains:
     left = any(entry.state is not State.DEAD for entry in container.entries)
     return Remains.BACKUPS if left else Remains.EMPTY
+
+
+def _refuse_if_parent(context: Any, backup_id: str) -> None:
+    # Cinder's API has looked too, but only in the project of whoever asks, and some time ago. An
+    # incremental that begins from now on finds its parent's state and does not begin.
+    children = record.children_of(context, backup_id)
+    if children:
+        raise StillAParent(
+            f"Backup {backup_id} is not deleted: backup {children[0]} is an incremental of it"
+            + (f", and {len(children) - 1} more are" if len(children) > 1 else "")
+        )
 
 
 def _refuse_if_living(context: Any, location: Location, found: str) -> None:

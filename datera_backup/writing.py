@@ -90,6 +90,10 @@ class Writing:
         if not self._backup.parent_id:
             return None
         parent = objects.Backup.get_by_id(self._context, self._backup.parent_id)
+        if parent.status not in record.LIVING:
+            raise ParentUnusable(
+                reason=f"Parent {parent.id} is {parent.status!s}, not available; take a full backup"
+            )
         try:
             location = record.location_of(parent)
         except BackupFailed as foreign:

@@ -104,16 +104,87 @@ def test_deleting_twice_is_no_error(cloud: Any, chain: list[Any], array: Any) ->
     from datera_backup.driver import DateraBackupDriver
 
     driver = DateraBackupDriver(cloud.context)
-    driver.delete_backup(chain[2])
-    driver.delete_backup(chain[2])
-    assert array.names == [chain[0].container]
-    driver.delete_backup(chain[1])
-    cloud.context.elevated()
-    for backup in chain[1:]:
+    for backup in reversed(chain):
+        assert array.names == [chain[0].container]
+        driver.delete_backup(backup)
+        driver.delete_backup(backup)
         backup.destroy()
-    driver.delete_backup(chain[0])
-    driver.delete_backup(chain[0])
     assert array.names == []
+
+
+@pytest.mark.parametrize("state", ["available", "restoring", "creating", "error", "deleting"])
+def test_a_parent_is_kept_whichever_projects_child_needs_it(
+    cloud: Any, chain: list[Any], array: Any, content: Any, state: str
+) -> None:
+    from datera_backup.driver import DateraBackupDriver
+    from datera_backup.errors import StillAParent
+
+    child = chain[2]
+    child.status, child.project_id = state, "a" * 32
+    child.save()
+    with pytest.raises(StillAParent, match=f"backup {child.id} is an incremental of it"):
+        DateraBackupDriver(cloud.context).delete_backup(chain[1])
+    child.status = "available"
+    child.save()
+    assert content(cloud.restore_backup(child)) == content(cloud.volume(child.volume_id))
+
+
+def test_the_only_backup_of_a_container_is_kept_for_children_in_others(
+    cloud: Any, array: Any, content: Any
+) -> None:
+    from datera_backup.driver import DateraBackupDriver
+    from datera_backup.errors import StillAParent
+    from datera_backup.locks import writer_lock
+
+    volume = cloud.create_volume(1)
+    cloud.write(volume, 0, random.Random(1).randbytes(MIB))
+    full = cloud.create_backup(volume)
+    lock = writer_lock(full.container)
+    assert lock.try_acquire()
+    child = cloud.create_backup(volume, incremental=True)
+    lock.release()
+    assert child.container != full.container
+    driver = DateraBackupDriver(cloud.context)
+    with pytest.raises(StillAParent):
+        driver.delete_backup(full)
+    with open(array.data_file(full.container), "r+b") as file:
+        good = file.read(2 * MIB)
+        file.seek(0)
+        file.write(bytes(2 * MIB))
+    with pytest.raises(StillAParent):
+        driver.delete_backup(full)
+    with open(array.data_file(full.container), "r+b") as file:
+        file.write(good)
+    assert content(cloud.restore_backup(child)) == content(volume)
+
+
+@pytest.mark.parametrize("state", ["deleting", "error", "creating"])
+def test_an_incremental_does_not_begin_on_a_parent_that_is_not_available(
+    cloud: Any, chain: list[Any], array: Any, state: str
+) -> None:
+    from cinder import exception, objects
+
+    from datera_backup.driver import DateraBackupDriver
+
+    chain[2].status = state
+    chain[2].save()
+    record = objects.Backup(
+        cloud.context,
+        volume_id=chain[2].volume_id,
+        user_id="user",
+        project_id=cloud.context.project_id,
+        parent_id=chain[2].id,
+        status="creating",
+        host="testhost",
+        size=1,
+    )
+    record.create()
+    with (
+        open(cloud._file(cloud.volume(record.volume_id)), "rb") as file,
+        pytest.raises(exception.InvalidBackup, match=f"{chain[2].id} is {state}, not available"),
+    ):
+        DateraBackupDriver(cloud.context).backup(record, file)
+    assert cloud.backup(record.id).service_metadata is None
 
 
 def test_an_unreachable_cluster_is_not_a_missing_container(
