@@ -21,7 +21,17 @@ from oslo_log import log as logging
 from datera_volume import attachment, naming, opts, provisioning, version
 from datera_volume.connection import Cluster, NotOnCluster, Tenant
 from datera_volume.guests import Guests, Record
-from datera_volume.policies import Policies, policies_of_type
+from datera_volume.policies import (
+    SCOPE,
+    BadPolicy,
+    Limits,
+    Policies,
+    limits_in,
+    policies_from,
+    round_robin_in,
+    unknown_in,
+    values_of_type,
+)
 from datera_volume.provisioning import Wanted
 from datera_volume.settings import BackendSettings, read_settings
 from datera_volume.stats import capacity_stats
@@ -142,7 +152,7 @@ class DateraDriver(driver.ISCSIDriver):
         """Grow a volume to that many GiB."""
         with self._doing("Extending volume %s", volume.id):
             provisioning.extend(
-                self._tenant(volume), volume.name_id, new_size, self._policies(volume)
+                self._tenant(volume), volume.name_id, new_size, self._limits(volume)
             )
 
     # -- snapshots
@@ -189,7 +199,7 @@ class DateraDriver(driver.ISCSIDriver):
                 volume.name_id,
                 connector,
                 chap=self.settings.chap,
-                round_robin=self._policies(volume).round_robin,
+                round_robin=self._round_robin(volume),
             )
 
     def validate_connector(self, connector: Mapping[str, Any]) -> None:
@@ -299,17 +309,41 @@ class DateraDriver(driver.ISCSIDriver):
         return Wanted(volume.name_id, volume.size, self._policies(volume))
 
     def _policies(self, volume: Any) -> Policies:
-        settings = self.settings
+        """What a volume that is made must be like.
+
+        :raises BadPolicy: its type says something that cannot be read.
+        """
+        return policies_from(self._specs(volume), one_replica=self.settings.one_replica)
+
+    def _limits(self, volume: Any) -> Limits | None:
+        """A volume's limits; None where its type does not say them so that they can be read."""
+        specs = self._specs(volume)
+        for name in unknown_in(specs):
+            LOG.warning("Volume %s: %s%s is not a setting of this driver", volume.id, SCOPE, name)
+        try:
+            return limits_in(specs)
+        except BadPolicy as exc:
+            LOG.warning("The limits of volume %s stay as they are: %s", volume.id, exc)
+            return None
+
+    def _round_robin(self, volume: Any) -> bool:
+        try:
+            return round_robin_in(self._specs(volume))
+        except BadPolicy as exc:
+            LOG.warning("Volume %s is attached by its first portal: %s", volume.id, exc)
+            return False
+
+    def _specs(self, volume: Any) -> dict[str, str]:
         type_id = volume.volume_type_id
+        defaults = self.settings.type_defaults
         if not type_id:
-            return settings.default_policies
+            return dict(defaults)
         qos = volume_types.get_volume_type_qos_specs(type_id)["qos_specs"] or {}
         for_backend = qos.get("consumer") in ("back-end", "both")
-        return policies_of_type(
+        return values_of_type(
             volume_types.get_volume_type_extra_specs(type_id),
             qos.get("specs", {}) if for_backend else {},
-            settings.type_defaults,
-            one_replica=settings.one_replica,
+            defaults,
         )
 
 

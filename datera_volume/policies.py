@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a volume type demands: extra specs ``DF:name``, and QoS specs with or without the scope.
 
-Values are demands: what cannot be read or is not known is refused, with the name of the spec.
+Values are demands on a volume that is made: what cannot be read or is not known is refused, with
+the name of the spec. For a volume that exists only what is needed is looked at: its type may have
+been written for another driver.
 """
 
 from __future__ import annotations
@@ -36,25 +38,22 @@ class BadPolicy(ValueError):
 
 
 @dataclass(frozen=True)
-class Policies:
-    """One type's demands.
+class Limits:
+    """How much a volume may be used.
 
-    :param placement_mode: None leaves it to the cluster.
-    :param placement_policy: None leaves it to the cluster.
-    :param ip_pools: one of them is chosen for a new volume.
-    :param maxima: limits by the cluster's names, 0 for unlimited; IOPS, and bandwidths in KiB/s.
+    :param maxima: by the cluster's names, 0 for unlimited; IOPS, and bandwidths in KiB/s.
     :param per_gb: totals for each GiB of a volume's size, by the name of the total.
     """
 
-    replica_count: int = DEFAULT_REPLICAS
-    placement_mode: str | None = None
-    placement_policy: str | None = None
-    ip_pools: tuple[str, ...] = (DEFAULT_POOL,)
-    round_robin: bool = False
     maxima: Mapping[str, int] = field(default_factory=dict)
     per_gb: Mapping[str, int] = field(default_factory=dict)
 
-    def limits_for(self, size_gib: int) -> dict[str, int]:
+    @property
+    def follow_size(self) -> bool:
+        """Whether they change when a volume grows."""
+        return any(self.per_gb.values())
+
+    def for_size(self, size_gib: int) -> dict[str, int]:
         """Return the limits of a volume of this size; a limit per GB never exceeds its total."""
         limits = {name: value for name, value in self.maxima.items() if value}
         for total, rate in self.per_gb.items():
@@ -63,23 +62,35 @@ class Policies:
                 limits[total] = min(scaled, limits.get(total, scaled))
         return limits
 
+
+@dataclass(frozen=True)
+class Policies:
+    """One type's demands on a new volume.
+
+    :param placement_mode: None leaves it to the cluster.
+    :param placement_policy: None leaves it to the cluster.
+    :param ip_pools: one of them is chosen for a new volume.
+    """
+
+    replica_count: int = DEFAULT_REPLICAS
+    placement_mode: str | None = None
+    placement_policy: str | None = None
+    ip_pools: tuple[str, ...] = (DEFAULT_POOL,)
+    round_robin: bool = False
+    limits: Limits = field(default_factory=Limits)
+
     def ip_pool(self, choose: Callable[[Sequence[str]], str] = random.choice) -> str:
         """Return one of the pools."""
         return choose(self.ip_pools)
 
 
-def policies_of_type(
-    extra_specs: Mapping[str, str],
-    qos_specs: Mapping[str, str],
-    defaults: Mapping[str, str],
-    *,
-    one_replica: bool = False,
-) -> Policies:
-    """Return a type's policies: its QoS specs win over its extra specs, these over the defaults.
+def values_of_type(
+    extra_specs: Mapping[str, str], qos_specs: Mapping[str, str], defaults: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what is said of a type by name, without the scope.
 
-    Extra specs of other scopes are other people's; so are unscoped ones.
-
-    :raises BadPolicy: one of ours cannot be read.
+    Its QoS specs win over its extra specs, these over the defaults. Extra specs of other scopes are
+    other people's; so are unscoped ones.
     """
     scoped = {
         key[len(SCOPE) :]: value for key, value in extra_specs.items() if key.startswith(SCOPE)
@@ -89,26 +100,16 @@ def policies_of_type(
     ours |= {
         key.removeprefix(SCOPE): value for key, value in qos_specs.items() if key.startswith(SCOPE)
     }
-    return policies_from({**defaults, **scoped, **ours}, one_replica=one_replica)
+    return {**defaults, **scoped, **ours}
 
 
 def policies_from(values: Mapping[str, str], *, one_replica: bool = False) -> Policies:
-    """Return policies by name, without the scope.
+    """Return policies by name, without the scope; for a volume that is made.
 
     :raises BadPolicy: a name is not known or its value cannot be read.
     """
-    known = {
-        "replica_count",
-        "placement_mode",
-        "placement_policy",
-        "ip_pool",
-        "round_robin",
-        *LIMITS,
-        *PER_GB,
-    }
-    for name in values:
-        if name not in known:
-            raise BadPolicy(f"{SCOPE}{name} is not a setting of this driver")
+    for name in unknown_in(values):
+        raise BadPolicy(f"{SCOPE}{name} is not a setting of this driver")
     mode = values.get("placement_mode") or None
     if mode is not None and mode not in PLACEMENT_MODES:
         raise BadPolicy(
@@ -121,12 +122,49 @@ def policies_from(values: Mapping[str, str], *, one_replica: bool = False) -> Po
         placement_mode=mode,
         placement_policy=values.get("placement_policy") or None,
         ip_pools=pools or (DEFAULT_POOL,),
-        round_robin=_truth(values, "round_robin"),
+        round_robin=round_robin_in(values),
+        limits=limits_in(values),
+    )
+
+
+def unknown_in(values: Mapping[str, str]) -> list[str]:
+    """Return the names that are none of this driver's settings."""
+    known = {
+        "replica_count",
+        "placement_mode",
+        "placement_policy",
+        "ip_pool",
+        "round_robin",
+        *LIMITS,
+        *PER_GB,
+    }
+    return [name for name in values if name not in known]
+
+
+def limits_in(values: Mapping[str, str]) -> Limits:
+    """Return the limits among them, and look at nothing else.
+
+    :raises BadPolicy: the value of a limit cannot be read.
+    """
+    return Limits(
         maxima={name: _number(values, name, 0, 0, most) for name, most in LIMITS.items()},
         per_gb={
             total: _number(values, name, 0, 0, LIMITS[total]) for name, total in PER_GB.items()
         },
     )
+
+
+def round_robin_in(values: Mapping[str, str]) -> bool:
+    """Return whether to begin with a portal at random, and look at nothing else.
+
+    :raises BadPolicy: the value is neither true nor false.
+    """
+    # Cinder's own way to say it in an extra spec is "<is> True".
+    text = str(values.get("round_robin", "False")).strip().removeprefix("<is>").strip()
+    try:
+        return bool(strutils.bool_from_string(text, strict=True))
+    except ValueError:
+        raise BadPolicy(f"{SCOPE}round_robin is {text!r}; it must be True or False") from None
 
 
 def _number(values: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
@@ -138,12 +176,3 @@ def _number(values: Mapping[str, str], name: str, default: int, least: int, most
     if not least <= number <= most:
         raise BadPolicy(f"{SCOPE}{name} is {number}; it must be from {least} to {most}")
     return number
-
-
-def _truth(values: Mapping[str, str], name: str) -> bool:
-    # Cinder's own way to say it in an extra spec is "<is> True".
-    text = str(values.get(name, "False")).strip().removeprefix("<is>").strip()
-    try:
-        return bool(strutils.bool_from_string(text, strict=True))
-    except ValueError:
-        raise BadPolicy(f"{SCOPE}{name} is {text!r}; it must be True or False") from None

@@ -22,7 +22,7 @@ from datera_volume.connection import (
 )
 from datera_volume.connection.model import SourceKind
 from datera_volume.lookup import instance_of
-from datera_volume.policies import Policies
+from datera_volume.policies import Limits, Policies
 
 LOG = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def create(tenant: Tenant, wanted: Wanted) -> AppInstance:
         placement_mode=policies.placement_mode,
         placement_policy=policies.placement_policy,
         ip_pool=policies.ip_pool(),
-        limits=policies.limits_for(wanted.size_gib),
+        limits=policies.limits.for_size(wanted.size_gib),
     )
     with _taken_back_on_failure(tenant, new) as undo:
         return _made(tenant, new, undo)
@@ -94,17 +94,18 @@ def delete(tenant: Tenant, volume_id: str) -> None:
         raise _busy(exc) from exc
 
 
-def extend(tenant: Tenant, volume_id: str, size_gib: int, policies: Policies) -> None:
+def extend(tenant: Tenant, volume_id: str, size_gib: int, limits: Limits | None) -> None:
     """Grow a volume; one that is that large already is left alone.
 
+    :param limits: those of its type, in case they follow the size; None leaves what is set.
     :raises NotOnCluster: it does not exist.
     :raises RequestRefused: the cluster does not allow it, or not while it is attached.
     """
     ai = instance_of(tenant, volume_id)
     if ai.volume.size_gib < size_gib:
         _change_offline_if_needed(tenant, ai, lambda: tenant.resize_volume(ai.volume, size_gib))
-    if any(policies.per_gb.values()):
-        tenant.set_limits(ai.volume, policies.limits_for(size_gib))
+    if limits is not None and limits.follow_size:
+        tenant.set_limits(ai.volume, limits.for_size(size_gib))
 
 
 def take_snapshot(tenant: Tenant, volume_id: str, snapshot_id: str) -> None:
@@ -165,7 +166,7 @@ def _make_own(tenant: Tenant, ai: AppInstance, wanted: Wanted) -> None:
     if pool and pool not in policies.ip_pools:
         tenant.set_offline(ai)
         tenant.set_ip_pool(storage, policies.ip_pool())
-    tenant.set_limits(volume, policies.limits_for(wanted.size_gib))
+    tenant.set_limits(volume, policies.limits.for_size(wanted.size_gib))
 
 
 def _change_offline_if_needed(tenant: Tenant, ai: AppInstance, change: Callable[[], None]) -> None:

@@ -102,6 +102,34 @@ def test_a_spec_that_cannot_be_read_is_refused_and_nothing_is_made(
         service.volume_manager.driver.create_volume(volume)
 
 
+def test_a_type_of_another_drivers_does_not_hold_up_a_volume_that_exists(
+    start_datera: StartDatera, stored: Stored, hosts: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    from cinder.db import api as db
+
+    service = start_datera()
+    gold = service.create_volume_type("gold", {"DF:iops_per_gb": "10"})
+    volume = service.create_volume(1, volume_type=gold)
+    specs = {"DF:template": "gold", "DF:replica_count": "many", "DF:round_robin": "maybe"}
+    db.volume_type_extra_specs_update_or_create(service.context, gold.id, specs)
+    hosts(service).attach(volume, "one")
+    assert stored(volume).admin_state == "online"
+    driver = service.volume_manager.driver
+    driver.extend_volume(service.volume(volume.id), 2)
+    assert the_volume(stored(volume)).size == 2
+    assert the_volume(stored(volume)).performance_policy["total_iops_max"] == 20
+    specs = {"DF:total_iops_max": "all"}
+    db.volume_type_extra_specs_update_or_create(service.context, gold.id, specs)
+    driver.extend_volume(service.volume(volume.id), 3)
+    assert the_volume(stored(volume)).size == 3
+    assert the_volume(stored(volume)).performance_policy["total_iops_max"] == 20
+    warnings = "\n".join(r.getMessage() for r in caplog.records if r.levelname == "WARNING")
+    for spec in ("DF:template", "DF:round_robin is 'maybe'", "DF:total_iops_max is 'all'"):
+        assert spec in warnings
+    with pytest.raises(exception.InvalidVolumeType, match="DF:template"):
+        driver.create_volume(unmade(service, volume_type_id=gold.id))
+
+
 @pytest.mark.parametrize(
     ("setting", "tenant"),
     [

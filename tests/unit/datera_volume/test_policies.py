@@ -5,7 +5,14 @@ from __future__ import annotations
 
 import pytest
 
-from datera_volume.policies import BadPolicy, Policies, policies_from, policies_of_type
+from datera_volume.policies import (
+    BadPolicy,
+    Policies,
+    limits_in,
+    policies_from,
+    round_robin_in,
+    values_of_type,
+)
 
 
 def of_type(
@@ -13,7 +20,7 @@ def of_type(
     qos: dict[str, str] | None = None,
     defaults: dict[str, str] | None = None,
 ) -> Policies:
-    return policies_of_type(extra or {}, qos or {}, defaults or {})
+    return policies_from(values_of_type(extra or {}, qos or {}, defaults or {}))
 
 
 def test_without_any_spec_three_replicas_in_the_default_pool_and_no_limits() -> None:
@@ -21,7 +28,7 @@ def test_without_any_spec_three_replicas_in_the_default_pool_and_no_limits() -> 
     assert policies.replica_count == 3
     assert policies.ip_pools == ("default",)
     assert policies.placement_mode is None
-    assert policies.limits_for(10) == {}
+    assert policies.limits.for_size(10) == {}
 
 
 def test_qos_specs_win_over_extra_specs_and_these_over_the_defaults() -> None:
@@ -30,7 +37,7 @@ def test_qos_specs_win_over_extra_specs_and_these_over_the_defaults() -> None:
         {"DF:total_iops_max": "30", "write_iops_max": "30"},
         {"total_iops_max": "10", "read_iops_max": "10", "replica_count": "2"},
     )
-    assert policies.limits_for(1) == {
+    assert policies.limits.for_size(1) == {
         "total_iops_max": 30,
         "read_iops_max": 20,
         "write_iops_max": 30,
@@ -80,26 +87,32 @@ def test_truth_is_read_as_cinder_writes_it(text: str, truth: bool) -> None:
 
 def test_limits_per_gb_grow_with_the_size_up_to_the_total() -> None:
     policies = of_type({"DF:iops_per_gb": "100", "DF:total_iops_max": "550"})
-    assert policies.limits_for(1) == {"total_iops_max": 100}
-    assert policies.limits_for(5) == {"total_iops_max": 500}
-    assert policies.limits_for(6) == {"total_iops_max": 550}
+    assert policies.limits.for_size(1) == {"total_iops_max": 100}
+    assert policies.limits.for_size(5) == {"total_iops_max": 500}
+    assert policies.limits.for_size(6) == {"total_iops_max": 550}
 
 
 def test_limits_per_gb_alone_are_not_capped_at_one() -> None:
     policies = of_type({"DF:bandwidth_per_gb": "200"})
-    assert policies.limits_for(10) == {"total_bandwidth_max": 2000}
-    assert policies.limits_for(1_000_000) == {"total_bandwidth_max": 10_240_000}
+    assert policies.limits.for_size(10) == {"total_bandwidth_max": 2000}
+    assert policies.limits.for_size(1_000_000) == {"total_bandwidth_max": 10_240_000}
 
 
 def test_zero_is_unlimited() -> None:
     policies = of_type({"DF:total_iops_max": "0", "DF:iops_per_gb": "0"})
-    assert policies.limits_for(10) == {}
+    assert policies.limits.for_size(10) == {}
 
 
 def test_one_of_several_pools_is_chosen() -> None:
     policies = of_type({"DF:ip_pool": "pool-1, 7,"})
     assert policies.ip_pools == ("pool-1", "7")
     assert policies.ip_pool(lambda pools: pools[-1]) == "7"
+
+
+def test_of_a_volume_that_exists_only_what_is_needed_is_looked_at() -> None:
+    values = {"template": "gold", "replica_count": "many", "iops_per_gb": "10"}
+    assert limits_in({**values, "round_robin": "maybe"}).for_size(2) == {"total_iops_max": 20}
+    assert round_robin_in({**values, "total_iops_max": "all", "round_robin": "True"})
 
 
 def test_the_override_for_tests_wins_over_everything() -> None:

@@ -122,4 +122,4 @@ def test_secrets_are_not_in_the_repr(read: Read) -> None:
 def test_type_defaults_apply_to_volumes_without_a_type(read: Read) -> None:
     settings = read(**GOOD, datera_volume_type_defaults="total_iops_max:500,replica_count:2")
     assert settings.default_policies.replica_count == 2
-    assert settings.default_policies.limits_for(1) == {"total_iops_max": 500}
+    assert settings.default_policies.limits.for_size(1) == {"total_iops_max": 500}
