@@ -20,10 +20,12 @@ from datera_volume.connection.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
+from datera_volume.connection.masking import Masker, masked_data
 
-# The only text that tells an ended session from a missing permission; both are 401.
+# What is known to tell an ended session from a missing permission; both are 401.
 SESSION_ENDED = "The key provided with the request does not correspond to a valid session."
 SESSION_ENDED_NAME = "InvalidSessionKeyError"
+PERMISSION_DENIED_NAME = "PermissionDeniedError"
 STILL_STARTING = "REST server is still initializing"
 NO_DATA = "No data at "
 
@@ -62,15 +64,18 @@ class Answer:
         """The body where it is an object, else nothing."""
         return self.body if isinstance(self.body, dict) else {}
 
-    @property
-    def message(self) -> str:
-        """What the cluster gives as its reason; of a page of HTML only its beginning."""
+    def reason_told(self, masker: Masker) -> str:
+        """What the cluster gives as its reason, masked; of a page of HTML only its beginning."""
         message = self.fields.get("message")
-        if not isinstance(message, str) or not message:
-            message = " ".join(self.text.split())[:200] or self.reason
+        if isinstance(message, str) and message:
+            message = masker.text(message)
+        else:
+            # Masked whole: a secret that is cut or folded would no longer be recognised.
+            message = " ".join(masker.text(self.text).split())[:200] or self.reason
         errors = self.fields.get("errors")
         if isinstance(errors, list) and errors:
-            message += " (" + "; ".join(_error_text(error) for error in errors[:5]) + ")"
+            texts = [masker.text(_error_text(error)) for error in errors[:5]]
+            message += f" ({'; '.join(texts)})"
         return message
 
     @property
@@ -79,6 +84,15 @@ class Answer:
         return self.status == UNAUTHORIZED and (
             self.fields.get("message") == SESSION_ENDED
             or self.fields.get("name") == SESSION_ENDED_NAME
+        )
+
+    @property
+    def may_have_ended_session(self) -> bool:
+        """Whether it cannot be told from the answer alone if the session has ended."""
+        return (
+            self.status == UNAUTHORIZED
+            and not self.session_ended
+            and self.fields.get("name") != PERMISSION_DENIED_NAME
         )
 
 
@@ -95,7 +109,7 @@ def error_of(answer: Answer, asked: str, message: str) -> DateraError:
     busy = status in (UNAVAILABLE, TOO_MANY) or (status == FAULT and STILL_STARTING in message)
     if busy:
         error: DateraError = ClusterBusy(text)
-    elif status == UNAUTHORIZED or answer.fields.get("name") == "PermissionDeniedError":
+    elif status == UNAUTHORIZED or answer.fields.get("name") == PERMISSION_DENIED_NAME:
         error = PermissionRefused(text)
     elif status == NOT_FOUND:
         error = NotOnCluster(text)
@@ -117,5 +131,7 @@ def error_of(answer: Answer, asked: str, message: str) -> DateraError:
 
 def _error_text(error: Any) -> str:
     if isinstance(error, dict):
-        return str(error.get("message", error))
-    return str(error)
+        message = error.get("message")
+        if isinstance(message, str):
+            return message
+    return error if isinstance(error, str) else json.dumps(masked_data(error), default=str)

@@ -61,12 +61,12 @@ class Exchange:
         """
         asked = f"{method} {target} at {self.settings.address}"
         if not answer.ok:
-            raise error_of(answer, asked, self.masker.text(answer.message))
+            raise error_of(answer, asked, answer.reason_told(self.masker))
         if isinstance(answer.body, dict):
             return answer.body
         if method == "DELETE" and not answer.text.strip():
             return {}
         raise UnexpectedAnswer(
             f"{asked}: {answer.status} with a body that is no JSON object: "
-            f"{self.masker.text(answer.text[:80])!r}"
+            f"{self.masker.text(answer.text)[:80]!r}"
         )

@@ -138,7 +138,9 @@ class Link(ApiConnection):
         key = self._session.key()
         send = self._exchange.send
         answer = send(method, target, key=key, tenant=tenant, body=body, params=params)
-        if answer.session_ended:
+        if answer.session_ended or (
+            answer.may_have_ended_session and not self._session.accepted(key)
+        ):
             key = self._session.key(expired=key)
             answer = send(method, target, key=key, tenant=tenant, body=body, params=params)
         return self._exchange.checked(method, target, answer)

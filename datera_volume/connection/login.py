@@ -7,6 +7,7 @@ import threading
 
 from oslo_log import log as logging
 
+from datera_volume.connection.answers import UNAUTHORIZED
 from datera_volume.connection.dialect import Dialect, dialect_for
 from datera_volume.connection.errors import (
     ClusterFault,
@@ -17,6 +18,7 @@ from datera_volume.connection.errors import (
     OutcomeUnknown,
     PermissionRefused,
     RequestRefused,
+    Retriable,
     UnexpectedAnswer,
     VersionNotOffered,
 )
@@ -59,6 +61,26 @@ class Login:
                 # once per thread.
                 raise type(self._failure)(*self._failure.args)
             return self._log_in()
+
+    def accepted(self, key: str) -> bool:
+        """Ask the cluster for something that every user may read, to learn if it knows this key.
+
+        :raises Retriable: it did not say.
+        """
+        target = f"/{self._settings.version}/system"
+        try:
+            answer = self._exchange.send("GET", target, key=key, tenant=ROOT)
+            if answer.status == UNAUTHORIZED:
+                return False
+            self._exchange.checked("GET", target, answer)
+        except OutcomeUnknown as exc:
+            # Whatever became of this question, what it was asked for was refused.
+            raise ClusterUnreachable(str(exc)) from exc
+        except DateraError as exc:
+            if isinstance(exc, Retriable):
+                raise
+            LOG.debug("The key is known to the cluster, which fails otherwise: %s", exc)
+        return True
 
     def afresh(self) -> None:
         """Log in, whether or not there is a session."""
@@ -129,7 +151,7 @@ class Login:
         except (PermissionRefused, RequestRefused) as exc:
             raise LoginRefused(
                 f"The Datera cluster {settings.address} refused to log in the user "
-                f"{settings.username}: {exchange.masker.text(answer.message)}"
+                f"{settings.username}: {answer.reason_told(exchange.masker)}"
             ) from exc
         except NotOnCluster as exc:
             raise VersionNotOffered(

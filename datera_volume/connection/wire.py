@@ -129,7 +129,7 @@ class Wire:
 
     def _loggable(self, answer: Answer) -> str:
         if answer.body is None:
-            return self.masker.text(answer.text[:200])
+            return self.masker.text(answer.text)[:200]
         return self.masker.body(answer.body)
 
     @contextmanager
@@ -140,6 +140,7 @@ class Wire:
         except requests.exceptions.SSLError as exc:
             if _broke_off(exc):
                 raise OutcomeUnknown(f"{asked}: the connection broke off inside TLS") from exc
+            _tls(self.settings)
             raise CertificateRefused(f"{asked}: {self._reason(exc)}") from exc
         except requests.exceptions.ConnectTimeout as exc:
             raise ClusterUnreachable(
@@ -159,6 +160,10 @@ class Wire:
             ) from exc
         except requests.exceptions.RequestException as exc:
             raise OutcomeUnknown(f"{asked}: no readable answer: {self._reason(exc)}") from exc
+        except OSError:
+            # So says requests, before it sends anything, where a certificate's file has vanished.
+            _tls(self.settings)
+            raise
 
     def _reason(self, exc: BaseException) -> str:
         """The innermost cause, which is what an operator can act on."""

@@ -10,6 +10,7 @@ import pytest
 
 from datera_volume import connection
 from datera_volume.connection.answers import SESSION_ENDED, Answer, error_of
+from datera_volume.connection.masking import Masker
 
 
 def answer(status: int, body: Any) -> Answer:
@@ -43,14 +44,14 @@ def answer(status: int, body: Any) -> Answer:
 )
 def test_each_status_has_its_error(status: int, body: Any, kind: type[Exception]) -> None:
     one = answer(status, body)
-    error = error_of(one, "GET /x at array:7718", one.message)
+    error = error_of(one, "GET /x at array:7718", one.reason_told(Masker()))
     assert type(error) is kind
     assert str(error).startswith(f"GET /x at array:7718: {status}")
 
 
 def test_the_clusters_own_number_and_its_details_are_kept() -> None:
     one = answer(400, {"message": "m", "code": 15, "errors": [{"message": "size too big"}]})
-    error = error_of(one, "POST /x", one.message)
+    error = error_of(one, "POST /x", one.reason_told(Masker()))
     assert isinstance(error, connection.RequestRefused)
     assert error.code == 15
     assert "size too big" in str(error)
@@ -65,4 +66,21 @@ def test_only_the_exact_text_or_name_means_that_the_session_ended() -> None:
 
 
 def test_of_a_page_of_html_only_the_beginning_is_told() -> None:
-    assert len(answer(502, b"<p>" + b"x" * 10_000).message) <= 200
+    assert len(answer(502, b"<p>" + b"x" * 10_000).reason_told(Masker())) <= 200
+
+
+@pytest.mark.parametrize("text", ["x" * 190 + " {} tail", "<p>{}</p>"])
+@pytest.mark.parametrize("secret", ["a-long-enough-password", "two  blanks", "a\nline"])
+def test_a_secret_is_masked_before_a_page_is_cut_and_folded(text: str, secret: str) -> None:
+    told = answer(502, text.format(secret).encode()).reason_told(Masker(secret))
+    assert told in (text.format("***"), text.format("***")[:200])
+
+
+@pytest.mark.parametrize("secret", ["plain-enough", "quo\"te's", "back\\slash"])
+@pytest.mark.parametrize("kind", ["text", "message", "other"])
+def test_a_secret_in_the_details_is_masked(secret: str, kind: str) -> None:
+    error: Any = {"text": secret, "message": {"message": secret}, "other": {"value": secret}}[kind]
+    told = answer(400, {"message": "m", "errors": [error]}).reason_told(Masker(secret))
+    assert "***" in told
+    assert secret not in told
+    assert repr(secret)[1:-1] not in told

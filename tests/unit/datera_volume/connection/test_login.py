@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 
 from datera_volume import connection
 from datera_volume.connection.answers import SESSION_ENDED
@@ -96,6 +97,58 @@ def test_a_missing_permission_does_not_log_in_again(make_link: MakeLink, scripte
     with pytest.raises(connection.PermissionRefused, match=r"Not yours"):
         link.ask("GET", "/x")
     assert scripted.asked("PUT", "/login") == 1
+
+
+def test_an_ended_session_in_other_words_costs_one_question_and_one_login(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    link = make_link()
+    link.login()
+    scripted.script = lambda seen: (
+        (401, {"message": "Session expired", "name": "AuthFailedError"})
+        if seen.headers.get("Auth-Token") == "session-key-1"
+        else None
+    )
+    link.ask("POST", "/x", body={"name": "n"})
+    assert [(s.method, s.path) for s in scripted.seen[3:]] == [
+        ("POST", "/v2.2/x"),
+        ("GET", "/v2.2/system"),
+        ("PUT", "/v2.2/login"),
+        ("GET", "/v2.2/system"),
+        ("POST", "/v2.2/x"),
+    ]
+
+
+def test_a_cluster_that_does_not_say_whether_it_knows_the_key_is_asked_again(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    link = make_link()
+    link.login()
+    trouble: list[Any] = [(503, {"message": "busy"}), requests.ReadTimeout("no answer")]
+
+    def script(seen: Any) -> Any:
+        if seen.path.endswith("/x"):
+            return 401, {"message": "No."}
+        return trouble.pop(0) if trouble else None
+
+    scripted.script = script
+    with pytest.raises(connection.PermissionRefused, match=r"No\."):
+        link.ask("POST", "/x")
+    assert trouble == []
+    assert scripted.asked("POST", "/x") == 3
+    assert scripted.asked("PUT", "/login") == 1
+
+
+def test_a_permission_that_is_named_as_missing_costs_no_question(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    link = make_link()
+    link.login()
+    denied = (401, {"message": "No.", "name": "PermissionDeniedError"})
+    scripted.script = lambda seen: denied if seen.path.endswith("/x") else None
+    with pytest.raises(connection.PermissionRefused):
+        link.ask("GET", "/x")
+    assert scripted.asked("GET", "/system") == 1
 
 
 def test_a_key_that_is_never_accepted_ends(make_link: MakeLink, scripted: Any) -> None:

@@ -141,6 +141,28 @@ def test_a_missing_certificate_file_is_named_with_its_option(
         wire(1, tls=tls)
 
 
+@pytest.mark.parametrize("option", ["ca_bundle", "client_cert", "client_key"])
+def test_a_certificate_file_that_vanishes_later_is_named(
+    server: Any, tmp_path: Path, option: str
+) -> None:
+    files = {name: tmp_path / name for name in ("ca_bundle", "client_cert", "client_key")}
+    for file in files.values():
+        file.write_text("")
+    tls = TLS(verify=True, **{name: str(file) for name, file in files.items()})
+    one = wire(server.server_port, tls=tls)
+    files[option].unlink()
+    with pytest.raises(connection.CertificateRefused, match=f"{files[option]} is not there"):
+        one.send("GET", "/", headers={})
+
+
+def test_an_error_of_the_system_that_is_none_of_these_stays_what_it_is(
+    make_link: Callable[..., Link], scripted: Any
+) -> None:
+    scripted.script = lambda _seen: OSError(24, "Too many open files")
+    with pytest.raises(OSError, match="Too many open files"):
+        make_link().login()
+
+
 def test_verification_off_is_told_once_with_its_option(caplog: pytest.LogCaptureFixture) -> None:
     wire(1, tls=TLS())
     assert [r.levelname for r in caplog.records] == ["WARNING"]
@@ -185,6 +207,24 @@ def test_no_secret_reaches_a_log_an_exception_or_a_repr(
     assert "/auth" in caplog.text
     for secret in (PASSWORD, "session-key-1", "chap-secret-12"):
         assert secret not in everything
+
+
+@pytest.mark.parametrize("before", [70, 190])
+@pytest.mark.parametrize("status", [200, 502])
+def test_no_part_of_a_secret_is_left_where_a_text_is_cut(
+    make_link: Callable[..., Link],
+    scripted: Any,
+    caplog: pytest.LogCaptureFixture,
+    before: int,
+    status: int,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    page = f"{'x' * before} {PASSWORD} tail".encode()
+    scripted.script = lambda s: (status, page) if s.path.endswith("/x") else None
+    with pytest.raises(connection.DateraError) as told:
+        make_link(busy_timeout=0).ask("POST", "/x")
+    assert PASSWORD[:6] not in str(told.value)
+    assert PASSWORD[:6] not in caplog.text
 
 
 def test_request_and_answer_carry_the_same_mark(
