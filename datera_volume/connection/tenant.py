@@ -17,6 +17,10 @@ from datera_volume.connection.model import (
 )
 from datera_volume.connection.paths import child
 
+LIMIT_NAMES = tuple(
+    f"{kind}_{unit}_max" for kind in ("total", "read", "write") for unit in ("iops", "bandwidth")
+)
+
 
 class Tenant:
     """A view of one tenant. Each request carries its header; it keeps nothing between calls.
@@ -131,7 +135,8 @@ class Tenant:
         wanted = {name: value for name, value in limits.items() if value}
         try:
             if wanted:
-                self._asking.put(path, wanted)
+                # The cluster keeps what a change does not name.
+                self._asking.put(path, {**dict.fromkeys(LIMIT_NAMES, 0), **wanted})
             else:
                 self._asking.delete(path)
         except NotOnCluster:

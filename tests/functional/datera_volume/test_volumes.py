@@ -250,6 +250,20 @@ def test_extending_a_detached_volume(start_datera: StartDatera, stored: Stored) 
     assert the_volume(stored(volume)).size == 3
 
 
+def test_limits_are_set_exactly(
+    emulator: Emulator, connect: Any, start_datera: StartDatera, stored: Stored
+) -> None:
+    service = start_datera()
+    specs = {"DF:read_iops_max": "100", "DF:total_iops_max": "700"}
+    volume = service.create_volume(1, volume_type=service.create_volume_type("gold", specs))
+    tenant = connect(emulator).tenant()
+    found = tenant.app_instance(f"OS-{volume.id}").volume
+    for limits in ({"total_iops_max": 500}, {"write_bandwidth_max": 9}, {}):
+        tenant.set_limits(found, limits)
+        standing = the_volume(stored(volume)).performance_policy or {}
+        assert {name: value for name, value in standing.items() if value} == limits
+
+
 def test_a_product_that_resizes_only_offline_gets_it_offline_but_never_under_a_host(
     start_emulator: Callable[..., Emulator], start_cinder: StartDatera, hosts: Any
 ) -> None:
