@@ -31,38 +31,46 @@ def read_all(fetch: Callable[[Fields], Fields], dialect: Dialect, *, filtered: b
     :raises UnexpectedAnswer: an answer is no list, or has fewer items than there are.
     """
     for reading in range(READINGS):
-        items, changed = _read_once(fetch, dialect, filtered)
-        if not changed:
+        all_items, changed, total = _read_once(fetch, dialect, filtered)
+        # What moved from one page to the next stands on both.
+        items = list({_identity(item): item for item in all_items}.values())
+        short = total is not None and len(items) < total
+        if not changed and not short:
             break
         LOG.debug("The list changed while it was read (%d)", reading + 1)
-    # What moved from one page to the next stands on both.
-    return list({_identity(item): item for item in items}.values())
+    if short:
+        raise UnexpectedAnswer(f"A list of {total} came with {len(items)} items only")
+    return items
 
 
 def _read_once(
     fetch: Callable[[Fields], Fields], dialect: Dialect, filtered: bool
-) -> tuple[list[Item], bool]:
+) -> tuple[list[Item], bool, int | None]:
+    """Return what came, whether the list changed meanwhile, and its length where that is known."""
     answer = _page(fetch, {})
     items = _items(answer)
     metadata = _metadata(answer)
     if not dialect.pages:
         total = _number(metadata, "total")
         if not filtered and total is not None and total > len(items):
-            items = _items(_page(fetch, {"limit": min(total, MOST_PER_PAGE)}))
-            if len(items) < min(total, MOST_PER_PAGE):
-                raise UnexpectedAnswer(f"A list of {total} came with {len(items)} items only")
-        return items, False
+            answer = _page(fetch, {"limit": min(total, MOST_PER_PAGE)})
+            items = _items(answer)
+            total = _number(_metadata(answer), "total")
+        return items, False, None if filtered else total
     first_total = _number(metadata, "total_count")
     trusted = dialect.total_counts_filter or not filtered
     changed = False
+    total = first_total
     page = items
     while page and not _complete(metadata, len(page), len(items), trusted):
         answer = _page(fetch, {"offset": len(items)})
         page = _items(answer)
         metadata = _metadata(answer)
-        changed = changed or _number(metadata, "total_count") != first_total
+        now = _number(metadata, "total_count")
+        total = total if now is None else now
+        changed = changed or total != first_total
         items = items + page
-    return items, changed
+    return items, changed, total if trusted else None
 
 
 def _complete(metadata: Fields, on_page: int, so_far: int, trusted: bool) -> bool:

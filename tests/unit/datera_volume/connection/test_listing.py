@@ -107,6 +107,40 @@ def test_api_21_that_keeps_something_back_is_told() -> None:
         )
 
 
+def test_api_21_with_more_than_it_can_hand_out_is_told() -> None:
+    def fetch(params: Mapping[str, Any]) -> dict[str, Any]:
+        items = [{"id": str(n)} for n in range(min(params.get("limit", 100), 1000))]
+        return {"data": items, "metadata": {"total": 1500}}
+
+    with pytest.raises(UnexpectedAnswer, match="1500 came with 1000"):
+        read_all(fetch, V21, filtered=False)
+
+
+@pytest.mark.parametrize("end", [{"data": [], "metadata": {"total_count": 250}}, {"data": []}])
+def test_pages_that_end_before_the_total_are_told(end: dict[str, Any]) -> None:
+    pages = Pages(250)
+
+    def fetch(params: Mapping[str, Any]) -> dict[str, Any]:
+        return end if params.get("offset") else pages(params)
+
+    with pytest.raises(UnexpectedAnswer, match="250 came with 100"):
+        read_all(fetch, NEW, filtered=False)
+
+
+def test_what_slipped_between_two_pages_is_looked_for_again() -> None:
+    pages = Pages(150)
+
+    def fetch(params: Mapping[str, Any]) -> dict[str, Any]:
+        answer = pages(params)
+        if pages.requests == 1:
+            # The list is as long as before, and its second page begins with an item of the first.
+            pages.items = [{"path": "/x/new"}, *pages.items[:-1]]
+        return answer
+
+    found = read_all(fetch, NEW, filtered=False)
+    assert {i["path"] for i in found} == {i["path"] for i in pages.items}
+
+
 def test_no_data_is_an_empty_list() -> None:
     def fetch(_params: Mapping[str, Any]) -> dict[str, Any]:
         raise NotOnCluster("GET /x: 404 No data at /x")
