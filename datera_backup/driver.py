@@ -33,6 +33,7 @@ from datera_backup.errors import (
 )
 from datera_backup.errors import BackupIncomplete as Incomplete
 from datera_backup.native import in_native_thread, unwrapped
+from datera_backup.neighbours import WARNINGS
 from datera_backup.opts import OPTS
 from datera_backup.progress import BackupCancelled, BackupWatch, RestoreWatch, VerifyWatch, wait_for
 from datera_backup.settings import BackupSettings, read_settings, refuse_ignored_secondaries
@@ -124,6 +125,7 @@ class DateraBackupDriver(driver.BackupDriver):
         :raises BackupFailed: one of its kinds, with the reason; nothing of it is left that the
             record does not name.
         """
+        WARNINGS.of_uncoordinated_hosts(self.context)
         watch = BackupWatch(
             self.context,
             backup,

@@ -73,6 +73,10 @@ class ContainerBusy(BackupFailed):
     """Somebody else writes to the container, and did not finish in time."""
 
 
+class LockLost(BackupFailed):
+    """A lock that this process had taken is no longer its own."""
+
+
 class BackupIncomplete(BackupFailed):
     """The container is there, but holds no finished backup for the record."""
 

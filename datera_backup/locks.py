@@ -11,12 +11,14 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import fasteners
+import tooz
 from cinder import coordination
 from oslo_concurrency import lockutils
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from datera_backup.errors import ContainerBusy
+from datera_backup.errors import ContainerBusy, LockLost
+from datera_backup.undo import Undo
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -75,11 +77,37 @@ class CloudLock:
                 )
             sleep(pause)
 
+    def require(self) -> None:
+        """Look whether the lock is still held, as far as the coordination backend can tell.
+
+        :raises LockLost: it is not.
+        """
+        lock = self._lock
+        try:
+            held = lock is not None and lock.is_still_owner()
+        except tooz.NotImplemented:
+            held = getattr(lock, "acquired", True)
+        except tooz.ToozError as unknown:
+            # No answer for a moment is no loss; a lease that ends meanwhile is found the next time.
+            LOG.warning("Whether lock %s is still held is unknown: %s", self._name, unknown)
+            return
+        if not held:
+            raise self._lost()
+
     def release(self) -> None:
-        """Give the lock back; one that is not held is no error."""
+        """Give the lock back; one that was not taken is no error.
+
+        :raises LockLost: it was not held any more.
+        """
         lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
+        if lock is not None and lock.release() is False:
+            raise self._lost()
+
+    def _lost(self) -> LockLost:
+        return LockLost(
+            f"Lock {self._name} was lost while it was needed: the coordination backend gave it "
+            f"up, and others may have written to container {self.container}"
+        )
 
     def remove(self) -> None:
         """Remove what the lock leaves on disk once its container is gone for good."""
@@ -99,11 +127,10 @@ def access_lock(container: str, seconds: float, *, sleep: Sleep = time.sleep) ->
     :raises ContainerBusy: it was not to be had within ``seconds``.
     """
     lock = CloudLock("access", container)
-    lock.acquire(seconds, sleep=sleep)
-    try:
+    with Undo(f"Access to container {container}") as undo:
+        lock.acquire(seconds, sleep=sleep)
+        undo.add("release its lock", lock.release)
         yield
-    finally:
-        lock.release()
 
 
 class HostLock:

@@ -66,6 +66,26 @@ def wait_for(slots: Semaphore | None, watch: Watch) -> Callable[[], None]:
     return slots.release
 
 
+class Guarded:
+    """A watch that also ends the job when something it relies on is no longer so.
+
+    :param require: raises if it is not.
+    """
+
+    def __init__(self, watch: Watch, require: Callable[[], None]) -> None:
+        self._watch = watch
+        self._require = require
+
+    def check(self) -> None:
+        """Raise if the job shall stop."""
+        self._require()
+        self._watch.check()
+
+    def report(self, progress: Progress) -> None:
+        """Take note of how far the job is."""
+        self._watch.report(progress)
+
+
 class BackupWatch:
     """Cancels a backup whose record is deleted, and sends Cinder's progress notifications.
 

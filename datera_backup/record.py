@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,9 @@ from cinder.objects import fields
 
 from datera_backup import naming
 from datera_backup.errors import BackupFailed
+
+ENDED = (fields.BackupStatus.ERROR, fields.BackupStatus.ERROR_DELETING)
+"""States of backups that nobody writes any more, and which may not be whole."""
 
 LIVING = (fields.BackupStatus.AVAILABLE, fields.BackupStatus.RESTORING)
 """States of backups that must be found in their container."""
@@ -86,10 +90,23 @@ def children_of(context: Any, backup_id: str) -> list[str]:
 
 def living_in(context: Any, container: str, *, besides: UUID) -> set[UUID]:
     """Return the backups that, by the records of all projects, are good and in the container."""
+    return _in(context, container, LIVING) - {besides}
+
+
+def ended_in(context: Any, container: str) -> set[UUID]:
+    """Return the backups that were begun in the container and, by the records, have failed.
+
+    One whose record says anything else, or which has none, may still be written by a host that does
+    not see this one's locks.
+    """
+    return _in(context, container, ENDED)
+
+
+def _in(context: Any, container: str, states: Collection[str]) -> set[UUID]:
     records = objects.BackupList.get_all(context.elevated(), filters={"container": container})
-    found = set()
-    for record in records:
-        backup_id = naming.backup_id_in(record.service_metadata or "")
-        if record.status in LIVING and backup_id is not None and backup_id != besides:
-            found.add(backup_id)
-    return found
+    found = {
+        naming.backup_id_in(record.service_metadata or "")
+        for record in records
+        if record.status in states
+    }
+    return {backup_id for backup_id in found if backup_id is not None}

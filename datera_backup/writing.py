@@ -17,6 +17,7 @@ from datera_backup.container import (
     BackupIncomplete,
     BackupNotInContainer,
     BackupReader,
+    BackupUnderWay,
     Commit,
     Container,
     Geometry,
@@ -25,7 +26,7 @@ from datera_backup.container import (
 )
 from datera_backup.engine import BackupJob, Source
 from datera_backup.errors import BackupFailed, ContainerGone, ParentUnusable
-from datera_backup.locks import writer_lock
+from datera_backup.locks import CloudLock, writer_lock
 from datera_backup.native import in_native_thread
 from datera_backup.placement import (
     Fits,
@@ -34,7 +35,7 @@ from datera_backup.placement import (
     new_container_gib,
     place_in_parents,
 )
-from datera_backup.progress import Watch, run
+from datera_backup.progress import Guarded, Watch, run
 from datera_backup.record import Location
 from datera_backup.undo import Undo
 
@@ -119,7 +120,11 @@ class Writing:
                     placement = self._placement(home, reader)
                     if isinstance(placement, Fits):
                         self._claim(name)
-                        return self._append(home, reader)
+                        try:
+                            return self._append(home, reader, lock)
+                        except BackupUnderWay as busy:
+                            self._log_new(str(busy).rstrip("."))
+                            return None
                 if not isinstance(placement, FitsExtended):
                     self._log_new(placement.reason)
                     return None
@@ -161,7 +166,7 @@ class Writing:
                 f"remove the new container {name}", lambda: self._remove(name, bool(committed))
             )
             with containers.formatted(self._attachments, name) as home:
-                committed.append(self._append(home, parent))
+                committed.append(self._append(home, parent, lock))
         return committed[0]
 
     def _remove(self, name: str, holds_commit: bool) -> None:
@@ -185,7 +190,7 @@ class Writing:
             LOG.debug("The record of backup %s is gone.", self._backup.id)
         self._watch.check()
 
-    def _append(self, home: Container, parent: BackupReader | None) -> Commit:
+    def _append(self, home: Container, parent: BackupReader | None, lock: CloudLock) -> Commit:
         geometry = self._backend.settings.geometry if parent is None else parent.commit.geometry
         new = NewBackup(
             backup_id=self._backup_id,
@@ -197,15 +202,18 @@ class Writing:
             metadata=self._metadata,
         )
         living = record.living_in(self._context, self._backup.container, besides=self._backup_id)
-        writer = in_native_thread(home.begin, new, living=living)
+        ended = record.ended_in(self._context, self._backup.container)
+        writer = in_native_thread(home.begin, new, living=living, ended=ended)
         with Undo(f"Backup {self._backup.id}") as undo:
-            undo.add("take back what was written of it", lambda: self._drop(home))
+            undo.add("take back what was written of it", lambda: self._drop(home, lock))
             job = BackupJob(self._source, writer, parent, self._backend.settings.engine)
-            commit = run(job, self._watch)
+            commit = run(job, Guarded(self._watch, lock.require))
             undo.forget()
+        lock.require()
         return commit
 
-    def _drop(self, home: Container) -> None:
+    def _drop(self, home: Container, lock: CloudLock) -> None:
+        lock.require()  # whoever has it now may be in the superblock
         try:
             in_native_thread(home.drop, self._backup_id)
         except BackupNotInContainer:

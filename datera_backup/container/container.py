@@ -18,6 +18,7 @@ from datera_backup.container.errors import (
     BackupExists,
     BackupIncomplete,
     BackupNotInContainer,
+    BackupUnderWay,
     CommitDamaged,
     ContainerChanged,
     ContainerDamaged,
@@ -167,14 +168,17 @@ class Container:
         new: NewBackup,
         *,
         living: Collection[UUID],
+        ended: Collection[UUID] = (),
         segment_size: int = DEFAULT_SEGMENT_SIZE,
     ) -> BackupWriter:
         """Enter a backup as begun, durably, and return what takes its blocks.
 
-        The range of a backup that was begun and never committed is used again.
+        The range of a backup that was begun and never committed is used again once that has ended.
 
         :param living: all backups that are known to be good here. Each must be committed in the
             superblock, so that a damaged superblock never leads to overwriting them.
+        :param ended: backups of which it is known that nobody writes them any more.
+        :raises BackupUnderWay: one was begun that is neither among them nor the new one.
         :raises ContainerDamaged: one of ``living`` is not committed here.
         :raises BackupExists: ``new.backup_id`` is committed here or was.
         :raises MetadataTooLarge: the metadata exceeds the format's limit.
@@ -190,6 +194,9 @@ class Container:
                 f"{list(self.damaged_slots) or 'none'}) does not have them as committed; "
                 "nothing was written."
             )
+        for entry in self.entries:
+            if entry.state is State.OPEN and entry.backup_id not in {new.backup_id, *ended}:
+                raise BackupUnderWay(entry.backup_id, self.id)
         kept = tuple(entry for entry in self.entries if entry.state is not State.OPEN)
         if any(entry.backup_id == new.backup_id for entry in kept):
             raise BackupExists(new.backup_id, self.id)
@@ -204,6 +211,7 @@ class Container:
             start,
             started=now,
             segment_size=segment_size,
+            check=lambda: self._check(opened),
             enter=lambda ref, end: self._enter(opened, ref, end),
             clock=self._clock,
         )
@@ -228,14 +236,18 @@ class Container:
         self._store(tuple(entries), now)
         return Remains.BACKUPS if entries else Remains.EMPTY
 
-    def _enter(self, opened: Entry, ref: RecordRef, end: int) -> None:
-        """Turn a begun backup into a committed one."""
+    def _check(self, opened: Entry) -> None:
+        """Look whether the range of a begun backup is still its own."""
         self._reload()
         if opened not in self.entries:
             raise ContainerChanged(
                 f"Backup {opened.backup_id} is no longer begun in container {self.id}: somebody "
                 "else wrote to it."
             )
+
+    def _enter(self, opened: Entry, ref: RecordRef, end: int) -> None:
+        """Turn a begun backup into a committed one."""
+        self._check(opened)
         now = self._clock()
         committed = replace(
             opened,

@@ -56,6 +56,17 @@ class ContainerChanged(ContainerError):
     """Somebody else changed the container while this process was writing to it."""
 
 
+class BackupUnderWay(ContainerError):
+    """A backup was begun in the container, and nobody says that it has ended."""
+
+    def __init__(self, backup_id: UUID, container_id: UUID) -> None:
+        super().__init__(
+            f"Backup {backup_id} was begun in container {container_id}, and may still be written."
+        )
+        self.backup_id = backup_id
+        self.container_id = container_id
+
+
 class ContainerDamaged(ContainerError):
     """The bytes on the device are not those that were written."""
 

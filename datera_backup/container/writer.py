@@ -53,11 +53,13 @@ class BackupWriter:
         *,
         started: datetime,
         segment_size: int,
+        check: Callable[[], None],
         enter: Callable[[RecordRef, int], None],
         clock: Clock,
     ) -> None:
         """Start at a byte of the log.
 
+        :param check: looks whether the backup's range is still its own; called now and then.
         :param enter: makes the superblock say that the backup is committed, given the commit
             record and the end of the backup's range.
         """
@@ -65,6 +67,7 @@ class BackupWriter:
         self._container_id = container_id
         self._device = device
         self._started = started
+        self._check = check
         self._enter = enter
         self._clock = clock
         self._log = Log(device, container_id, start)
@@ -106,6 +109,7 @@ class BackupWriter:
     def zeros(self, count: int) -> None:
         """Take ``count`` blocks that are all zero.
 
+        :raises ContainerChanged: somebody else took the backup's place.
         :raises ValueError: the source has not so many blocks left.
         """
         self._zero_blocks += count
@@ -120,6 +124,7 @@ class BackupWriter:
 
         :param chunk: the parent's chunk, :meth:`BackupReader.chunk`.
         :param position: the block's number within the chunk; it must not be zero there.
+        :raises ContainerChanged: somebody else took the backup's place.
         :raises ValueError: the source has not so many blocks.
         """
         self._missing()
@@ -134,6 +139,7 @@ class BackupWriter:
     def store(self, digest: bytes, codec: Codec, data: Buffer) -> None:
         """Take a new block.
 
+        :raises ContainerChanged: somebody else took the backup's place.
         :raises ContainerFull: the device ends before.
         :raises ValueError: the source has not so many blocks.
         """
@@ -155,6 +161,7 @@ class BackupWriter:
         """
         if len(self._manifests) != self.geometry.chunks(self.source_size):
             raise BackupUnfinished(f"Backup {self.backup_id} has not got all blocks of its source.")
+        self._check()
         commit = self._summary()
         payload = commits.encode(commit)
         ref = self._log.append(record.pack(record.COMMIT, self.backup_id, 0, payload, 0))
@@ -215,6 +222,7 @@ class BackupWriter:
         if parent is not None and self._equals(parent):
             self._inherited_manifests += 1
             return parent.ref
+        self._check()
         self._segment.close()
         payload = self._builder.payload()
         number = len(self._manifests)

@@ -4,10 +4,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import tooz
 
-from datera_backup.errors import ContainerBusy
+from datera_backup.errors import ContainerBusy, LockLost
 from datera_backup.locks import HostLock, access_lock, pauses, writer_lock
 
 NAME = "backup-6c59aa36-8a2d-4a1a-9d66-6a7df0c4fd5a"
@@ -74,6 +76,44 @@ def test_waiting_for_a_lock_ends_when_it_is_given_back(coordinated: Path) -> Non
 
 def test_releasing_what_is_not_held_is_no_error(coordinated: Path) -> None:
     writer_lock(NAME).release()
+
+
+@pytest.mark.parametrize("owner", [True, False])
+def test_a_lock_that_was_lost_is_noticed(coordinated: Path, owner: bool) -> None:
+    """The owner is what the backend says, where it knows; else what the lock believes."""
+    lock = writer_lock(NAME)
+    lock.acquire(1)
+    lock.require()
+    held = lock._lock
+    if owner:
+        held.is_still_owner = lambda: False
+    else:
+        held.is_still_owner = mock.Mock(side_effect=tooz.NotImplemented)
+        lock.require()
+        held.acquired = False
+    with pytest.raises(LockLost, match=NAME):
+        lock.require()
+    held.acquired = True
+    lock.release()
+    with pytest.raises(LockLost):
+        lock.require()
+
+
+def test_a_backend_that_does_not_answer_has_lost_nothing(coordinated: Path) -> None:
+    lock = writer_lock(NAME)
+    lock.acquire(1)
+    lock._lock.is_still_owner = mock.Mock(side_effect=tooz.ToozError("no answer"))
+    lock.require()
+    lock.release()
+
+
+def test_giving_back_what_was_lost_is_an_error(coordinated: Path) -> None:
+    lock = writer_lock(NAME)
+    lock.acquire(1)
+    lock._lock.release()
+    with pytest.raises(LockLost, match=NAME):
+        lock.release()
+    lock.release()
 
 
 def test_a_removed_lock_leaves_no_file(coordinated: Path) -> None:

@@ -185,8 +185,8 @@ def test_a_commit_whose_place_was_taken() -> None:
     back_up(other, 1, DATA[1])
     with pytest.raises(ContainerChanged, match=str(identifier(0))):
         writer.commit()
-    # Its commit record went over what is the other's now: that is why a lock is needed.
     assert reopened(container).committed == (identifier(1),)
+    assert restore(reopened(container), 1) == DATA[1]
 
 
 def test_blocks_are_counted() -> None:
