@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from cinder import exception
 from cinder.backup import driver
+from cinder.objects import fields
 from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import units
@@ -117,11 +118,14 @@ class DateraBackupDriver(driver.BackupDriver):
             self.backend.tenant.ensure()
 
     @traced
-    def backup(self, backup: Any, volume_file: Any, backup_metadata: bool = True) -> None:
+    def backup(
+        self, backup: Any, volume_file: Any, backup_metadata: bool = True
+    ) -> dict[str, Any] | None:
         """Take a backup; an incremental one where ``backup.parent_id`` is set.
 
         A backup whose record is deleted while it runs ends without an error and leaves nothing.
 
+        :returns: what Cinder shall write into the record, where it would say that all is well.
         :raises BackupFailed: one of its kinds, with the reason; nothing of it is left that the
             record does not name.
         """
@@ -138,10 +142,15 @@ class DateraBackupDriver(driver.BackupDriver):
                 commit = self._write(backup, volume_file, backup_metadata, watch)
         except BackupCancelled:
             LOG.info("Backup %s was cancelled: its record is deleted.", backup.id)
-            return
+            # Should the deletion have failed by now, the record no longer says that there was one.
+            return {
+                "status": fields.BackupStatus.ERROR,
+                "fail_reason": "The backup was cancelled by its deletion; nothing of it is stored",
+            }
         watch.finished()
         backup.object_count = len(commit.manifests)
         backup.save()
+        return None
 
     @traced
     def restore(

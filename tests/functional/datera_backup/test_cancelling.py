@@ -100,6 +100,33 @@ def test_a_forced_deletion_during_the_backup_leaves_neither_record_nor_data(
     assert cloud.volume(volume.id).status == "available"
 
 
+def test_a_cancelled_backup_whose_deletion_failed_is_no_good_one(
+    cloud: Any, volume: Any, array: Any, while_running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datera_backup.driver import DateraBackupDriver
+    from datera_backup.progress import BackupWatch
+
+    real = DateraBackupDriver.backup
+
+    def set_state(record: Any, state: str) -> None:
+        other = cloud.backup(record.id)
+        other.status = state
+        other.save()
+
+    def backup(self: Any, record: Any, *arguments: Any) -> Any:
+        updates = real(self, record, *arguments)
+        set_state(record, "error")
+        return updates
+
+    monkeypatch.setattr(DateraBackupDriver, "backup", backup)
+    while_running(BackupWatch, lambda record: set_state(record, "deleting"))
+    cancelled = cloud.create_backup(volume)
+    assert cancelled.status == "error"
+    assert "cancelled" in cancelled.fail_reason
+    assert array.names == []
+    assert cloud.delete_backup(cancelled) is None
+
+
 def test_a_forced_deletion_of_an_incremental_leaves_the_rest_of_the_chain(
     cloud: Any, content: Any, volume: Any, array: Any, while_running: Any
 ) -> None:
