@@ -11,7 +11,10 @@ from oslo_log import log as logging
 
 from datera_volume.connection import (
     AppInstance,
+    CertificateRefused,
     DateraError,
+    LoginRefused,
+    Retriable,
     StorageInstance,
     Tenant,
     UnexpectedAnswer,
@@ -58,9 +61,13 @@ def attach(
             chap=chap,
             choose=choose if round_robin else _first,
         )
-    except Exception:
+    except (LoginRefused, CertificateRefused):
+        # There is no way to the cluster, and no use in asking for one.
+        raise
+    except Exception as exc:
         if not was_in:
-            _shut_out(tenant, ai, iqn)
+            # The operator's patience has been spent on what failed.
+            _shut_out(tenant.at_once() if isinstance(exc, Retriable) else tenant, ai, iqn)
         raise
 
 

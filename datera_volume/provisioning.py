@@ -13,11 +13,14 @@ from datera_volume import naming
 from datera_volume.connection import (
     AlreadyOnCluster,
     AppInstance,
+    CertificateRefused,
     DateraError,
+    LoginRefused,
     NewAppInstance,
     NotOnCluster,
     RequestInvalid,
     RequestRefused,
+    Retriable,
     Tenant,
 )
 from datera_volume.connection.model import SourceKind
@@ -213,9 +216,13 @@ def _taken_back_on_failure(tenant: Tenant, new: NewAppInstance) -> Iterator[_Und
     undo = _Undo()
     try:
         yield undo
-    except Exception:
+    except (LoginRefused, CertificateRefused):
+        # There is no way to the cluster, and no use in asking for one.
+        raise
+    except Exception as exc:
         if undo.armed:
-            _take_back(tenant, new)
+            # The operator's patience has been spent on what failed.
+            _take_back(tenant.at_once() if isinstance(exc, Retriable) else tenant, new)
         raise
 
 

@@ -3,20 +3,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from typing import Any
+
+from oslo_log import log as logging
 
 from datera_volume.connection.asking import Asking
 from datera_volume.connection.errors import (
     AlreadyOnCluster,
     NotOnCluster,
+    OutcomeUnknown,
     RequestRefused,
+    UnexpectedAnswer,
 )
 from datera_volume.connection.model import StorageInstanceRef
 from datera_volume.connection.paths import child
 from datera_volume.connection.reading import initiator_in
 
+LOG = logging.getLogger(__name__)
+
+CREATE_ATTEMPTS = 2
 INITIATORS = "/initiators"
 SECRET_LENGTHS = range(12, 17)
 
@@ -78,9 +84,17 @@ def _known(asking: Asking, iqn: str, name: str) -> str:
     body: dict[str, Any] = {"id": iqn, "name": _initiator_name(name)}
     if asking.dialect.initiator_force:
         body["force"] = True
-    # Another attachment to this host may be a moment faster.
-    with contextlib.suppress(AlreadyOnCluster):
-        asking.post(INITIATORS, body)
+    for _attempt in range(CREATE_ATTEMPTS):
+        try:
+            asking.post(INITIATORS, body)
+        except AlreadyOnCluster:
+            # Made by a request whose answer was lost, or for another attachment to this host.
+            break
+        except (OutcomeUnknown, UnexpectedAnswer) as exc:
+            # Made twice, it is there once; whether it is there, adding it will tell.
+            LOG.warning("Whether initiator %s was made is not known: %s", iqn, exc)
+        else:
+            break
     return path
 
 

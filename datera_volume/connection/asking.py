@@ -27,6 +27,8 @@ class Asking:
     link: Link
     tenant: str
     patience: Patience
+    busy_timeout: float | None = None
+    """Seconds to go on asking a busy cluster, where they are not the operator's."""
 
     @property
     def dialect(self) -> Dialect:
@@ -35,21 +37,28 @@ class Asking:
 
     def get(self, path: str) -> Fields:
         """Read one object."""
-        return entity_in(self.link.ask("GET", path, tenant=self.tenant))
+        return entity_in(self._ask("GET", path))
 
     def all(self, path: str, **params: Any) -> list[dict[str, Any]]:
         """Read a whole collection."""
-        return self.link.ask_all(path, tenant=self.tenant, params=params)
+        return self.link.ask_all(
+            path, tenant=self.tenant, params=params, busy_timeout=self.busy_timeout
+        )
 
     def post(self, path: str, body: Fields) -> Fields:
         """Make something; a lost answer raises :class:`OutcomeUnknown`."""
-        return entity_in(self.link.ask("POST", path, tenant=self.tenant, body=body))
+        return entity_in(self._ask("POST", path, body))
 
     def put(self, path: str, body: Fields) -> Fields:
         """Change something, and return what the cluster says of it, if it does."""
-        data = self.link.ask("PUT", path, tenant=self.tenant, body=body)
+        data = self._ask("PUT", path, body)
         return data if not isinstance(data.get("data"), dict) else entity_in(data)
 
     def delete(self, path: str, body: Fields | None = None) -> None:
         """Delete something."""
-        self.link.ask("DELETE", path, tenant=self.tenant, body=body)
+        self._ask("DELETE", path, body)
+
+    def _ask(self, method: str, path: str, body: Fields | None = None) -> Fields:
+        return self.link.ask(
+            method, path, tenant=self.tenant, body=body, busy_timeout=self.busy_timeout
+        )

@@ -76,6 +76,7 @@ class Link(ApiConnection):
         tenant: str = ROOT,
         body: Fields | None = None,
         params: Fields | None = None,
+        busy_timeout: float | None = None,
     ) -> Fields:
         """Send one request in a tenant and return the whole answer, ``data`` and ``metadata``.
 
@@ -83,23 +84,37 @@ class Link(ApiConnection):
         then finds nothing has worked.
 
         :param path: not escaped, without the version.
+        :param busy_timeout: seconds, where they are not the operator's.
         :raises DateraError: as the cluster's answer, or its absence, means.
         """
         target = f"/{self.settings.version}{escaped(path)}"
         try:
             answer: Fields = self._retrying(
-                method, lambda: self._ask_once(method, target, tenant, body, params)
+                method,
+                lambda: self._ask_once(method, target, tenant, body, params),
+                busy_timeout,
             )
         except AlreadyDeleted:
             return {}
         return answer
 
     def ask_all(
-        self, path: str, *, tenant: str = ROOT, params: Fields | None = None
+        self,
+        path: str,
+        *,
+        tenant: str = ROOT,
+        params: Fields | None = None,
+        busy_timeout: float | None = None,
     ) -> list[dict[str, Any]]:
         """Return a whole collection, however many pages it comes in."""
         return read_all(
-            lambda extra: self.ask("GET", path, tenant=tenant, params={**(params or {}), **extra}),
+            lambda extra: self.ask(
+                "GET",
+                path,
+                tenant=tenant,
+                params={**(params or {}), **extra},
+                busy_timeout=busy_timeout,
+            ),
             self.dialect,
             filtered="filter" in (params or {}),
         )
@@ -127,9 +142,16 @@ class Link(ApiConnection):
         self.logout()
         self._exchange.wire.close()
 
-    def _retrying(self, method: str, once: Callable[[], Any]) -> Any:
+    def _retrying(
+        self, method: str, once: Callable[[], Any], busy_timeout: float | None = None
+    ) -> Any:
         return with_retries(
-            once, method=method, settings=self.settings, sleep=self._sleep, clock=self._clock
+            once,
+            method=method,
+            settings=self.settings,
+            busy_timeout=busy_timeout,
+            sleep=self._sleep,
+            clock=self._clock,
         )
 
     def _ask_once(

@@ -37,6 +37,7 @@ def with_retries(
     *,
     method: str,
     settings: ClusterSettings,
+    busy_timeout: float | None = None,
     sleep: Callable[[float], None],
     clock: Callable[[], float],
 ) -> T:
@@ -46,11 +47,12 @@ def with_retries(
     again. A request whose outcome is unknown is sent again only if doing it twice does no harm; a
     POST never is.
 
+    :param busy_timeout: seconds, where they are not those of the settings.
     :raises AlreadyDeleted: a DELETE was repeated and there is nothing left to delete.
     :raises ClusterUnreachable: a GET was never answered.
     :raises DateraError: whatever ``once`` raised last.
     """
-    deadline = clock() + settings.busy_timeout
+    deadline = clock() + (settings.busy_timeout if busy_timeout is None else busy_timeout)
     lost_answer = False
 
     def attempt() -> T:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from datera_volume.connection import access, instances, snapshots, tenants
@@ -41,6 +42,10 @@ class Tenant:
 
     def __repr__(self) -> str:
         return f"Tenant({self.path!r} at {self._asking.link.settings.address})"
+
+    def at_once(self) -> Tenant:
+        """Return a view that asks a busy or unreachable cluster once, and does not wait for it."""
+        return Tenant(dataclasses.replace(self._asking, busy_timeout=0.0))
 
     def ensure(self) -> None:
         """Make the tenant, and those above it, where they are missing.

@@ -13,6 +13,7 @@ import pytest
 from cinder import exception
 
 from datera_emulator import Emulator, brick
+from datera_emulator.faults import Answer, Fault
 from datera_volume.connection import Tenant
 
 if TYPE_CHECKING:
@@ -241,6 +242,45 @@ def test_without_a_connector_everybody_leaves(
     driver.terminate_connection(volume, None, force=True)
     assert allowed(stored(volume)) == []
     assert stored(volume).admin_state == "offline"
+
+
+@pytest.mark.parametrize("applied", [True, False])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_host_is_let_in_although_the_answer_to_making_its_initiator_is_lost(
+    start_datera: StartDatera,
+    emulator: Emulator,
+    stored: Stored,
+    hosts: Any,
+    *,
+    applied: bool,
+    times: int,
+) -> None:
+    service = start_datera()
+    volume = service.create_volume(1)
+    driver, connector = service.volume_manager.driver, hosts.connector("one")
+    for _ in range(times):
+        emulator.faults.drop(method="POST", path="/initiators", applied=applied)
+    if applied or times == 1:
+        driver.initialize_connection(volume, connector)
+        assert allowed(stored(volume)) == [ONE]
+    else:
+        with pytest.raises(exception.VolumeBackendAPIException):
+            driver.initialize_connection(volume, connector)
+        assert allowed(stored(volume)) == []
+
+
+def test_who_could_not_be_served_is_not_waited_for_twice(
+    start_datera: StartDatera, emulator: Emulator, hosts: Any
+) -> None:
+    service = start_datera("datera_503_timeout = 1\n")
+    volume = service.create_volume(1)
+    service.volume_manager.driver.terminate_connection(volume, None, force=True)
+    busy = Answer(503, {"message": "busy"})
+    emulator.faults.busy(None, method="PUT", path="/app_instances/[^/]+")
+    undo = emulator.faults.add(Fault(busy, "PUT", ".*/acl_policy/initiators", nth=2, times=None))
+    with pytest.raises(exception.VolumeBackendAPIException, match="busy"):
+        service.volume_manager.driver.initialize_connection(volume, hosts.connector("one"))
+    assert undo.hits == 1
 
 
 def test_leaving_twice_is_no_error(start_datera: StartDatera, stored: Stored, hosts: Any) -> None:

@@ -354,6 +354,29 @@ def test_a_half_made_copy_is_taken_back(
     assert list(emulator.cluster.app_instances.values()) == [stored(volume)]
 
 
+def test_a_create_that_a_busy_cluster_never_took_is_not_waited_for_twice(
+    start_datera: StartDatera, emulator: Emulator
+) -> None:
+    service = start_datera("datera_503_timeout = 1\n")
+    creates = emulator.faults.busy(None, method="POST", path="/app_instances")
+    looks = emulator.faults.busy(None, method="GET", path="/app_instances/.*")
+    with pytest.raises(exception.VolumeBackendAPIException, match="busy"):
+        service.volume_manager.driver.create_volume(unmade(service))
+    assert creates.hits > 1
+    assert looks.hits == 1
+
+
+def test_a_create_without_a_login_is_not_followed_by_another_login(
+    start_datera: StartDatera, emulator: Emulator
+) -> None:
+    service = start_datera()
+    emulator.cluster.tokens.revoke_all()
+    refused = emulator.faults.answer(401, {"message": "No."}, path="/login", times=None)
+    with pytest.raises(exception.VolumeBackendAPIException, match="refused to log in"):
+        service.volume_manager.driver.create_volume(unmade(service))
+    assert refused.hits == 1
+
+
 def test_creating_again_what_is_there_finds_it(
     start_datera: StartDatera, emulator: Emulator
 ) -> None:
