@@ -12,6 +12,7 @@ import functools
 import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, TypeVar, cast
+from uuid import UUID
 
 from cinder import exception
 from cinder.backup import driver
@@ -20,7 +21,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import units
 
-from datera_backup import containers, reading, record, removal
+from datera_backup import containers, naming, reading, record, removal
 from datera_backup.backend import Backend, backend_for
 from datera_backup.container import BackupIncomplete, BackupNotInContainer, ContainerError
 from datera_backup.engine import open_source
@@ -206,18 +207,26 @@ class DateraBackupDriver(driver.BackupDriver):
         }
 
     def import_record(self, backup: Any, driver_info: dict[str, Any]) -> None:
-        """Check that what a record speaks of can be reached from here.
+        """Check that what a record speaks of can be reached from here, and is a whole backup.
 
-        :raises BackupFailed: it cannot, or the record is not one of this driver.
+        :raises BackupIncomplete: the container is there, but not the backup, or it has no commit.
+        :raises ContainerDamaged: it cannot be read.
+        :raises BackupFailed: it is not there, or the record is not one of this driver.
         """
         if driver_info.get("driver") != "datera" or driver_info.get("format") != EXPORT_FORMAT:
             raise BackupFailed(
                 f"The record of backup {backup.id} was not exported by this driver, or by a later "
                 f"version of it"
             )
+        container = driver_info.get("container")
+        if not naming.is_container_name(container):
+            raise BackupFailed(
+                f"The record of backup {backup.id} names no container: {container!r}"
+            )
         with translated(f"Backup {backup.id}"):
             try:
-                self.backend.attachments.find(driver_info["container"])
+                with containers.opened(self.backend.attachments, str(container)) as opened:
+                    in_native_thread(opened.commit_of, UUID(backup.id))
             except ContainerGone as gone:
                 raise BackupFailed(
                     f"{gone}; it was exported from tenant {driver_info.get('tenant')}, and "

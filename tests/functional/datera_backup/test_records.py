@@ -108,6 +108,32 @@ def test_a_record_whose_container_is_not_here_is_refused(cloud: Any, volume: Any
     assert isinstance(cloud.failures[-1], exception.InvalidBackup)
 
 
+def test_a_record_whose_backup_is_not_whole_is_refused(cloud: Any, volume: Any, array: Any) -> None:
+    from uuid import UUID
+
+    from datera_backup import containers
+    from datera_backup.container import Geometry, NewBackup
+    from datera_backup.errors import BackupFailed, BackupIncomplete
+
+    driver = driver_of(cloud)
+    full = cloud.create_backup(volume)
+    second = cloud.create_backup(volume, incremental=True)
+    record = cloud.export_backup(second)
+    assert cloud.delete_backup(second) is None
+    forget(cloud, second)
+    imported = cloud.import_backup(record)
+    assert imported.status == "error"
+    assert f"Backup {second.id} is not in container" in imported.fail_reason
+    with containers.opened(driver.backend.attachments, full.container, writable=True) as container:
+        new = NewBackup(UUID(second.id), volume.id, MIB, Geometry())
+        container.begin(new, living=container.committed)
+    with pytest.raises(BackupIncomplete, match="ended without a commit"):
+        driver.import_record(second, driver.export_record(full))
+    with pytest.raises(BackupFailed, match="names no container"):
+        driver.import_record(full, {**driver.export_record(full), "container": "volumebackups"})
+    array.assert_quiet()
+
+
 def test_a_record_of_a_later_format_is_refused(cloud: Any, volume: Any) -> None:
     from datera_backup.errors import BackupFailed
 
