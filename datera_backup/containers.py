@@ -10,8 +10,15 @@ from uuid import UUID
 from datera_backup import naming
 from datera_backup.attachment import Attachments
 from datera_backup.backend import Backend
-from datera_backup.container import Container, ContainerDamaged, FileDevice, NotAContainer
-from datera_backup.errors import ContainerUnreadable, NotOurs
+from datera_backup.container import (
+    LOG_START,
+    Container,
+    ContainerDamaged,
+    DeviceTooShort,
+    FileDevice,
+    NotAContainer,
+)
+from datera_backup.errors import AttachFailed, ContainerUnreadable, NotOurs
 from datera_backup.native import in_native_thread
 from datera_volume.connection import AlreadyOnCluster, NewAppInstance
 
@@ -22,7 +29,8 @@ def opened(attachments: Attachments, name: str, *, writable: bool = False) -> It
 
     :raises ContainerGone: it is not on the cluster.
     :raises NotOurs: an app instance of that name is there, which this driver did not make.
-    :raises AttachFailed: it could not be attached.
+    :raises AttachFailed: it could not be attached, or what was attached is no container's size.
+    :raises DeviceTooShort: its device ends before its log does.
     :raises ContainerUnreadable: it was never formatted, or nothing can be found in it any more.
     :raises WrongContainer: it holds another one than its name says.
     """
@@ -32,8 +40,12 @@ def opened(attachments: Attachments, name: str, *, writable: bool = False) -> It
 
 def _open(descriptor: int, name: str) -> Container:
     device, expected = FileDevice(descriptor), naming.container_id(name)
+    if device.size < LOG_START:
+        raise AttachFailed(f"The device of container {name} has only {device.size} bytes")
     try:
         return in_native_thread(Container.open, device, expected)
+    except DeviceTooShort:
+        raise  # the superblock is there: it is the device that is not what it should be
     except (NotAContainer, ContainerDamaged) as damage:
         raise ContainerUnreadable(f"Container {name} cannot be read: {damage}") from damage
 

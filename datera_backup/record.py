@@ -93,6 +93,11 @@ def living_in(context: Any, container: str, *, besides: UUID) -> set[UUID]:
     return _in(context, container, LIVING) - {besides}
 
 
+def wanted_in(context: Any, container: str, *, besides: UUID) -> set[UUID]:
+    """Return the backups that are good and in the container, and those that are being written."""
+    return _in(context, container, (*LIVING, fields.BackupStatus.CREATING)) - {besides}
+
+
 def ended_in(context: Any, container: str) -> set[UUID]:
     """Return the backups that were begun in the container and, by the records, have failed.
 

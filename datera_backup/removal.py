@@ -48,7 +48,7 @@ def delete(attachments: Attachments, context: Any, backup_id: str, location: Loc
         _refuse_if_parent(context, backup_id)
         try:
             if _drop(attachments, context, location) is Remains.EMPTY:
-                _refuse_if_living(context, location, "it holds none")
+                _refuse_if_wanted(context, location, "it holds none")
                 attachments.delete(name)
                 lock.remove()
                 LOG.info("Container %s was deleted with the last backup in it.", name)
@@ -67,7 +67,7 @@ def _drop(attachments: Attachments, context: Any, location: Location) -> Remains
     except ContainerUnreadable as damage:
         # If it is the home of no other backup, nothing is lost by deleting it as a whole; that it
         # is ours, the cluster says.
-        _refuse_if_living(context, location, str(damage))
+        _refuse_if_wanted(context, location, str(damage))
         LOG.warning("%s; it is deleted as a whole with backup %s.", damage, location.backup_id)
         return Remains.EMPTY
 
@@ -88,10 +88,10 @@ def _refuse_if_parent(context: Any, backup_id: str) -> None:
         )
 
 
-def _refuse_if_living(context: Any, location: Location, found: str) -> None:
-    living = record.living_in(context, location.container, besides=location.backup_id)
-    if living:
+def _refuse_if_wanted(context: Any, location: Location, found: str) -> None:
+    wanted = record.wanted_in(context, location.container, besides=location.backup_id)
+    if wanted:
         raise ContainerDamaged(
-            f"Container {location.container} should hold {len(living)} more backups, among them "
-            f"{min(living, key=str)}, but {found}; nothing is deleted"
+            f"Container {location.container} should hold {len(wanted)} more backups, among them "
+            f"{min(wanted, key=str)}, but {found}; nothing is deleted"
         )

@@ -22,6 +22,7 @@ from datera_backup.container.errors import (
     CommitDamaged,
     ContainerChanged,
     ContainerDamaged,
+    DeviceTooShort,
     WrongContainer,
 )
 from datera_backup.container.geometry import DEFAULT_SEGMENT_SIZE, DIGEST_SIZE
@@ -79,7 +80,8 @@ class Container:
         :param expected: the container that should lie there.
         :raises NotAContainer: the device was never formatted.
         :raises WrongContainer: another container lies there.
-        :raises ContainerDamaged: no superblock is whole, or the device ends before the log does.
+        :raises ContainerDamaged: no superblock is whole.
+        :raises DeviceTooShort: the device ends before the log does.
         :raises ContainerTooNew: a later version wrote it.
         """
         slots = Slots(device)
@@ -89,7 +91,7 @@ class Container:
         if expected is not None and container.id != expected:
             raise WrongContainer(expected, container.id)
         if device.size < container.tail:
-            raise ContainerDamaged(
+            raise DeviceTooShort(
                 f"Container {container.id} has backups up to byte {container.tail}, but its device "
                 f"ends at byte {device.size}."
             )

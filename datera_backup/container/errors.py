@@ -71,6 +71,10 @@ class ContainerDamaged(ContainerError):
     """The bytes on the device are not those that were written."""
 
 
+class DeviceTooShort(ContainerDamaged):
+    """The device ends before the log does: it is not the whole of what was written to."""
+
+
 class ManifestDamaged(ContainerDamaged):
     """A chunk's manifest is not the one that was committed."""
 

@@ -260,6 +260,49 @@ def test_a_container_that_cannot_be_read_keeps_its_other_backups(
     assert cloud.delete_backup(left) is None
 
 
+def test_a_container_that_cannot_be_read_is_kept_for_one_that_is_being_written(
+    cloud: Any, array: Any
+) -> None:
+    from datera_backup import record
+    from datera_backup.driver import DateraBackupDriver
+    from datera_backup.errors import ContainerDamaged
+
+    volume = cloud.create_volume(1)
+    backup, other = cloud.create_backup(volume), cloud.create_backup(volume)
+    kept = other.container, other.status
+    record.claim(other, backup.container)
+    other.status = "creating"
+    other.save()
+    path = array.data_file(backup.container)
+    with open(path, "r+b") as file:
+        file.write(bytes(2 * MIB))
+    with pytest.raises(ContainerDamaged, match=f"1 more backups, among them {other.id}"):
+        DateraBackupDriver(cloud.context).delete_backup(backup)
+    assert kept[0] in array.names
+    assert path.exists()
+
+
+@pytest.mark.parametrize("size", [0, MIB, 2 * MIB + 4096])
+def test_a_container_whose_device_is_cut_off_is_not_deleted(
+    cloud: Any, array: Any, content: Any, size: int
+) -> None:
+    volume = cloud.create_volume(1)
+    cloud.write(volume, 0, random.Random(1).randbytes(MIB))
+    backup = cloud.create_backup(volume)
+    path = array.data_file(backup.container)
+    good = path.read_bytes()
+    with open(path, "r+b") as file:
+        file.truncate(size)
+    left = cloud.delete_backup(backup)
+    assert left.status == "error"
+    assert "ends at byte" in left.fail_reason or f"only {size} bytes" in left.fail_reason
+    assert array.names == [backup.container]
+    path.write_bytes(good)
+    left.status = "available"
+    left.save()
+    assert content(cloud.restore_backup(left)) == content(volume)
+
+
 def test_a_deletion_goes_by_the_record_as_it_is_now(cloud: Any, array: Any) -> None:
     from datera_backup.driver import DateraBackupDriver
 
