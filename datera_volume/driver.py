@@ -86,9 +86,11 @@ class DateraDriver(driver.ISCSIDriver):
         :raises VolumeBackendAPIException: the SDK is not installed, or a certificate's file cannot
             be read.
         """
-        self._settings = read_settings(self.configuration)
-        with cinder_errors("Setting up the Datera driver"):
-            self._cluster = Cluster(self._settings.cluster)
+        self._settings = settings = read_settings(self.configuration)
+        # Cinder sets a driver up several times over; what was refused is not sent again each time.
+        if self._cluster is None or self._cluster.settings != settings.cluster:
+            with cinder_errors("Setting up the Datera driver"):
+                self._cluster = Cluster(settings.cluster)
 
     def check_for_setup_error(self) -> None:
         """Log in.

@@ -54,7 +54,7 @@ class Link(ApiConnection):
             Wire(settings, masker, session=session, clock=clock),
             f"{settings.driver_header}|Python-SDK-{SDK_VERSION}",
         )
-        self._session = Login(self._exchange)
+        self._session = Login(self._exchange, clock)
         self._sleep = sleep
         self._clock = clock
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 
 from oslo_log import log as logging
 
@@ -28,17 +30,29 @@ from datera_volume.connection.paths import ROOT
 LOG = logging.getLogger(__name__)
 
 
-class Login:
-    """The session's key and the dialect, known together or not at all."""
+# Seconds in which a name and password that were refused are not sent again: they are the same, and
+# a directory may lock who tries too often. Not for ever, for the refusal may have been a passing
+# trouble of that directory.
+REFUSAL_STANDS = 300.0
 
-    def __init__(self, exchange: Exchange) -> None:
+
+class Login:
+    """The session's key and the dialect, known together or not at all.
+
+    :param clock: seconds that only grow.
+    """
+
+    def __init__(self, exchange: Exchange, clock: Callable[[], float] = time.monotonic) -> None:
         self._exchange = exchange
+        self._clock = clock
         self._settings = exchange.settings
         self._lock = threading.Lock()
         self._key: str | None = None
         self._dialect: Dialect | None = None
         self._ended = 0
         self._failure: DateraError | None = None
+        self._refused: LoginRefused | None = None
+        self._refused_at = 0.0
 
     @property
     def dialect(self) -> Dialect | None:
@@ -83,7 +97,10 @@ class Login:
         return True
 
     def afresh(self) -> None:
-        """Log in, whether or not there is a session."""
+        """Log in, whether or not there is a session.
+
+        :raises LoginRefused: the name or the password is wrong, or was a moment ago.
+        """
         with self._lock:
             self._log_in()
 
@@ -95,7 +112,10 @@ class Login:
 
     def _log_in(self) -> str:
         """Log in with the lock held. Asks nothing that would log in again."""
+        if self._refused is not None and self._clock() - self._refused_at < REFUSAL_STANDS:
+            raise LoginRefused(*self._refused.args)
         self._failure = None
+        self._refused = None
         self._key = None
         try:
             if self._dialect is None:
@@ -149,10 +169,12 @@ class Login:
         try:
             fields = exchange.checked("PUT", target, answer)
         except (PermissionRefused, RequestRefused) as exc:
-            raise LoginRefused(
+            self._refused_at = self._clock()
+            self._refused = LoginRefused(
                 f"The Datera cluster {settings.address} refused to log in the user "
                 f"{settings.username}: {answer.reason_told(exchange.masker)}"
-            ) from exc
+            )
+            raise self._refused from exc
         except NotOnCluster as exc:
             raise VersionNotOffered(
                 f"The Datera cluster {settings.address} does not offer API version "

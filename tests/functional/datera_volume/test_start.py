@@ -84,6 +84,22 @@ def test_a_wrong_password_is_told_in_one_line_without_it(
     assert "\n" not in str(error.value)
 
 
+def test_a_password_that_was_refused_is_not_tried_at_each_of_cinders_setups(
+    start_cinder: StartCinder, backend: str, emulator: Emulator
+) -> None:
+    start_cinder(sections=f"[array]\n{backend}")
+    refused = emulator.faults.answer(401, {"message": "No."}, path="/login", times=None)
+    driver = DateraDriver(
+        configuration=configuration.Configuration(cinder_driver.volume_opts, config_group="array"),
+        host="testhost@array",
+    )
+    for _again in range(4):
+        driver.do_setup(None)
+        with pytest.raises(exception.VolumeBackendAPIException, match="refused to log in"):
+            driver.check_for_setup_error()
+    assert refused.hits == 1
+
+
 def test_an_unreachable_cluster_is_told_with_host_and_port(start_cinder: StartCinder) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -14,6 +14,7 @@ import requests
 from datera_volume import connection
 from datera_volume.connection.answers import SESSION_ENDED
 from datera_volume.connection.link import Link
+from datera_volume.connection.login import REFUSAL_STANDS
 
 MakeLink = Callable[..., Link]
 ENDED = (401, {"message": SESSION_ENDED, "name": "InvalidSessionKeyError"})
@@ -169,6 +170,9 @@ def test_a_401_while_logging_in_is_an_error_and_no_deadlock(
         with pytest.raises(connection.LoginRefused, match="does not accept"):
             link.ask("GET", "/x")
     assert not link._session._lock.locked()
+    # The name and the password were right: nothing speaks against sending them again.
+    scripted.script = lambda _seen: None
+    link.ask("GET", "/x")
 
 
 def test_a_wrong_password_is_told_without_it_and_tried_once_for_many_threads(
@@ -194,6 +198,22 @@ def test_a_wrong_password_is_told_without_it_and_tried_once_for_many_threads(
     assert "array.example:7717" in text
     assert "correct-horse-7" not in "".join(map(str, errors))
     assert "\n" not in text
+
+
+def test_a_password_that_was_refused_is_not_sent_again_for_a_while(
+    make_link: MakeLink, scripted: Any, clock: Any
+) -> None:
+    link = make_link()
+    scripted.script = lambda s: (401, {"message": "No."}) if "login" in s.path else None
+    for call in (link.login, link.login, lambda: link.ask("GET", "/x")):
+        with pytest.raises(connection.LoginRefused, match=r"No\."):
+            call()
+    assert scripted.asked("PUT", "/login") == 1
+    clock.now += REFUSAL_STANDS
+    scripted.script = lambda _seen: None
+    link.ask("GET", "/x")
+    link.login()
+    assert scripted.asked("PUT", "/login") == 3
 
 
 @pytest.mark.parametrize("status", [400, 403, 422])

@@ -148,7 +148,8 @@ def test_a_certificate_file_that_vanishes_later_is_named(
     files = {name: tmp_path / name for name in ("ca_bundle", "client_cert", "client_key")}
     for file in files.values():
         file.write_text("")
-    tls = TLS(verify=True, **{name: str(file) for name, file in files.items()})
+    ca_bundle, client_cert, client_key = map(str, files.values())
+    tls = TLS(verify=True, ca_bundle=ca_bundle, client_cert=client_cert, client_key=client_key)
     one = wire(server.server_port, tls=tls)
     files[option].unlink()
     with pytest.raises(connection.CertificateRefused, match=f"{files[option]} is not there"):
