@@ -18,6 +18,9 @@ MIB = 2**20
 def recording() -> Iterator[Any]:
     from tests.fixtures.recording_driver import RecordingBackupDriver
 
+    # What other tests of this process left is none of these tests' business.
+    RecordingBackupDriver.calls.clear()
+    RecordingBackupDriver.answers.clear()
     yield RecordingBackupDriver
     RecordingBackupDriver.calls.clear()
     RecordingBackupDriver.answers.clear()

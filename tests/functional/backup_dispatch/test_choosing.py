@@ -74,7 +74,11 @@ def test_a_property_or_a_volume_type_chooses_and_the_log_says_why_once(
             plain, "monday", properties={"backup_backend": "Shelf_Driver"}
         )
     assert (by_type.service, by_property.service) == (SHELF, SHELF), cinder.failures
-    chosen = [line for line in caplog.messages if by_property.id in line]
+    chosen = [
+        line
+        for logger, _, line in caplog.record_tuples
+        if logger.startswith("backup_dispatch") and by_property.id in line
+    ]
     assert chosen == [
         f"Backup {by_property.id} goes to backend shelf_driver: "
         "the property backup_backend names shelf_driver."
