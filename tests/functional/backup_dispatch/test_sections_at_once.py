@@ -15,6 +15,7 @@ import pytest
 from backup_dispatch.process import Process, this_process
 from datera_emulator import Emulator, brick
 from tests.fixtures.cinder_environment import let_threads_write_in_turn
+from tests.fixtures.contract_backends import datera_options
 
 DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
@@ -34,13 +35,7 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 def cinder(start_cinder: Callable[..., Any], emulator: Emulator) -> Iterator[Any]:
     from datera_backup.backend import forget_backends
 
-    reach = (
-        "backup_datera_san_ip = 127.0.0.1\n"
-        f"backup_datera_san_login = {emulator.username}\n"
-        f"backup_datera_san_password = {emulator.password}\n"
-        f"backup_datera_api_port = {emulator.https_port}\n"
-        f"backup_datera_ssl_cert_path = {emulator.ca_bundle}\n"
-    )
+    reach = datera_options(emulator)
     sections = [
         f"[{name}]\nbackup_driver = posix\nbackup_posix_path = $state_path/{name}\n"
         f"backup_compression_algorithm = {algorithm}\n"
