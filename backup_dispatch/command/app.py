@@ -93,11 +93,14 @@ class CommandApp(App):
 
     def run(self, argv: list[str]) -> int:
         """Run one command, and return the exit code of :mod:`.outcome`."""
+        root = logging.getLogger()
+        level = root.level
         try:
             code = super().run(argv)
         finally:
+            root.setLevel(level)
             if self._console is not None:
-                logging.getLogger().removeHandler(self._console)
+                root.removeHandler(self._console)
         if code == CANCELLED:
             self.stderr.write(f"{NAME}: cancelled\n")
         return code
