@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
 # Cinder and its libraries look proxies up; nothing in a test leaves this machine.
 for _name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
     os.environ.pop(_name, None)
+
+
+DEMO_CINDER = 29
+DEMO_FOLDERS = {"demo", "packaging"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what concerns the demo and the distribution on all Cinders but the one they are for."""
+    release = int(metadata.version("cinder").partition(".")[0])
+    if release == DEMO_CINDER:
+        return
+    reason = f"the demo and the distribution are made with Cinder {DEMO_CINDER}; this is {release}"
+    for item in items:
+        if DEMO_FOLDERS.intersection(item.path.parts):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
