@@ -52,9 +52,22 @@ def run(job: Job[R], watch: Watch, slice_seconds: float = SLICE_SECONDS) -> R:
             watch.report(job.progress)
     except BaseException:
         job.cancel()
-        in_native_thread(job.wait)
+        _wait_whatever_comes(job)
         raise
     return in_native_thread(job.result)
+
+
+def _wait_whatever_comes(job: Job[R]) -> None:
+    """Wait for the end of a job's threads; what ends the waiting thread meanwhile comes after."""
+    ends: BaseException | None = None
+    while True:
+        try:
+            in_native_thread(job.wait)
+            break
+        except BaseException as end:  # GreenletExit, eventlet.Timeout, KeyboardInterrupt
+            ends = ends or end
+    if ends is not None:
+        raise ends
 
 
 def wait_for(slots: Semaphore | None, watch: Watch) -> Callable[[], None]:

@@ -36,8 +36,13 @@ class Undo:
         self._steps.clear()
 
     def run(self) -> list[tuple[str, Exception]]:
-        """Take everything back, last first, and return what failed."""
+        """Take everything back, last first, and return what failed.
+
+        What is no error, but ends a thread, ends only the step it comes in; it is raised when the
+        others are done.
+        """
         failures: list[tuple[str, Exception]] = []
+        ends: BaseException | None = None
         while self._steps:
             what, step = self._steps.pop()
             try:
@@ -45,6 +50,11 @@ class Undo:
             except Exception as failure:
                 LOG.exception("%s: could not %s", self.subject, what)
                 failures.append((what, failure))
+            except BaseException as end:  # GreenletExit, eventlet.Timeout, KeyboardInterrupt
+                LOG.exception("%s: did not %s to the end", self.subject, what)
+                ends = ends or end
+        if ends is not None:
+            raise ends
         return failures
 
     def __enter__(self) -> Undo:

@@ -119,6 +119,25 @@ def test_what_ends_the_wait_leaves_no_thread() -> None:
     assert job.cancelled
 
 
+class Ending(BaseException):
+    """As eventlet's GreenletExit and Timeout are: no Exception."""
+
+
+def test_what_comes_while_the_threads_end_is_raised_when_they_have() -> None:
+    class Slow(Countdown):
+        def wait(self, timeout: float | None = None) -> bool:
+            self.waits -= 1
+            if self.waits in (2, 3):
+                raise Ending(self.waits)
+            return self.waits <= 1
+
+    job = Slow(4)
+    with pytest.raises(Ending, match="2"):
+        run(job, mock.Mock())
+    assert job.cancelled
+    assert job.waits == 1
+
+
 @pytest.fixture
 def sent() -> Iterator[list[float]]:
     percents: list[float] = []

@@ -70,6 +70,41 @@ def test_the_first_error_wins_and_keeps_the_others_in_its_chain() -> None:
     assert "could not undo a: a broke" in text
 
 
+class Ending(BaseException):
+    """As eventlet's GreenletExit and Timeout are: no Exception."""
+
+
+def test_what_ends_a_thread_does_not_stop_it() -> None:
+    steps = Steps()
+
+    def end(name: str) -> None:
+        steps.good(name)
+        raise Ending(name)
+
+    undo = Undo("test")
+    undo.add("undo a", lambda: steps.good("a"))
+    undo.add("undo b", lambda: end("b"))
+    undo.add("undo c", lambda: steps.bad("c"))
+    undo.add("undo d", lambda: end("d"))
+    with pytest.raises(Ending, match="d"), undo:
+        pass
+    assert steps.done == ["d", "c", "b", "a"]
+
+
+def test_what_ends_a_thread_goes_before_an_error_of_the_block() -> None:
+    def end() -> None:
+        raise Ending
+
+    def fail() -> None:
+        with Undo("test") as undo:
+            undo.add("undo a", end)
+            raise ValueError("first")
+
+    with pytest.raises(Ending) as raised:
+        fail()
+    assert isinstance(raised.value.__context__, ValueError)
+
+
 def test_clean_up_happens_for_what_is_no_exception_too() -> None:
     steps = Steps()
 
