@@ -21,7 +21,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import units
 
-from datera_backup import containers, naming, reading, record, removal
+from datera_backup import containers, naming, reading, record, removal, volumes
 from datera_backup.backend import Backend, backend_for
 from datera_backup.container import BackupIncomplete, BackupNotInContainer, ContainerError
 from datera_backup.engine import open_source
@@ -301,6 +301,7 @@ class DateraBackupDriver(driver.BackupDriver):
         source = open_source(cast("BinaryIO", unwrapped(volume_file)))
         if source.size <= 0:
             raise exception.InvalidVolume(reason=f"Volume {backup.volume_id} is empty")
+        volumes.require_whole(self.context, backup, source.size)
         return Writing(
             self.backend,
             self.context,

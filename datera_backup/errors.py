@@ -89,6 +89,10 @@ class ContainerUnreadable(ContainerDamaged):
     """Nothing can be found in the container: it was never formatted, or lost both superblocks."""
 
 
+class SourceTooShort(BackupFailed):
+    """What is to be backed up ends before the volume does."""
+
+
 class StillAParent(BackupFailed):
     """An incremental backup needs the one that was to be deleted."""
 

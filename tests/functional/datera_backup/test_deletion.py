@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from typing import Any
@@ -290,14 +291,16 @@ def test_a_container_whose_device_is_cut_off_is_not_deleted(
     cloud.write(volume, 0, random.Random(1).randbytes(MIB))
     backup = cloud.create_backup(volume)
     path = array.data_file(backup.container)
-    good = path.read_bytes()
+    whole = path.stat().st_size
     with open(path, "r+b") as file:
+        good = file.read(8 * MIB)
         file.truncate(size)
     left = cloud.delete_backup(backup)
     assert left.status == "error"
     assert "ends at byte" in left.fail_reason or f"only {size} bytes" in left.fail_reason
     assert array.names == [backup.container]
     path.write_bytes(good)
+    os.truncate(path, whole)
     left.status = "available"
     left.save()
     assert content(cloud.restore_backup(left)) == content(volume)
