@@ -48,9 +48,9 @@ def attach(
     ai = instance_of(tenant, volume_id)
     storage = ai.storage_instance
     was_in = iqn in storage.initiators
-    if not was_in:
-        tenant.allow_initiator(storage, iqn, f"OpenStack-{connector.get('host') or iqn}")
     try:
+        if not was_in:
+            tenant.allow_initiator(storage, iqn, f"OpenStack-{connector.get('host') or iqn}")
         _set_chap(tenant, storage, chap)
         if not ai.available:
             storage = tenant.set_online(ai).storage_instance

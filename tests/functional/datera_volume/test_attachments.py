@@ -269,6 +269,17 @@ def test_a_host_is_let_in_although_the_answer_to_making_its_initiator_is_lost(
         assert allowed(stored(volume)) == []
 
 
+def test_who_may_have_been_let_in_is_not_left_in(
+    start_datera: StartDatera, emulator: Emulator, stored: Stored, hosts: Any
+) -> None:
+    service = start_datera("datera_503_timeout = 0\n")
+    volume = service.create_volume(1)
+    emulator.faults.drop(method="PUT", path=".*/acl_policy/initiators", applied=True)
+    with pytest.raises(exception.VolumeBackendAPIException, match="broke off"):
+        service.volume_manager.driver.initialize_connection(volume, hosts.connector("one"))
+    assert allowed(stored(volume)) == []
+
+
 def test_who_could_not_be_served_is_not_waited_for_twice(
     start_datera: StartDatera, emulator: Emulator, hosts: Any
 ) -> None:
