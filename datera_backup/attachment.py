@@ -54,7 +54,11 @@ class _Use:
     connected: Connected | None = None
 
 
+LEFTOVER_SECONDS = 5.0
+"""How long to wait for others before what a dead process left is left to the next user."""
+
 _GUARD = threading.Lock()
+_SWEPT: set[tuple[int, str, str]] = set()
 _USES: dict[tuple[str, str, str], _Use] = {}
 
 
@@ -128,6 +132,25 @@ class Attachments:
                         ai = self._tenant.set_offline(ai)
                     self._tenant.resize_volume(ai.volume, gib)
         return True
+
+    def clear_leftovers_once(self) -> None:
+        """Close all containers that processes of this host left open when they died.
+
+        Done at a process's first use of the tenant. What goes wrong is logged: the next user of
+        such a container tries again.
+        """
+        key = (os.getpid(), self._address, self._tenant.path)
+        with _GUARD:
+            if key in _SWEPT:
+                return
+            _SWEPT.add(key)
+        try:
+            initiator = this_initiator()
+            for ai in self._tenant.app_instances(naming.ANY_CONTAINER):
+                if naming.is_ours(ai) and _left_behind(ai, initiator):
+                    self._clear_if_unused(ai.name)
+        except Exception as failure:
+            LOG.warning("Leftovers of this host on %s are not looked for: %s", key[1:], failure)
 
     def delete(self, name: str) -> None:
         """Delete the container, once nobody uses it any more.
@@ -237,6 +260,22 @@ class Attachments:
                 HostLock(name).remove()
         return True
 
+    def _clear_if_unused(self, name: str) -> None:
+        try:
+            with self._use(name) as use, use.mutex:
+                if use.users:
+                    return
+                with self._alone_on_host(name) as alone:
+                    if not alone:
+                        return
+                    with access_lock(name, LEFTOVER_SECONDS, sleep=self._sleep):
+                        ai = self._clear_leftovers(self.find(name))
+                        # Whoever is about to use it waits for the lock, and sets it online again.
+                        if ai.online and not _someone_in(ai):
+                            self._tenant.set_offline(ai)
+        except Exception as failure:
+            LOG.warning("Container %s was left open and is not closed: %s", name, failure)
+
     def _clear_leftovers(self, ai: AppInstance) -> AppInstance:
         """Take away what a process of this host left when it died; nobody here uses ``ai`` now."""
         if not ai.storage_instance.initiators:
@@ -271,6 +310,11 @@ class Attachments:
                 use.interested -= 1
                 if not use.interested and not use.users:
                     _USES.pop(key, None)
+
+
+def _left_behind(ai: AppInstance, initiator: Initiator) -> bool:
+    mine = any(initiator.iqn in si.initiators for si in ai.storage_instances)
+    return mine or (ai.online and not _someone_in(ai))
 
 
 def _someone_in(ai: AppInstance) -> bool:

@@ -131,6 +131,7 @@ class DateraBackupDriver(driver.BackupDriver):
             record does not name.
         """
         WARNINGS.of_uncoordinated_hosts(self.context)
+        self._clear_leftovers()
         watch = BackupWatch(
             self.context,
             backup,
@@ -163,6 +164,7 @@ class DateraBackupDriver(driver.BackupDriver):
         :raises BackupIncomplete: there is no finished backup.
         :raises ContainerDamaged: a block is not what was backed up; it is not written.
         """
+        self._clear_leftovers()
         with translated(f"Backup {backup.id}"):
             location = record.location_of(backup)
             if location is None:
@@ -189,6 +191,7 @@ class DateraBackupDriver(driver.BackupDriver):
         :raises ClusterFailed: the cluster could not be asked: nothing is known to be gone.
         :raises ContainerDamaged: the container contradicts Cinder's records; nothing is deleted.
         """
+        self._clear_leftovers()
         with translated(f"Backup {backup.id}"):
             # The record that the API handed in may be from before the container was chosen.
             location = record.location_of(record.present(self.context, backup))
@@ -286,6 +289,10 @@ class DateraBackupDriver(driver.BackupDriver):
             return statistics.stored_bytes
 
     # Steps
+
+    def _clear_leftovers(self) -> None:
+        with translated(f"Datera cluster {self.settings.cluster.address}"):
+            self.backend.attachments.clear_leftovers_once()
 
     def _write(
         self, backup: Any, volume_file: Any, backup_metadata: bool, watch: BackupWatch

@@ -115,6 +115,13 @@ class CloudLock:
             coordination.COORDINATOR.remove_lock(glob.escape(self._name))
 
 
+def remove_locks(container: str) -> None:
+    """Remove what all locks of a container leave on disk, once it is gone for good."""
+    for purpose in ("write", "access"):
+        CloudLock(purpose, container).remove()
+    HostLock(container).remove()
+
+
 def writer_lock(container: str) -> CloudLock:
     """The lock of whoever changes what stands in the container: held for a whole backup."""
     return CloudLock("write", container)

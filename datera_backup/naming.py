@@ -10,6 +10,8 @@ from datera_volume.connection import AppInstance
 
 UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 CONTAINER_NAME = re.compile(rf"backup-{UUID_PATTERN}")
+ANY_CONTAINER = "backup-.*"
+"""What the cluster is asked for to get all containers, and maybe more."""
 MARK = "Cinder backup container"
 DESCRIPTION_LENGTH = 128
 SERVICE_METADATA = "datera-container-1"

@@ -21,7 +21,7 @@ from datera_backup.errors import (
     ContainerUnreadable,
     StillAParent,
 )
-from datera_backup.locks import writer_lock
+from datera_backup.locks import remove_locks, writer_lock
 from datera_backup.native import in_native_thread
 from datera_backup.record import Location
 from datera_backup.undo import Undo
@@ -50,10 +50,11 @@ def delete(attachments: Attachments, context: Any, backup_id: str, location: Loc
             if _drop(attachments, context, location) is Remains.EMPTY:
                 _refuse_if_wanted(context, location, "it holds none")
                 attachments.delete(name)
-                lock.remove()
+                remove_locks(name)
                 LOG.info("Container %s was deleted with the last backup in it.", name)
         except ContainerGone as gone:
             LOG.warning("Nothing to delete of backup %s: %s", location.backup_id, gone)
+            remove_locks(name)
 
 
 def _drop(attachments: Attachments, context: Any, location: Location) -> Remains:

@@ -26,7 +26,7 @@ from datera_backup.container import (
 )
 from datera_backup.engine import BackupJob, Source
 from datera_backup.errors import BackupFailed, ContainerGone, ParentUnusable
-from datera_backup.locks import CloudLock, writer_lock
+from datera_backup.locks import CloudLock, remove_locks, writer_lock
 from datera_backup.native import in_native_thread
 from datera_backup.placement import (
     Fits,
@@ -176,6 +176,7 @@ class Writing:
             self._attachments.delete(name)
         except ContainerGone:
             LOG.debug("The new container %s was already gone.", name)
+        remove_locks(name)
 
     def _log_new(self, reason: str) -> None:
         LOG.info("Backup %s starts a new container, because %s.", self._backup.id, reason)

@@ -189,6 +189,82 @@ def test_what_a_dead_process_left_is_cleaned_up_by_the_next(
     array.assert_quiet()
 
 
+@pytest.fixture
+def left_open(attachments: Attachments, container: Any) -> Any:
+    """The container as a process that died leaves it."""
+    attachments._tenant.allow_initiator(container.storage_instance, MINE, "testhost")
+    return attachments._tenant.set_online(container)
+
+
+@pytest.mark.usefixtures("left_open")
+@pytest.mark.parametrize("call", ["backup", "delete"])
+def test_what_a_dead_process_left_is_cleaned_up_at_the_first_use_of_the_tenant(
+    cloud: Any, array: Any, call: str
+) -> None:
+    from datera_backup import attachment
+
+    if call == "delete":
+        attachment._SWEPT.add((os.getpid(), f"127.0.0.1:{array.emulator.https_port}", "/root"))
+    other = cloud.create_backup(cloud.create_volume(1))
+    if call == "delete":
+        assert initiators(array) == [MINE]
+        attachment._SWEPT.clear()
+        assert cloud.delete_backup(other) is None
+    array.assert_quiet()
+    assert NAME in array.names
+
+
+@pytest.mark.usefixtures("container")
+def test_one_that_is_online_for_nobody_is_closed(attachments: Attachments, array: Any) -> None:
+    attachments._tenant.set_online(attachments.find(NAME))
+    attachments.clear_leftovers_once()
+    array.assert_quiet()
+
+
+@pytest.mark.usefixtures("container")
+def test_what_is_in_use_is_no_leftover(
+    attachments: Attachments, array: Any, other_process: Any
+) -> None:
+    from datera_backup import attachment
+
+    with attachments.opened(NAME) as descriptor:
+        attachments.clear_leftovers_once()
+        assert initiators(array) == [MINE]
+        os.pread(descriptor, 1, 0)
+    attachment._SWEPT.clear()
+    attachments.clear_leftovers_once()
+    assert initiators(array) == [MINE]
+    other_process.communicate(b"")
+    attachment._SWEPT.clear()
+    attachments.clear_leftovers_once()
+    array.assert_quiet()
+
+
+@pytest.mark.usefixtures("left_open")
+def test_other_hosts_leftovers_are_left_to_them(attachments: Attachments, array: Any) -> None:
+    storage = attachments._tenant.app_instance(NAME).storage_instance
+    attachments._tenant.allow_initiator(storage, OTHERS, "other-host")
+    attachments.clear_leftovers_once()
+    assert initiators(array) == [OTHERS]
+    attachments._tenant.deny_initiator(storage, OTHERS)
+    attachments._tenant.set_offline(attachments.find(NAME))
+
+
+@pytest.mark.usefixtures("left_open")
+def test_a_clean_up_that_fails_is_a_warning_and_is_not_tried_before_each_operation(
+    attachments: Attachments, array: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    array.emulator.faults.drop(times=None)
+    attachments.clear_leftovers_once()
+    array.emulator.faults.clear()
+    assert "are not looked for" in caplog.text
+    attachments.clear_leftovers_once()
+    assert initiators(array) == [MINE]
+    with attachments.opened(NAME):
+        pass
+    array.assert_quiet()
+
+
 @pytest.mark.usefixtures("container")
 def test_a_used_container_is_not_extended(attachments: Attachments, array: Any) -> None:
     with attachments.opened(NAME):

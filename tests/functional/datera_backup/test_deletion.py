@@ -78,6 +78,29 @@ def test_a_failed_child_is_deleted_before_and_after_its_younger_sibling(
     assert array.names == []
 
 
+def test_no_lock_of_a_container_outlives_it(
+    cloud: Any, chain: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datera_backup import writing
+    from datera_backup.driver import DateraBackupDriver
+
+    def files() -> list[str]:
+        found = [path.name for path in cloud.directory.rglob("*datera-backup-*")]
+        return [name for name in found if not name.endswith("-open")]
+
+    assert files()
+    for backup in reversed(chain):
+        cloud.delete_backup(backup)
+    assert files() == []
+    DateraBackupDriver(cloud.context).delete_backup(chain[0])
+    assert files() == []
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "run", lambda *_a: (_ for _ in ()).throw(OSError("bad disk")))
+        failed = cloud.create_backup(cloud.volume(chain[0].volume_id))
+    assert failed.status == "error"
+    assert files() == []
+
+
 def test_chains_of_several_volumes_do_not_touch_one_another(
     cloud: Any, content: Any, chain: list[Any], array: Any
 ) -> None:
