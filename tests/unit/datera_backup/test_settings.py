@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from oslo_config import cfg
 
+from backup_dispatch.conf_overlay import Overlay
 from datera_backup.container import Codec
 from datera_backup.errors import OptionsInvalid, OptionsMissing
 from datera_backup.opts import OPTS, list_opts
@@ -100,17 +101,9 @@ def test_all_missing_options_are_named_at_once(tmp_path: Path) -> None:
 
 
 def test_a_section_of_the_backends_own_is_named(tmp_path: Path) -> None:
-    class Section:
-        config_group = "datera_west"
-
-        def __init__(self, conf: cfg.ConfigOpts) -> None:
-            self._conf = conf
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._conf, name)
-
-    with pytest.raises(OptionsMissing, match=r"\[datera_west\]"):
-        read_settings(Section(configuration(tmp_path)))
+    section = Overlay(configuration(tmp_path), "datera_west")
+    with pytest.raises(OptionsMissing, match=r"section \[datera_west\]"):
+        read_settings(section)
 
 
 @pytest.mark.parametrize(
