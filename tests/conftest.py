@@ -26,7 +26,10 @@ DEMO_FOLDERS = {"demo", "packaging"}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what concerns the demo and the distribution on all Cinders but the one they are for."""
-    release = int(metadata.version("cinder").partition(".")[0])
+    try:
+        release = int(metadata.version("cinder").partition(".")[0])
+    except metadata.PackageNotFoundError:
+        return  # the connection layer is tested without any
     if release == DEMO_CINDER:
         return
     reason = f"the demo and the distribution are made with Cinder {DEMO_CINDER}; this is {release}"
