@@ -5,7 +5,7 @@ LOCK ?= locks/cinder-29.txt
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional test-matrix docs dist lock clean
+.PHONY: help demo test lint types unit functional docs dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,9 +36,6 @@ unit: $(VENV)/.installed ## fast tests, no servers
 
 functional: $(VENV)/.installed ## the drivers against the emulator, real Cinder and real Swift
 	$(BIN)/python -m pytest -n 2 tests/functional
-
-test-matrix: $(VENV)/.installed ## the unit and functional tests on every supported Cinder
-	$(BIN)/python -m tox run
 
 docs: $(VENV)/.installed ## the pages under docs/ as HTML
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
