@@ -22,7 +22,8 @@ OPTS: list[cfg.Opt] = [
     cfg.StrOpt(
         "datera_api_version",
         default="2.2",
-        help=f"Version of the Datera API to speak: {', '.join(API_VERSIONS)}.",
+        choices=API_VERSIONS,
+        help="Version of the Datera API to speak.",
     ),
     cfg.StrOpt(
         "datera_tenant_id",
@@ -47,7 +48,13 @@ OPTS: list[cfg.Opt] = [
     cfg.BoolOpt(
         "datera_debug",
         default=False,
-        help="Log each operation of the driver, and how long it took, at level INFO.",
+        help="Log each operation of the driver, and the seconds it took, at level INFO instead of "
+        "DEBUG.",
+    ),
+    cfg.BoolOpt(
+        "datera_disable_profiler",
+        default=False,
+        help="Do not log the seconds that each operation took, unless datera_debug is set.",
     ),
     cfg.BoolOpt(
         "datera_debug_replica_count_override",
@@ -60,6 +67,29 @@ OPTS: list[cfg.Opt] = [
         help="What applies where a volume's type does not say it, and to volumes without a type: "
         "the names of the extra specs WITHOUT the prefix 'DF:', for example "
         "'total_iops_max:500,replica_count:2'.",
+    ),
+    cfg.BoolOpt(
+        "datera_disable_template_override",
+        default=False,
+        help="Do not ask for a volume's own size where it is made from a template. A volume then "
+        "must be of the template's size.",
+    ),
+    cfg.BoolOpt(
+        "datera_enable_image_cache",
+        default=False,
+        help="Keep each raw image that a volume is made from as a volume on the cluster, and clone "
+        "that for the next.",
+    ),
+    cfg.StrOpt(
+        "datera_image_cache_volume_type_id",
+        help="Id of the volume type of the cached images; without it they are of the type of the "
+        "volume that is made first.",
+    ),
+    cfg.BoolOpt(
+        "datera_disable_extended_metadata",
+        default=False,
+        help="Do not write the volume's name, host and the like into the metadata of its app "
+        "instance.",
     ),
 ]
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,11 @@ class BackendSettings:
     :param tenant: as configured; see :func:`datera_volume.naming.tenant_for`.
     :param type_defaults: policies by name that apply where a type says nothing.
     :param one_replica: keep one replica, whatever else is said.
+    :param timing_level: the log's level for how long each operation took; None: not at all.
+    :param template_override: ask for a volume's own size where it is made from a template.
+    :param image_cache: keep images that volumes are made from on the cluster.
+    :param image_cache_type: id of the volume type of what is kept.
+    :param extended_metadata: write what Cinder knows of a volume beside it on the cluster.
     """
 
     section: str
@@ -43,7 +49,11 @@ class BackendSettings:
     chap: Chap | None
     type_defaults: Mapping[str, str]
     one_replica: bool
-    log_operations: bool
+    timing_level: int | None = logging.DEBUG
+    template_override: bool = True
+    image_cache: bool = False
+    image_cache_type: str | None = None
+    extended_metadata: bool = True
 
     @property
     def default_policies(self) -> Policies:
@@ -87,7 +97,11 @@ def read_settings(configuration: Any) -> BackendSettings:
             chap=_chap(configuration, required, bad),
             type_defaults=dict(configuration.datera_volume_type_defaults or {}),
             one_replica=bool(configuration.datera_debug_replica_count_override),
-            log_operations=bool(configuration.datera_debug),
+            timing_level=_timing_level(configuration),
+            template_override=not configuration.datera_disable_template_override,
+            image_cache=bool(configuration.datera_enable_image_cache),
+            image_cache_type=configuration.datera_image_cache_volume_type_id or None,
+            extended_metadata=not configuration.datera_disable_extended_metadata,
         )
         _ = settings.default_policies
     except BadPolicy as exc:
@@ -96,6 +110,12 @@ def read_settings(configuration: Any) -> BackendSettings:
         # The options' own bounds are checked only here, where they are read.
         raise bad(f"The Datera cluster's options are wrong: {exc}") from exc
     return settings
+
+
+def _timing_level(configuration: Any) -> int | None:
+    if configuration.datera_debug:
+        return logging.INFO
+    return None if configuration.datera_disable_profiler else logging.DEBUG
 
 
 def _chap(configuration: Any, required: Any, bad: Any) -> Chap | None:
