@@ -49,7 +49,7 @@ def attach(
     storage = ai.storage_instance
     was_in = iqn in storage.initiators
     try:
-        if not was_in:
+        if not was_in and not storage.open_to_all:
             tenant.allow_initiator(storage, iqn, f"OpenStack-{connector.get('host') or iqn}")
         _set_chap(tenant, storage, chap)
         if not ai.available:
@@ -65,7 +65,7 @@ def attach(
         # There is no way to the cluster, and no use in asking for one.
         raise
     except Exception as exc:
-        if not was_in:
+        if not was_in and not storage.open_to_all:
             # The operator's patience has been spent on what failed.
             _shut_out(tenant.at_once() if isinstance(exc, Retriable) else tenant, ai, iqn)
         raise
@@ -73,6 +73,8 @@ def attach(
 
 def detach(tenant: Tenant, volume_id: str, iqn: str | None) -> None:
     """Let an initiator in no longer, or nobody where it is None; without any, switch it off.
+
+    A volume that is open to all stays on: who else uses it, nobody here knows.
 
     :raises NotOnCluster: the volume does not exist.
     """
@@ -83,7 +85,8 @@ def detach(tenant: Tenant, volume_id: str, iqn: str | None) -> None:
         if initiator in storage.initiators:
             tenant.deny_initiator(storage, initiator)
     staying = set(storage.initiators) - set(leaving)
-    if not staying and not storage.initiator_groups and ai.online:
+    closed = not storage.open_to_all
+    if closed and not staying and not storage.initiator_groups and ai.online:
         tenant.set_offline(ai)
 
 

@@ -141,4 +141,5 @@ class DateraDriver(Attaching):
     def _wanted(self, volume: Any) -> Wanted:
         # The name_id differs from the id after a migration only, never for a new volume.
         policies = self._types.policies(volume.volume_type_id)
-        return Wanted(volume.name_id, volume.size, policies)
+        override = self.settings.template_override
+        return Wanted(volume.name_id, volume.size, policies, override_size=override)

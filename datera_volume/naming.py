@@ -15,6 +15,11 @@ def instance_name(volume_id: str) -> str:
     return f"{PREFIX}-{volume_id}"
 
 
+def description(volume_id: str) -> str:
+    """Return what describes a volume's app instance where its name could be anybody's."""
+    return f"Cinder volume {volume_id}"
+
+
 def instance_pattern(volume_id: str) -> str:
     """Return what the whole name of a volume's app instance matches.
 

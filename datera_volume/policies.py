@@ -9,6 +9,7 @@ been written for another driver.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -30,7 +31,31 @@ LIMITS = {
 }
 PER_GB = {"iops_per_gb": "total_iops_max", "bandwidth_per_gb": "total_bandwidth_max"}
 DEFAULT_REPLICAS = 3
+DEFAULT_PLACEMENT_MODE = "hybrid"
+DEFAULT_PLACEMENT_POLICY = "default"
 DEFAULT_POOL = "default"
+DEFAULT_STORAGE_NAME = "storage-1"
+DEFAULT_VOLUME_NAME = "volume-1"
+SETTINGS = frozenset(
+    {
+        "replica_count",
+        "round_robin",
+        "acl_allow_all",
+        "placement_mode",
+        "placement_policy",
+        "ip_pool",
+        "template",
+        "default_storage_name",
+        "default_volume_name",
+        *LIMITS,
+        *PER_GB,
+    }
+)
+
+# As the cluster wants names of what stands in an app instance.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-.]{2,63}")
+# What is referred to may be older than any rule for names; it must not change the request's path.
+_REFERENCE = re.compile(r"(/placement_policies/)?[^/\s?#]+(?<!\.)")
 
 
 class BadPolicy(ValueError):
@@ -47,6 +72,11 @@ class Limits:
 
     maxima: Mapping[str, int] = field(default_factory=dict)
     per_gb: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a limit at all."""
+        return self.follow_size or any(self.maxima.values())
 
     @property
     def follow_size(self) -> bool:
@@ -70,6 +100,11 @@ class Policies:
     :param placement_mode: None leaves it to the cluster.
     :param placement_policy: None leaves it to the cluster.
     :param ip_pools: one of them is chosen for a new volume.
+    :param open_to_all: every initiator may log in, for as long as the volume exists.
+    :param template: name of the app template that a new volume is made from; what that says of
+        replicas, placement and pool then counts instead.
+    :param storage_name: name of a new volume's storage instance.
+    :param volume_name: name of the volume in there.
     """
 
     replica_count: int = DEFAULT_REPLICAS
@@ -77,6 +112,10 @@ class Policies:
     placement_policy: str | None = None
     ip_pools: tuple[str, ...] = (DEFAULT_POOL,)
     round_robin: bool = False
+    open_to_all: bool = False
+    template: str | None = None
+    storage_name: str = DEFAULT_STORAGE_NAME
+    volume_name: str = DEFAULT_VOLUME_NAME
     limits: Limits = field(default_factory=Limits)
 
     def ip_pool(self, choose: Callable[[Sequence[str]], str] = random.choice) -> str:
@@ -116,29 +155,26 @@ def policies_from(values: Mapping[str, str], *, one_replica: bool = False) -> Po
             f"{SCOPE}placement_mode is {mode!r}; it must be one of {', '.join(PLACEMENT_MODES)}"
         )
     pools = tuple(p.strip() for p in values.get("ip_pool", "").split(",") if p.strip())
+    for pool in pools:
+        _reference({"ip_pool": pool}, "ip_pool")
     replicas = _number(values, "replica_count", DEFAULT_REPLICAS, REPLICAS[0], REPLICAS[-1])
     return Policies(
         replica_count=1 if one_replica else replicas,
         placement_mode=mode,
-        placement_policy=values.get("placement_policy") or None,
+        placement_policy=_reference(values, "placement_policy"),
         ip_pools=pools or (DEFAULT_POOL,),
         round_robin=round_robin_in(values),
+        open_to_all=_truth(values, "acl_allow_all"),
+        template=template_in(values),
+        storage_name=_name(values, "default_storage_name", DEFAULT_STORAGE_NAME),
+        volume_name=_name(values, "default_volume_name", DEFAULT_VOLUME_NAME),
         limits=limits_in(values),
     )
 
 
 def unknown_in(values: Mapping[str, str]) -> list[str]:
     """Return the names that are none of this driver's settings."""
-    known = {
-        "replica_count",
-        "placement_mode",
-        "placement_policy",
-        "ip_pool",
-        "round_robin",
-        *LIMITS,
-        *PER_GB,
-    }
-    return [name for name in values if name not in known]
+    return [name for name in values if name not in SETTINGS]
 
 
 def limits_in(values: Mapping[str, str]) -> Limits:
@@ -159,12 +195,41 @@ def round_robin_in(values: Mapping[str, str]) -> bool:
 
     :raises BadPolicy: the value is neither true nor false.
     """
+    return _truth(values, "round_robin")
+
+
+def template_in(values: Mapping[str, str]) -> str | None:
+    """Return the template's name, and look at nothing else.
+
+    :raises BadPolicy: it cannot be the name of one.
+    """
+    return _reference(values, "template")
+
+
+def _truth(values: Mapping[str, str], name: str) -> bool:
     # Cinder's own way to say it in an extra spec is "<is> True".
-    text = str(values.get("round_robin", "False")).strip().removeprefix("<is>").strip()
+    text = str(values.get(name, "False")).strip().removeprefix("<is>").strip()
     try:
         return bool(strutils.bool_from_string(text, strict=True))
     except ValueError:
-        raise BadPolicy(f"{SCOPE}round_robin is {text!r}; it must be True or False") from None
+        raise BadPolicy(f"{SCOPE}{name} is {text!r}; it must be True or False") from None
+
+
+def _name(values: Mapping[str, str], name: str, default: str) -> str:
+    text = str(values.get(name) or default).strip()
+    if not _NAME.fullmatch(text):
+        raise BadPolicy(
+            f"{SCOPE}{name} is {text!r}; it must be 3 to 64 letters, digits, '_', '-' and '.', a "
+            "letter or '_' first"
+        )
+    return text
+
+
+def _reference(values: Mapping[str, str], name: str) -> str | None:
+    text = str(values.get(name) or "").strip()
+    if text and not _REFERENCE.fullmatch(text):
+        raise BadPolicy(f"{SCOPE}{name} is {text!r}, which cannot be a name on the cluster")
+    return text or None
 
 
 def _number(values: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

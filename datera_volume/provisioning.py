@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from oslo_log import log as logging
 
-from datera_volume import naming
+from datera_volume import naming, switching
 from datera_volume.connection import (
     AlreadyOnCluster,
     AppInstance,
@@ -36,19 +36,26 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A volume as Cinder wants it."""
+    """A volume as Cinder wants it.
+
+    :param override_size: ask for its own size where it is made from a template.
+    """
 
     volume_id: str
     size_gib: int
     policies: Policies
+    override_size: bool = True
 
 
 def create(tenant: Tenant, wanted: Wanted) -> AppInstance:
-    """Make an empty volume, closed to every initiator.
+    """Make an empty volume, closed to every initiator unless its type opens it to all.
 
     :raises AlreadyOnCluster: its name is taken by something else.
+    :raises RequestRefused: it would not get its size from its type's template.
     """
     policies = wanted.policies
+    if policies.template is not None:
+        return _from_template(tenant, wanted, policies.template)
     new = NewAppInstance(
         name=naming.instance_name(wanted.volume_id),
         uuid=wanted.volume_id,
@@ -58,6 +65,9 @@ def create(tenant: Tenant, wanted: Wanted) -> AppInstance:
         placement_policy=policies.placement_policy,
         ip_pool=policies.ip_pool(),
         limits=policies.limits.for_size(wanted.size_gib),
+        storage_name=policies.storage_name,
+        volume_name=policies.volume_name,
+        open_to_all=policies.open_to_all,
     )
     with _taken_back_on_failure(tenant, new) as undo:
         return _made(tenant, new, undo)
@@ -106,7 +116,7 @@ def extend(tenant: Tenant, volume_id: str, size_gib: int, limits: Limits | None)
     """
     ai = instance_of(tenant, volume_id)
     if ai.volume.size_gib < size_gib:
-        _change_offline_if_needed(tenant, ai, lambda: tenant.resize_volume(ai.volume, size_gib))
+        switching.change(tenant, ai, lambda: tenant.resize_volume(ai.volume, size_gib))
     if limits is not None and limits.follow_size:
         tenant.set_limits(ai.volume, limits.for_size(size_gib))
 
@@ -132,6 +142,39 @@ def delete_snapshot(tenant: Tenant, volume_id: str, snapshot_id: str) -> None:
         raise _busy(exc) from exc
 
 
+def _from_template(tenant: Tenant, wanted: Wanted, template: str) -> AppInstance:
+    """Make a volume as the template says, of the size that Cinder says, and with its type's limits.
+
+    The cluster gives no uuid of ours to what it makes from a template: the description tells it.
+    """
+    policies = wanted.policies
+    new = NewAppInstance(
+        name=naming.instance_name(wanted.volume_id),
+        descr=naming.description(wanted.volume_id),
+        size_gib=wanted.size_gib,
+        storage_name=policies.storage_name,
+        volume_name=policies.volume_name,
+        open_to_all=policies.open_to_all,
+        template=template,
+        override_size=wanted.override_size,
+    )
+    with _taken_back_on_failure(tenant, new) as undo:
+        ai = _made(tenant, new, undo)
+        volume, storage = ai.volume, ai.storage_instance
+        if storage.open_to_all and not policies.open_to_all:
+            tenant.close_to_all(storage)
+        if volume.size_gib < wanted.size_gib:
+            switching.change(tenant, ai, lambda: tenant.resize_volume(volume, wanted.size_gib))
+        elif volume.size_gib > wanted.size_gib:
+            raise RequestRefused(
+                f"The template {template} makes volumes of {volume.size_gib} GiB, and this product "
+                f"none of {wanted.size_gib} GiB from it"
+            )
+        if policies.limits.any:
+            tenant.set_limits(volume, policies.limits.for_size(wanted.size_gib))
+    return ai
+
+
 def _copy(tenant: Tenant, wanted: Wanted, source_path: str, kind: SourceKind) -> AppInstance:
     new = NewAppInstance(
         name=naming.instance_name(wanted.volume_id),
@@ -139,6 +182,7 @@ def _copy(tenant: Tenant, wanted: Wanted, source_path: str, kind: SourceKind) ->
         size_gib=wanted.size_gib,
         source_path=source_path,
         source_kind=kind,
+        open_to_all=wanted.policies.open_to_all,
     )
     with _taken_back_on_failure(tenant, new) as undo:
         ai = _made(tenant, new, undo)
@@ -151,10 +195,16 @@ def _make_own(tenant: Tenant, ai: AppInstance, wanted: Wanted) -> None:
     volume, storage, policies = ai.volume, ai.storage_instance, wanted.policies
     for initiator in storage.initiators:
         tenant.deny_initiator(storage, initiator)
+    if storage.open_to_all and not policies.open_to_all:
+        tenant.close_to_all(storage)
     if volume.size_gib < wanted.size_gib:
-        _change_offline_if_needed(tenant, ai, lambda: tenant.resize_volume(volume, wanted.size_gib))
+        switching.change(tenant, ai, lambda: tenant.resize_volume(volume, wanted.size_gib))
+    tenant.set_limits(volume, policies.limits.for_size(wanted.size_gib))
+    if policies.template is not None:
+        # The source has been made from it, or has the type that says so: it keeps the rest.
+        return
     if (volume.replica_count or 0) < policies.replica_count:
-        _change_offline_if_needed(
+        switching.change(
             tenant, ai, lambda: tenant.set_replica_count(volume, policies.replica_count)
         )
     elif (volume.replica_count or 0) > policies.replica_count:
@@ -167,24 +217,8 @@ def _make_own(tenant: Tenant, ai: AppInstance, wanted: Wanted) -> None:
         tenant.set_placement(volume, policies.placement_mode, policies.placement_policy)
     pool = (storage.ip_pool or "").rsplit("/", 1)[-1]
     if pool and pool not in policies.ip_pools:
-        tenant.set_offline(ai)
-        tenant.set_ip_pool(storage, policies.ip_pool())
-    tenant.set_limits(volume, policies.limits.for_size(wanted.size_gib))
-
-
-def _change_offline_if_needed(tenant: Tenant, ai: AppInstance, change: Callable[[], None]) -> None:
-    """Make a change; offline, where the cluster refuses it online and nobody is attached."""
-    try:
-        change()
-    except RequestInvalid:
-        raise
-    except RequestRefused:
-        storage = ai.storage_instance
-        if not ai.online or storage.initiators or storage.initiator_groups:
-            raise
-        # It stays offline: that is where a volume belongs that nobody is attached to.
-        tenant.set_offline(ai)
-        change()
+        with switching.switched_off(tenant, ai):
+            tenant.set_ip_pool(storage, policies.ip_pool())
 
 
 @dataclass
@@ -204,7 +238,7 @@ def _made(tenant: Tenant, new: NewAppInstance, undo: _Undo) -> AppInstance:
     except AlreadyOnCluster:
         undo.armed = False
         ai = tenant.app_instance(new.name)
-        if ai.uuid != new.uuid:
+        if not _is(ai, new):
             raise
         LOG.info("App instance %s is there from an earlier attempt", new.name)
         return ai
@@ -226,10 +260,14 @@ def _taken_back_on_failure(tenant: Tenant, new: NewAppInstance) -> Iterator[_Und
         raise
 
 
+def _is(ai: AppInstance, new: NewAppInstance) -> bool:
+    return ai.uuid == new.uuid if new.uuid is not None else ai.descr == new.descr
+
+
 def _take_back(tenant: Tenant, new: NewAppInstance) -> None:
     try:
         ai = tenant.app_instance(new.name)
-        if ai.uuid == new.uuid:
+        if _is(ai, new):
             tenant.delete_app_instance(ai)
             LOG.info("Took the half made app instance %s back", new.name)
     except NotOnCluster:

@@ -18,13 +18,20 @@ from datera_volume.connection.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
-from datera_volume.connection.model import OFFLINE, ONLINE, AppInstance, NewAppInstance
+from datera_volume.connection.model import (
+    ALLOW_ALL,
+    DENY_ALL,
+    OFFLINE,
+    ONLINE,
+    AppInstance,
+    NewAppInstance,
+)
 from datera_volume.connection.paths import child
+from datera_volume.connection.templates import template_fields
 
 LOG = logging.getLogger(__name__)
 
 COLLECTION = "/app_instances"
-DENY_ALL = "deny_all"
 COPYING = "cloning"
 SOURCE_FIELD = {
     "app_instance": "clone_src",
@@ -93,7 +100,7 @@ def creation_body(new: NewAppInstance, dialect: Dialect) -> dict[str, Any]:
     body: dict[str, Any] = {
         "name": new.name,
         "create_mode": new.create_mode,
-        "access_control_mode": DENY_ALL,
+        "access_control_mode": ALLOW_ALL if new.open_to_all else DENY_ALL,
     }
     if new.descr:
         body["descr"] = new.descr
@@ -102,6 +109,8 @@ def creation_body(new: NewAppInstance, dialect: Dialect) -> dict[str, Any]:
     if new.source_path is not None:
         body[SOURCE_FIELD[new.source_kind or "volume"]] = {"path": new.source_path}
         return body
+    if new.template is not None:
+        return body | template_fields(new, dialect)
     volume: dict[str, Any] = {"name": new.volume_name, "size": new.size_gib}
     if new.replica_count is not None:
         volume["replica_count"] = new.replica_count
@@ -142,9 +151,12 @@ def set_online(asking: Asking, ai: AppInstance) -> AppInstance:
     )
 
 
-def set_offline(asking: Asking, ai: AppInstance) -> AppInstance:
-    """Switch it off, cutting off whoever still uses it."""
-    return change(asking, ai, {"admin_state": OFFLINE, "force": True})
+def set_offline(asking: Asking, ai: AppInstance, *, force: bool) -> AppInstance:
+    """Switch it off; with force, cutting off whoever still uses it.
+
+    :raises RequestRefused: somebody uses it, and there is no force.
+    """
+    return change(asking, ai, {"admin_state": OFFLINE} | ({"force": True} if force else {}))
 
 
 def change(asking: Asking, ai: AppInstance, fields: dict[str, Any]) -> AppInstance:

@@ -12,6 +12,8 @@ from datera_volume.connection.errors import UnexpectedAnswer
 AVAILABLE = "available"
 ONLINE = "online"
 OFFLINE = "offline"
+ALLOW_ALL = "allow_all"
+DENY_ALL = "deny_all"
 
 SourceKind = Literal["app_instance", "volume", "snapshot"]
 
@@ -45,6 +47,7 @@ class Volume:
     placement_policy: str | None = None
     op_state: str = ""
     in_use_gib: float | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,13 @@ class StorageInstance:
     initiator_groups: tuple[str, ...] = ()
     ip_pool: str | None = None
     auth_type: str = "none"
+    access_control_mode: str = DENY_ALL
     volumes: tuple[Volume, ...] = ()
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether every initiator may log in, whoever is in the access list."""
+        return self.access_control_mode == ALLOW_ALL
 
     @property
     def available(self) -> bool:
@@ -134,7 +143,8 @@ class NewAppInstance:
     """What to make: one storage instance with one volume, closed to every initiator.
 
     With a source, the instance is a copy of it: size, names, replicas and placement are those of
-    the source, whatever is said here; change them afterwards.
+    the source, whatever is said here; change them afterwards. With a template they are those of the
+    template, but for the size where the cluster allows that.
 
     :param uuid: what the cluster shall call app instance and volume (``openstack`` mode only).
     :param placement_mode: ``hybrid``, ``single_flash`` or ``all_flash``; None leaves it to the
@@ -142,6 +152,10 @@ class NewAppInstance:
     :param placement_policy: name of a policy, which wins over a mode; ignored where the cluster has
         no placement policies.
     :param limits: quality of service, by the cluster's names (``total_iops_max``…); 0 is unlimited.
+    :param open_to_all: let every initiator in; that can be taken back later, but never given.
+    :param template: name of the app template to make it from.
+    :param override_size: ask for ``size_gib`` instead of the template's; ignored where the cluster
+        does not know how.
     :param source_path: path of the volume or snapshot to copy.
     :param source_kind: what ``source_path`` points to.
     """
@@ -160,6 +174,9 @@ class NewAppInstance:
     source_kind: SourceKind | None = None
     storage_name: str = "storage-1"
     volume_name: str = "volume-1"
+    open_to_all: bool = False
+    template: str | None = None
+    override_size: bool = True
 
 
 @dataclass(frozen=True)

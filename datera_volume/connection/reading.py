@@ -8,6 +8,7 @@ from typing import Any
 
 from datera_volume.connection.errors import UnexpectedAnswer
 from datera_volume.connection.model import (
+    DENY_ALL,
     AppInstance,
     Snapshot,
     StorageInstance,
@@ -118,6 +119,7 @@ def _storage_instance(fields: Fields) -> StorageInstance:
             path for path in map(_reference, _objects(acl, "initiator_groups")) if path
         ),
         ip_pool=_reference(fields.get("ip_pool")),
+        access_control_mode=_text(fields, "access_control_mode") or DENY_ALL,
         auth_type=_text(auth, "type") or "none" if isinstance(auth, dict) else "none",
         volumes=tuple(_volume(item) for item in _objects(fields, "volumes")),
     )
@@ -129,6 +131,7 @@ def _volume(fields: Fields) -> Volume:
         raise UnexpectedAnswer(f"A volume's size is {size!r}")
     replicas = fields.get("replica_count")
     in_use = fields.get("capacity_in_use")
+    limits = fields.get("performance_policy")
     return Volume(
         name=_text(fields, "name", needed=True),
         path=_text(fields, "path", needed=True),
@@ -139,6 +142,11 @@ def _volume(fields: Fields) -> Volume:
         placement_policy=_reference(fields.get("placement_policy")),
         op_state=_text(fields, "op_state"),
         in_use_gib=float(in_use) if isinstance(in_use, (int, float)) else None,
+        limits={
+            name: value
+            for name, value in (limits if isinstance(limits, dict) else {}).items()
+            if name.endswith("_max") and isinstance(value, int) and value
+        },
     )
 
 

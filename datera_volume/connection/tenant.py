@@ -10,6 +10,7 @@ from datera_volume.connection import access, instances, snapshots, tenants
 from datera_volume.connection.asking import Asking
 from datera_volume.connection.errors import NotOnCluster
 from datera_volume.connection.model import (
+    DENY_ALL,
     AppInstance,
     NewAppInstance,
     Snapshot,
@@ -108,9 +109,12 @@ class Tenant:
         """
         return instances.set_online(self._asking, ai)
 
-    def set_offline(self, ai: AppInstance) -> AppInstance:
-        """Switch it off, cutting off whoever still uses it."""
-        return instances.set_offline(self._asking, ai)
+    def set_offline(self, ai: AppInstance, *, force: bool = True) -> AppInstance:
+        """Switch it off; with force, cutting off whoever still uses it.
+
+        :raises RequestRefused: somebody uses it, and there is no force.
+        """
+        return instances.set_offline(self._asking, ai, force=force)
 
     # -- volumes
 
@@ -169,6 +173,10 @@ class Tenant:
         snapshots.delete(self._asking, ref, uuid)
 
     # -- access
+
+    def close_to_all(self, si: StorageInstanceRef) -> None:
+        """Let in only who is in the access list; there is no way back."""
+        self._asking.put(si.path, {"access_control_mode": DENY_ALL})
 
     def allow_initiator(self, si: StorageInstanceRef, iqn: str, name: str) -> None:
         """Let an initiator in; one that is in already stays in.
