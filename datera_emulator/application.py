@@ -98,7 +98,9 @@ class Application:
                 body = self._validators.check(route.body, dialect, body)
             with self.cluster.transaction():
                 tenant = self.cluster.tenant(request.headers.get("tenant") or ROOT).path
-                call = Call(self.cluster, dialect, tenant, arguments, body or {}, key)
+                call = Call(
+                    self.cluster, dialect, tenant, arguments, body or {}, key, request.method
+                )
                 result = route.handler(call)
                 parameters = request.parameters
                 document = reply(

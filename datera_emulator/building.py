@@ -17,6 +17,8 @@ from datera_emulator.errors import Conflict, NotFound, RequestInvalid, Validatio
 from datera_emulator.lookup import app_instance_at, name_at, snapshot_at, volume_at
 from datera_emulator.model import NO_UUID, AppInstance, Snapshot, StorageInstance, Volume
 from datera_emulator.routing import Call
+from datera_emulator.snapshot_policies import checked_policies
+from datera_emulator.templates import storage_wishes, template_named
 
 _IQN_PREFIX = "iqn.2013-05.com.daterainc:tc:01:sn:"
 # A volume to copy: where it stands, and the point in time if it is not now.
@@ -60,7 +62,12 @@ def new_app_instance(call: Call) -> AppInstance:
     :raises ApiError: part of the wish cannot be granted; nothing was made.
     """
     wish = call.body
+    template = template_named(call, wish)
     storages = wish.get("storage_instances", [])
+    if template is not None:
+        storages = storage_wishes(template, wish.get("template_override", {}))
+    elif "template_override" in wish:
+        raise ValidationFailed("template_override: there is no app_template to override")
     if len(storages) > call.cluster.switches.limits.storage_instances_per_app_instance:
         raise RequestInvalid("An app instance holds no more storage instances")
     _check_distinct("storage instance", storages)
@@ -68,6 +75,9 @@ def new_app_instance(call: Call) -> AppInstance:
     for one in storages:
         check_storage_instance(call, one)
     instance = _bare_app_instance(call)
+    if template is not None:
+        instance.app_template, instance.app_template_tenant = template.name, template.tenant
+        instance.snapshot_policies = {**template.snapshot_policies, **instance.snapshot_policies}
     for one in storages:
         mode = wish.get("access_control_mode", "deny_all")
         storage = new_storage_instance(call, {"access_control_mode": mode, **one})
@@ -85,6 +95,7 @@ def check_storage_instance(call: Call, wish: Document) -> None:
     check_volume_room(call, len(wish.get("volumes", [])))
     for one in wish.get("volumes", []):
         check_placement(call, one)
+        checked_policies(one.get("snapshot_policies", []))
     if "auth" in wish:
         checked_auth(wish["auth"])
     ip_pool_named(call, wish)
@@ -128,8 +139,9 @@ def new_volume(call: Call, wish: Document) -> Volume:
         placement_mode=wish.get("placement_mode", switches.default_placement_mode),
         placement_policy=check_placement(call, wish) or "default",
         performance_policy=wish.get("performance_policy"),
+        snapshot_policies=checked_policies(wish.get("snapshot_policies", [])),
     )
-    volume.file = call.cluster.files.create(volume.size_bytes)
+    volume.file = call.cluster.new_file(volume.size_bytes)
     return volume
 
 
@@ -140,8 +152,11 @@ def cloned_app_instance(call: Call, keys: Sequence[str]) -> AppInstance:
     :raises NotFound: the source is not there.
     :raises RequestInvalid: the source is still being made.
     """
-    if len(keys) > 1 or call.body.get("storage_instances"):
-        raise ValidationFailed("A clone has one source and no storage instances of its own")
+    besides = {"storage_instances", "app_template", "template_override"} & call.body.keys()
+    if len(keys) > 1 or besides:
+        raise ValidationFailed(
+            "A clone has one source, and neither template nor storage of its own"
+        )
     origin, sources = _sources(call, keys[0], call.body[keys[0]]["path"])
     if origin.cloning_reads:
         raise RequestInvalid(f"{origin.path} is still being cloned itself")
@@ -205,9 +220,12 @@ def _sources(call: Call, key: str, path: str) -> tuple[AppInstance, list[_Source
     if key == "clone_volume_src":
         origin, storage, volume = volume_at(call, path)
         return origin, [(storage, volume, None)]
-    origin, storage, volume, snapshot = snapshot_at(call, path)
-    check_usable(call, snapshot)
-    return origin, [(storage, volume, snapshot)]
+    origin, frozen = snapshot_at(call, path)
+    if "/volumes/" not in path and not call.cluster.switches.instance_snapshots_clonable:
+        raise RequestInvalid("Only a volume's snapshot can be cloned")
+    for _, _, snapshot in frozen:
+        check_usable(call, snapshot)
+    return origin, list(frozen)
 
 
 def _cloned_volume(call: Call, volume: Volume, snapshot: Snapshot | None) -> Volume:
@@ -220,7 +238,9 @@ def _cloned_volume(call: Call, volume: Volume, snapshot: Snapshot | None) -> Vol
         placement_mode=volume.placement_mode,
         placement_policy=volume.placement_policy,
     )
-    copy.file = call.cluster.files.copy(snapshot.file if snapshot else volume.file, copy.size_bytes)
+    copy.file = call.cluster.copied_file(
+        snapshot.file if snapshot else volume.file, copy.size_bytes
+    )
     return copy
 
 
@@ -234,6 +254,7 @@ def _bare_app_instance(call: Call) -> AppInstance:
         created_ns=call.cluster.clock_ns(),
         descr=wish.get("descr") or "",
         create_mode=wish.get("create_mode", "normal"),
+        snapshot_policies=checked_policies(wish.get("snapshot_policies", [])),
     )
 
 

@@ -16,6 +16,7 @@ from datera_emulator.documents import Document
 from datera_emulator.errors import NotFound
 from datera_emulator.files import DataFiles
 from datera_emulator.index import Index
+from datera_emulator.kinds import KINDS, kind_name
 from datera_emulator.model import (
     AppInstance,
     Initiator,
@@ -25,12 +26,12 @@ from datera_emulator.model import (
     StorageInstance,
     Tenant,
     Volume,
-    app_instance_from,
     document_of,
 )
 from datera_emulator.sessions import Sessions
 from datera_emulator.store import Key, Store
 from datera_emulator.switches import Switches, product_version
+from datera_emulator.template_model import AppTemplate
 from datera_emulator.tenancy import ROOT, ancestors, canonical
 from datera_emulator.tokens import Tokens
 
@@ -71,6 +72,7 @@ class Cluster:
         )
         self.portals: list[str] = []
         self.app_instances: dict[str, AppInstance] = {}
+        self.app_templates: dict[tuple[str, str], AppTemplate] = {}
         self.initiators: dict[tuple[str, str], Initiator] = {}
         self.initiator_groups: dict[tuple[str, str], InitiatorGroup] = {}
         self.tenants: dict[str, Tenant] = {}
@@ -80,6 +82,7 @@ class Cluster:
         self.index = Index()
         self._changes: dict[Key, Any] = {}
         self._doomed_files: list[str] = []
+        self._new_files: list[str] = []
         state_dir.mkdir(parents=True, exist_ok=True)
         self.files = DataFiles(state_dir / "data")
         self._store = Store(state_dir / "cluster.sqlite")
@@ -131,6 +134,16 @@ class Cluster:
                 return self.initiators[place, identity]
         raise NotFound(f"No initiator {identity} in tenant {tenant}")
 
+    def app_template(self, tenant: str, name: str) -> AppTemplate:
+        """Return the app template that a tenant sees under a name: its own, else one from above.
+
+        :raises NotFound: there is none.
+        """
+        for place in (tenant, *ancestors(tenant)):
+            if (place, name) in self.app_templates:
+                return self.app_templates[place, name]
+        raise NotFound(f"No app template {name} in tenant {tenant}")
+
     def tenant(self, path: str) -> Tenant:
         """Return a tenant by any spelling of its path.
 
@@ -166,26 +179,39 @@ class Cluster:
             except BaseException:
                 for (kind, identity), thing in self._changes.items():
                     self._put_back(kind, identity, thing)
+                for name in self._new_files:
+                    self.files.delete(name)
                 raise
             finally:
                 self._changes.clear()
                 self._doomed_files.clear()
+                self._new_files.clear()
 
     def save(self, thing: object) -> None:
         """Name an object whose present state the transaction shall keep."""
-        self._changes[_kind(thing), self._enter(thing)] = thing
+        self._changes[kind_name(thing), self._enter(thing)] = thing
+
+    def new_file(self, size: int) -> str:
+        """Make a file that goes again if the transaction fails; see :meth:`.DataFiles.create`."""
+        self._new_files.append(self.files.create(size))
+        return self._new_files[-1]
+
+    def copied_file(self, source: str, size: int) -> str:
+        """Copy a file into one that goes again if the transaction fails; see `DataFiles.copy`."""
+        self._new_files.append(self.files.copy(source, size))
+        return self._new_files[-1]
 
     def forget(self, thing: object) -> None:
         """Remove an object; its files go when the transaction has been committed."""
-        table, key, identity = self._place(thing)
+        kind = KINDS[kind_name(thing)]
         if isinstance(thing, AppInstance):
             self.index.remove(thing.id)
             for storage in thing.storage_instances.values():
                 self.drop_sessions(storage)
             for _, volume in thing.volumes():
                 self.doom(volume)
-        del table[key]
-        self._changes[_kind(thing), identity] = None
+        del getattr(self, kind.table)[kind.key(thing)]
+        self._changes[kind_name(thing), kind.identity(thing)] = None
 
     def doom(self, volume: Volume) -> None:
         """Let a volume's files, its snapshots' too, go with the transaction."""
@@ -207,36 +233,20 @@ class Cluster:
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _place(self, thing: object) -> tuple[dict[Any, Any], Any, str]:
-        if isinstance(thing, AppInstance):
-            return self.app_instances, thing.id, thing.id
-        if isinstance(thing, Initiator):
-            return self.initiators, (thing.tenant, thing.id), f"{thing.tenant} {thing.id}"
-        if isinstance(thing, InitiatorGroup):
-            key = (thing.tenant, thing.name)
-            return self.initiator_groups, key, f"{thing.tenant} {thing.name}"
-        if isinstance(thing, Tenant):
-            return self.tenants, thing.path, thing.path
-        if isinstance(thing, IpPool):
-            return self.ip_pools, thing.name, thing.name
-        if isinstance(thing, PlacementPolicy):
-            return self.placement_policies, thing.name, thing.name
-        raise TypeError(f"a cluster does not hold a {type(thing).__name__}")
-
     def _enter(self, thing: object) -> str:
-        table, key, identity = self._place(thing)
-        table[key] = thing
+        kind = KINDS[kind_name(thing)]
+        getattr(self, kind.table)[kind.key(thing)] = thing
         if isinstance(thing, AppInstance):
             self.index.put(thing)
-        return identity
+        return kind.identity(thing)
 
-    def _put_back(self, kind: str, identity: str, thing: object | None) -> None:
-        document = self._store.read_one(kind, identity)
+    def _put_back(self, name: str, identity: str, thing: object | None) -> None:
+        kind = KINDS[name]
+        document = self._store.read_one(name, identity)
         if document is not None:
-            self._enter(_MAKERS[kind](document))
+            self._enter(kind.make(document))
         elif thing is not None:  # it was new
-            table, key, _ = self._place(thing)
-            del table[key]
+            del getattr(self, kind.table)[kind.key(thing)]
             if isinstance(thing, AppInstance):
                 self.index.remove(thing.id)
 
@@ -246,13 +256,13 @@ class Cluster:
         if "cluster" not in self.identity:
             nodes = [str(uuid.uuid4()) for _ in range(5)]
             self._remember("cluster", {"uuid": str(uuid.uuid4()), "nodes": nodes})
-        for kind, make in _MAKERS.items():
-            for _, document in self._store.read(kind):
-                self._enter(make(document))
+        for name, kind in KINDS.items():
+            for _, document in self._store.read(name):
+                self._enter(kind.make(document))
         with self.transaction():
             for built_in in (Tenant(ROOT), IpPool("default"), PlacementPolicy("default")):
-                table, key, _identity = self._place(built_in)
-                if key not in table:
+                kind = KINDS[kind_name(built_in)]
+                if kind.key(built_in) not in getattr(self, kind.table):
                     self.save(built_in)
         self._heal_files()
 
@@ -280,17 +290,3 @@ class Cluster:
         for name in self.files.names():
             if name not in known:
                 self.files.delete(name)
-
-
-_MAKERS: dict[str, Callable[[Document], object]] = {
-    "AppInstance": app_instance_from,
-    "Initiator": lambda document: Initiator(**document),
-    "InitiatorGroup": lambda document: InitiatorGroup(**document),
-    "Tenant": lambda document: Tenant(**document),
-    "IpPool": lambda document: IpPool(**document),
-    "PlacementPolicy": lambda document: PlacementPolicy(**document),
-}
-
-
-def _kind(thing: object) -> str:
-    return type(thing).__name__

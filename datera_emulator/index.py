@@ -20,6 +20,7 @@ class _Entry:
     iqns: dict[str, str]  # IQN -> name of the storage instance
     volumes: int
     snapshots: int
+    template: tuple[str, str]  # tenant and name; empty where there is none
 
 
 class Index:
@@ -33,6 +34,7 @@ class Index:
         self._iqns: dict[str, str] = {}
         self._uuids: Counter[str] = Counter()
         self._tenants: dict[str, dict[str, None]] = {}
+        self._templates: dict[tuple[str, str], dict[str, None]] = {}
 
     def put(self, instance: AppInstance) -> None:
         """Take an app instance in as it is now."""
@@ -45,12 +47,15 @@ class Index:
             iqns={storage.iqn: name for name, storage in instance.storage_instances.items()},
             volumes=len(volumes),
             snapshots=sum(len(volume.snapshots) for volume in volumes),
+            template=(instance.app_template_tenant, instance.app_template),
         )
         self._entries[instance.id] = entry
         self._names[entry.tenant, entry.name] = instance.id
         self._iqns.update(dict.fromkeys(entry.iqns, instance.id))
         self._uuids[entry.uuid] += 1
         self._tenants.setdefault(entry.tenant, {})[instance.id] = None
+        if instance.app_template:
+            self._templates.setdefault(entry.template, {})[instance.id] = None
         self.volumes += entry.volumes
         self.snapshots += entry.snapshots
 
@@ -64,6 +69,7 @@ class Index:
             del self._iqns[iqn]
         self._uuids[entry.uuid] -= 1
         del self._tenants[entry.tenant][identity]
+        self._templates.get(entry.template, {}).pop(identity, None)
         self.volumes -= entry.volumes
         self.snapshots -= entry.snapshots
 
@@ -74,6 +80,10 @@ class Index:
     def of_tenant(self, tenant: str) -> Iterable[str]:
         """Return the ids of a tenant's app instances."""
         return self._tenants.get(tenant, {})
+
+    def made_from(self, tenant: str, template: str) -> Iterable[str]:
+        """Return the ids of the app instances that are bound to a template."""
+        return self._templates.get((tenant, template), {})
 
     def behind(self, iqn: str) -> tuple[str, str] | None:
         """Return the ids of app instance and storage instance that answer to an IQN."""

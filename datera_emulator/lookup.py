@@ -10,6 +10,8 @@ from datera_emulator.model import AppInstance, Snapshot, StorageInstance, Volume
 from datera_emulator.routing import Call
 
 Place = tuple[AppInstance, StorageInstance, Volume]
+# A volume as one of its snapshots has it, with the storage instance that it belongs to.
+Frozen = tuple[StorageInstance, Volume, Snapshot]
 
 
 def app_instance_of(call: Call) -> AppInstance:
@@ -88,14 +90,23 @@ def volume_at(call: Call, path: str) -> Place:
     return instance, storage, volume_in(storage, name)
 
 
-def snapshot_at(call: Call, path: str) -> tuple[AppInstance, StorageInstance, Volume, Snapshot]:
-    """Return the snapshot of a volume that a reference in a body leads to.
+def snapshot_at(call: Call, path: str) -> tuple[AppInstance, list[Frozen]]:
+    """Return what a reference to a snapshot, of a volume or of an app instance, has kept.
 
     :raises NotFound: it leads nowhere, or elsewhere.
     """
-    volume, _, identity = path.rpartition("/snapshots/")
-    instance, storage, one = volume_at(call, volume)
-    return instance, storage, one, snapshot_in(one.snapshots, unquote(identity))
+    parent, _, identity = path.rpartition("/snapshots/")
+    identity = unquote(identity)
+    if "/volumes/" in parent:
+        instance, storage, volume = volume_at(call, parent)
+        return instance, [(storage, volume, snapshot_in(volume.snapshots, identity))]
+    instance = app_instance_at(call, parent)
+    snapshot_in(instance.snapshots, identity)
+    return instance, [
+        (storage, volume, volume.snapshots[identity])
+        for storage, volume in instance.volumes()
+        if identity in volume.snapshots
+    ]
 
 
 def name_at(path: str, collection: str) -> str:

@@ -35,6 +35,16 @@ class Snapshot:
 
 
 @dataclass
+class SnapshotPolicy:
+    """When to take snapshots, and how many to keep; kept, but nothing is taken by it."""
+
+    name: str
+    interval: str
+    retention_count: int
+    start_time: str = ""
+
+
+@dataclass
 class Volume:
     """A block device of ``size`` GiB; its data is ``file``."""
 
@@ -47,6 +57,7 @@ class Volume:
     placement_policy: str = "default"
     performance_policy: dict[str, int] | None = None
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    snapshot_policies: dict[str, SnapshotPolicy] = field(default_factory=dict)
 
     @property
     def size_bytes(self) -> int:
@@ -96,7 +107,10 @@ class AppInstance:
     admin_state: str = "online"
     storage_instances: dict[str, StorageInstance] = field(default_factory=dict)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    snapshot_policies: dict[str, SnapshotPolicy] = field(default_factory=dict)
     metadata: Document = field(default_factory=dict)
+    app_template: str = ""
+    app_template_tenant: str = ""
     cloning_reads: int = 0
 
     @property
@@ -188,20 +202,30 @@ def app_instance_from(document: Document) -> AppInstance:
     """Return the app instance that :func:`document_of` wrote."""
     fields = dict(document)
     fields["snapshots"] = _snapshots_from(fields["snapshots"])
+    fields["snapshot_policies"] = policies_from(fields.get("snapshot_policies", {}))
     fields["storage_instances"] = {
         name: _storage_instance_from(inner) for name, inner in fields["storage_instances"].items()
     }
     return AppInstance(**fields)
 
 
+def policies_from(documents: Document) -> dict[str, SnapshotPolicy]:
+    """Return the snapshot policies that :func:`document_of` wrote."""
+    return {name: SnapshotPolicy(**inner) for name, inner in documents.items()}
+
+
 def _storage_instance_from(document: Document) -> StorageInstance:
     fields = dict(document)
     fields["auth"] = Auth(**fields["auth"])
-    fields["volumes"] = {
-        name: Volume(**{**inner, "snapshots": _snapshots_from(inner["snapshots"])})
-        for name, inner in fields["volumes"].items()
-    }
+    fields["volumes"] = {name: _volume_from(inner) for name, inner in fields["volumes"].items()}
     return StorageInstance(**fields)
+
+
+def _volume_from(document: Document) -> Volume:
+    fields = dict(document)
+    fields["snapshots"] = _snapshots_from(fields["snapshots"])
+    fields["snapshot_policies"] = policies_from(fields.get("snapshot_policies", {}))
+    return Volume(**fields)
 
 
 def _snapshots_from(documents: Document) -> dict[str, Snapshot]:

@@ -20,6 +20,7 @@ from datera_emulator.model import (
     IpPool,
     PlacementPolicy,
     Snapshot,
+    SnapshotPolicy,
     StorageInstance,
     Tenant,
     Volume,
@@ -30,10 +31,10 @@ from datera_emulator.tenancy import ROOT
 HIDDEN = "(hidden)"
 
 
-def reference(collection: str, name: str) -> Document:
+def reference(collection: str, name: str, owner: str = ROOT) -> Document:
     """Return a resolved reference; empty strings where nothing is referred to."""
     path = f"/{collection}/{name}" if name else ""
-    return {"path": path, "resolved_path": path, "resolved_tenant": ROOT if name else ""}
+    return {"path": path, "resolved_path": path, "resolved_tenant": owner if name else ""}
 
 
 def paths(collection: str, names: Iterable[str]) -> list[Document]:
@@ -59,7 +60,9 @@ def app_instance(cluster: Cluster, dialect: Dialect, instance: AppInstance) -> D
         "name": instance.name,
         "id": instance.id,
         "health": "ok",
-        "app_template": reference("app_templates", ""),
+        "app_template": reference(
+            "app_templates", instance.app_template, instance.app_template_tenant
+        ),
         "descr": instance.descr,
         "admin_state": instance.admin_state,
         "storage_instances": [
@@ -69,7 +72,7 @@ def app_instance(cluster: Cluster, dialect: Dialect, instance: AppInstance) -> D
         "create_mode": instance.create_mode,
         "uuid": instance.uuid or NO_UUID,
         "snapshots": [snapshot(instance.path, one) for one in instance.snapshots.values()],
-        "snapshot_policies": [],
+        "snapshot_policies": snapshot_policies(instance.path, instance.snapshot_policies),
         "deployment_state": "deployed",
     }
     if instance.cloning_reads:
@@ -149,7 +152,7 @@ def volume(
         "uuid": one.uuid,
         "size": one.size,
         "capacity_in_use": in_gib(cluster.files.used(one.file)),
-        "snapshot_policies": [],
+        "snapshot_policies": snapshot_policies(path, one.snapshot_policies),
         "snapshots": [snapshot(path, point) for point in one.snapshots.values()],
         "placement_mode": one.placement_mode,
         "op_state": "available",
@@ -178,6 +181,24 @@ def snapshot(parent: str, one: Snapshot) -> Document:
         "utc_ts": one.id,
         "op_state": "creating" if one.creating_reads else "available",
     }
+
+
+def snapshot_policy(parent: str, one: SnapshotPolicy) -> Document:
+    """Return a snapshot policy of whatever is at ``parent``."""
+    shown: Document = {
+        "path": f"{parent}/snapshot_policies/{one.name}",
+        "name": one.name,
+        "interval": one.interval,
+        "retention_count": one.retention_count,
+    }
+    if one.start_time:
+        shown["start_time"] = one.start_time
+    return shown
+
+
+def snapshot_policies(parent: str, policies: dict[str, SnapshotPolicy]) -> list[Document]:
+    """Return all snapshot policies of whatever is at ``parent``."""
+    return [snapshot_policy(parent, one) for one in policies.values()]
 
 
 def initiator(one: Initiator) -> Document:

@@ -27,6 +27,7 @@ class Call:
     arguments: dict[str, str]
     body: Document
     key: str = field(default="", repr=False)
+    method: str = "GET"
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,11 @@ def integer(minimum: int, maximum: int) -> Schema:
     return {"type": "integer", "minimum": minimum, "maximum": maximum}
 
 
+def by_name(inner: Schema) -> Schema:
+    """Return the schema of a dictionary by name."""
+    return {"type": "object", "additionalProperties": inner}
+
+
 NAME: Schema = {"type": "string", "pattern": f"^{_WORD}$"}
 NAME_OR_UUID: Schema = {"type": "string", "pattern": f"(^{_UUID}$)|(^{_WORD}$)"}
 UUID: Schema = {"type": "string", "pattern": f"^{_UUID}$"}
@@ -70,8 +75,22 @@ CREATE_MODE = one_of(
     "docker_swarm",
 )
 ACCESS_CONTROL = one_of("allow_all", "deny_all")
-# Snapshot policies are not kept yet: only "none" can be said truthfully.
-NO_POLICIES: Schema = {"type": "array", "maxItems": 0}
+_POLICY: dict[str, Schema] = {
+    # The minutes are an array's own, see snapshot_policies.checked_policies.
+    "interval": one_of("1min", "2min", "15min", "1hour", "1day", "1week", "1month", "1year"),
+    "retention_count": integer(1, 256),
+    "start_time": {"type": "string", "format": "date-time"},
+}
+SNAPSHOT_POLICY = closed(("name", "interval", "retention_count"), name=NAME, **_POLICY)
+SNAPSHOT_POLICY_UPDATE = closed((), **_POLICY)
+SNAPSHOT_POLICIES = list_of(SNAPSHOT_POLICY)
+
+# Only the size is known to be overridden; clients send it as text.
+TEMPLATE_OVERRIDE = closed(
+    storage_instances=by_name(
+        closed(volumes=by_name(closed(size={"type": "string", "pattern": r"^\d{1,6}$"})))
+    )
+)
 
 _IOPS = integer(0, 10_000_000)
 _BANDWIDTH = integer(0, 10_240_000)
@@ -137,7 +156,10 @@ def volume_create(dialect: Dialect) -> Schema:
 
 def volume_within(dialect: Dialect) -> Schema:
     """Return the schema of a new volume inside a new storage instance."""
-    inner = _volume(dialect) | {"performance_policy": PERFORMANCE, "snapshot_policies": NO_POLICIES}
+    inner = _volume(dialect) | {
+        "performance_policy": PERFORMANCE,
+        "snapshot_policies": SNAPSHOT_POLICIES,
+    }
     return closed(("name", "size"), **inner)
 
 
@@ -174,19 +196,22 @@ STORAGE_INSTANCE_UPDATE = closed(
 
 def app_instance_create(dialect: Dialect) -> Schema:
     """Return the schema of a new app instance."""
-    return closed(
-        ("name",),
-        name=NAME_OR_UUID,
-        descr=DESCRIPTION,
-        clone_src=PATH,
-        clone_volume_src=PATH,
-        clone_snapshot_src=PATH,
-        create_mode=CREATE_MODE,
-        uuid=UUID,
-        access_control_mode=ACCESS_CONTROL,
-        storage_instances=list_of(storage_instance_create(dialect)),
-        snapshot_policies=NO_POLICIES,
-    )
+    properties = {
+        "name": NAME_OR_UUID,
+        "descr": DESCRIPTION,
+        "clone_src": PATH,
+        "clone_volume_src": PATH,
+        "clone_snapshot_src": PATH,
+        "app_template": PATH,
+        "create_mode": CREATE_MODE,
+        "uuid": UUID,
+        "access_control_mode": ACCESS_CONTROL,
+        "storage_instances": list_of(storage_instance_create(dialect)),
+        "snapshot_policies": SNAPSHOT_POLICIES,
+    }
+    if dialect.template_override and dialect.pages:
+        properties["template_override"] = TEMPLATE_OVERRIDE
+    return closed(("name",), **properties)
 
 
 APP_INSTANCE_UPDATE = closed(

@@ -64,6 +64,9 @@ class Switches:
     parent_initiators_usable: bool = False
     first_subtenant_initiator_needs_force: bool = True
     initiator_in_use_deletable: bool = False
+    instance_snapshots_clonable: bool = True
+    template_in_use_deletable: bool = False
+    bound_ip_pool_changes: bool = False
     list_order: str = "id"  # or "created": oldest first
     match: str = "search"  # or "full": the whole value must match
     largest_page: int = 100
@@ -144,6 +147,11 @@ class Dialect:
     def placement_policies(self) -> bool:
         """Volumes have a placement policy besides their placement mode."""
         return self.api != "v2.1" and self.product >= (3, 3)
+
+    @property
+    def template_override(self) -> bool:
+        """What comes from a template may be overridden, and grow afterwards."""
+        return self.product >= (3, 3)
 
     @property
     def ecosystem_data(self) -> bool:

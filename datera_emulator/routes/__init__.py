@@ -4,6 +4,7 @@
 from datera_emulator.routes import (
     acl,
     app_instances,
+    app_templates,
     auth,
     description,
     initiators,
@@ -12,10 +13,12 @@ from datera_emulator.routes import (
     performance,
     placement,
     session,
+    snapshot_policies,
     snapshots,
     storage_instances,
     system,
     tenants,
+    volume_templates,
     volumes,
 )
 from datera_emulator.routing import Router
@@ -30,6 +33,9 @@ _PARTS = (
     volumes,
     performance,
     snapshots,
+    app_templates,
+    volume_templates,
+    snapshot_policies,
     metadata,
     initiators,
     ip_pools,

@@ -67,8 +67,8 @@ def update(call: Call) -> Result:
         if state != "offline":
             raise RequestInvalid(f"{instance.path} must be offline to be restored")
         snapshot_in(instance.snapshots, wish["restore_point"])
-        for _, volume in instance.volumes():
-            restore(call, volume, wish["restore_point"])
+        volumes = [volume for _, volume in instance.volumes()]
+        restore(call, instance, volumes, wish["restore_point"])
     if "name" in wish:
         instance.name = wish["name"]
     if "descr" in wish:

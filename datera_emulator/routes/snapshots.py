@@ -138,7 +138,7 @@ def _taken(call: Call, volume: Volume, identity: str, wanted: str | None) -> Sna
     return Snapshot(
         id=identity,
         uuid=wanted or str(uuid.uuid4()),
-        file=call.cluster.files.copy(volume.file, volume.size_bytes),
+        file=call.cluster.copied_file(volume.file, volume.size_bytes),
         size=volume.size,
         creating_reads=call.cluster.switches.snapshot_creating_reads,
     )

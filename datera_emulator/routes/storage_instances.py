@@ -77,6 +77,9 @@ def update(call: Call) -> Result:
     state = wish.get("admin_state", storage.admin_state)
     if pool not in (None, storage.ip_pool) and "online" == instance.admin_state == state:
         raise RequestInvalid("The IP pool of a storage instance changes only while it is offline")
+    bound = instance.app_template and not call.cluster.switches.bound_ip_pool_changes
+    if pool not in (None, storage.ip_pool) and bound:
+        raise RequestInvalid("The IP pool comes from the template that this is bound to")
     narrowed = wish.get("access_control_mode", storage.access_control_mode)
     if storage.access_control_mode == "deny_all" and narrowed == "allow_all":
         raise RequestInvalid("access_control_mode goes from allow_all to deny_all only")

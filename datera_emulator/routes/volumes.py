@@ -67,7 +67,7 @@ def update(call: Call) -> Result:
             raise RequestInvalid("A volume is not restored and resized in one request")
         if online:
             raise RequestInvalid(f"{instance.path} must be offline to be restored")
-        restore(call, volume, wish["restore_point"])
+        restore(call, instance, [volume], wish["restore_point"])
     if size != volume.size:
         call.cluster.files.resize(volume.file, int(size * GIB))
         volume.size = size
@@ -93,8 +93,10 @@ def delete(call: Call) -> Result:
 
 
 def _check_change(call: Call, place: Place, online: bool) -> None:
-    _, _, volume = place
+    instance, _, volume = place
     size = call.body.get("size", volume.size)
+    if instance.app_template and size != volume.size and not call.dialect.template_override:
+        raise RequestInvalid("A volume that is bound to a template of this product has its size")
     replicas = call.body.get("replica_count", volume.replica_count)
     if size < volume.size:
         raise RequestInvalid(f"A volume only grows: {volume.size} GiB cannot become {size}")

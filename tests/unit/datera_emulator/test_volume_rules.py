@@ -218,6 +218,68 @@ def test_a_snapshot_of_the_whole_instance_has_one_id_on_all_volumes(api: Api) ->
     assert len(list(api.cluster.files.names())) == 2
 
 
+def test_an_instances_snapshot_is_cloned_and_restored_as_a_whole(api: Api) -> None:
+    made = api.create()
+    storage = made["storage_instances"][0]["path"]
+    api.good("POST", f"{storage}/volumes", {"name": "volume-2", "size": 1})
+    volumes = [volume for _, volume in api.cluster.app_instances[made["id"]].volumes()]
+    for volume in volumes:
+        write(api, volume, b"older")
+    whole = api.good("POST", f"{made['path']}/snapshots", {})
+    for volume in volumes:
+        write(api, volume, b"newer")
+    body = {"name": "clone", "clone_snapshot_src": {"path": whole["path"]}}
+    assert "being created" in api.refused("POST", "/app_instances", body)[1]
+    for _ in range(3):
+        api.good("GET", made["path"])
+    clone = api.good("POST", "/app_instances", body)
+    copies = [volume for _, volume in api.cluster.app_instances[clone["id"]].volumes()]
+    assert [read(api, copy) for copy in copies] == [b"older", b"older"]
+    api.clock += 1
+    later = api.good("POST", f"{made['path']}/snapshots", {})
+
+    api.offline(made)
+    api.good("DELETE", f"{storage}/volumes/volume-2/snapshots/{whole['utc_ts']}")
+    restore = {"restore_point": whole["utc_ts"]}
+    assert api.refused("PUT", made["path"], restore)[0] == 404
+    assert [read(api, volume) for volume in volumes] == [b"newer", b"newer"]
+    api.good("PUT", f"{storage}/volumes/volume-1", restore)
+    assert [read(api, volume) for volume in volumes] == [b"older", b"newer"]
+    assert api.refused("GET", later["path"])[0] == 404
+
+
+def test_the_switch_forbids_cloning_an_instances_snapshot(make_api: MakeApi) -> None:
+    api = make_api(switches=Switches(instance_snapshots_clonable=False, snapshot_creating_reads=0))
+    whole = api.good("POST", f"{api.create()['path']}/snapshots", {})
+    body = {"name": "clone", "clone_snapshot_src": {"path": whole["path"]}}
+    assert api.refused("POST", "/app_instances", body)[0] == 400
+
+
+def test_a_restore_that_fails_half_way_changes_nothing_and_leaves_no_file(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = api.create()
+    storage = made["storage_instances"][0]["path"]
+    api.good("POST", f"{storage}/volumes", {"name": "volume-2", "size": 1})
+    whole = api.good("POST", f"{made['path']}/snapshots", {})
+    for _ in range(3):
+        api.good("GET", made["path"])
+    api.offline(made)
+    before = sorted(api.cluster.files.names())
+    copy, copied = api.cluster.files.copy, 0
+
+    def fail(source: str, size: int) -> str:
+        nonlocal copied
+        copied += 1
+        if copied == 2:
+            raise OSError("no space")
+        return copy(source, size)
+
+    monkeypatch.setattr(api.cluster.files, "copy", fail)
+    assert api.refused("PUT", made["path"], {"restore_point": whole["utc_ts"]})[0] == 500
+    assert sorted(api.cluster.files.names()) == before
+
+
 def test_metadata_merge_and_are_bounded(make_api: MakeApi) -> None:
     api = make_api("3.3.0.0")
     made = api.create()
