@@ -121,6 +121,26 @@ class ManifestBuilder:
         self._lengths.append(length)
         self._digests += digest
 
+    def inherit(self, chunk: ChunkMap, first: int, count: int) -> None:
+        """Take neighbouring blocks from where they lie, none of them zero, column by column.
+
+        :raises ValueError: one of them is zero.
+        """
+        row = chunk.rows[first]
+        end = row + count
+        if chunk.rows[first + count : first + count + 1] != array("I", [end]):
+            raise ValueError(f"Chunk {chunk.number} has not {count} stored blocks from {first} on.")
+        self._codecs += chunk.codecs[first : first + count]
+        indices = chunk.indices[row:end]
+        for index in set(indices):
+            container = chunk.containers[index]
+            self._indices_of.setdefault(container, len(self._indices_of))
+        own = [self._indices_of.get(container, 0) for container in chunk.containers]
+        self._indices.extend(own[index] for index in indices)
+        self._offsets += chunk.offsets[row:end]
+        self._lengths += chunk.lengths[row:end]
+        self._digests += chunk.digests[row * DIGEST_SIZE : end * DIGEST_SIZE]
+
     def payload(self) -> bytes:
         """Return the payload of the manifest's record."""
         return b"".join(

@@ -119,20 +119,19 @@ class BackupWriter:
             count -= part
             self._end_chunk_if_full()
 
-    def inherit(self, chunk: ChunkMap, position: int) -> None:
-        """Take a block that equals the one at the same place of the parent.
+    def inherit(self, chunk: ChunkMap, first: int, count: int = 1) -> None:
+        """Take neighbouring blocks that equal those at the same places of the parent.
 
         :param chunk: the parent's chunk, :meth:`BackupReader.chunk`.
-        :param position: the block's number within the chunk; it must not be zero there.
+        :param first: the first block's number within the chunk; none of them may be zero there.
         :raises ContainerChanged: somebody else took the backup's place.
-        :raises ValueError: the source has not so many blocks.
+        :raises ValueError: the source, or the chunk, has not so many blocks, or one is zero.
         """
-        self._missing()
-        index, offset, length, codec = chunk.location(position)
-        digest = chunk.digest(position) or b""
-        self._builder.add(chunk.containers[index], offset, length, codec, digest)
-        self._inherited_blocks += 1
-        self._inherited_here += 1
+        if count > self._missing():
+            raise ValueError(f"Chunk {chunk.number} has not {count} blocks from {first} on.")
+        self._builder.inherit(chunk, first, count)
+        self._inherited_blocks += count
+        self._inherited_here += count
         self._parent_chunk = chunk
         self._end_chunk_if_full()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from datera_backup.container import (
     BackupReader,
@@ -96,6 +97,8 @@ class _Stages:
         self._batch_blocks = max(1, settings.batch_size // self._geometry.block_size)
         self._batch_size = self._batch_blocks * self._geometry.block_size
         self._buffers = Buffers(self._batch_size)
+        self._parent_number = -1
+        self._parent_map: ChunkMap | None = None
         self._done = 0
 
     def produce(self) -> Iterator[tuple[Batch, bool]]:
@@ -119,11 +122,9 @@ class _Stages:
 
     def _read(self, first: int, end: int) -> Iterator[tuple[Batch, bool]]:
         per_chunk = self._geometry.blocks_per_chunk
-        chunk, parent = -1, None
         while first < end:
-            if first // per_chunk != chunk:
-                chunk = first // per_chunk
-                parent = self._parent_chunk(chunk)
+            chunk = first // per_chunk
+            parent = self._parent_chunk(chunk)
             until = min(end, first + self._batch_blocks, (chunk + 1) * per_chunk)
             length = self._length(first, until)
             buffer = self._buffers.take()
@@ -136,7 +137,10 @@ class _Stages:
         parent = self._parent
         if parent is None or number >= len(parent.commit.manifests):
             return None
-        return parent.chunk(number)
+        # Kept, because a chunk with many holes is read in many pieces.
+        if number != self._parent_number:
+            self._parent_number, self._parent_map = number, parent.chunk(number)
+        return self._parent_map
 
     def worker(self) -> Callable[[Batch], None]:
         block_size = self._geometry.block_size
@@ -170,14 +174,15 @@ class _Stages:
         writer = self._writer
         if not batch.findings:
             writer.zeros(batch.blocks)
-        for finding in batch.findings:
-            if finding is None:
-                writer.zeros(1)
-            elif isinstance(finding, int):
-                if batch.parent is not None:
-                    writer.inherit(batch.parent, finding)
+        for kind, findings in groupby(batch.findings, type):
+            run = list(findings)
+            if kind is tuple:
+                for digest, codec, stored in run:
+                    writer.store(digest, codec, stored)
+            elif batch.parent is not None and kind is int:
+                writer.inherit(batch.parent, run[0], len(run))
             else:
-                writer.store(*finding)
+                writer.zeros(len(run))
         if batch.buffer is not None:
             self._buffers.give(batch.buffer)
         self._done += batch.length
