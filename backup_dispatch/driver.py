@@ -17,20 +17,18 @@ from cinder import exception, objects
 from cinder.backup import driver as cinder_driver
 from oslo_config import cfg
 
-from backup_dispatch import backends, ceph, force, lineage, opts, records, routing
+from backup_dispatch import backends, ceph, choosing, force, lineage, opts, records, routing
 from backup_dispatch.backends import Backend, Backends
 from backup_dispatch.custody import is_chunked
 from backup_dispatch.errors import (
     BackendFailed,
-    ChoiceRefused,
     ConfigurationInvalid,
     DispatchError,
     OwnerUnresolved,
-    ParentRefused,
 )
 from backup_dispatch.ownership import NobodyHolds, Ownership, hint_of, write_down
 from backup_dispatch.process import this_process
-from backup_dispatch.routing import Choice, Refusal, Rule
+from backup_dispatch.routing import Choice
 
 LOG = logging.getLogger(__name__)
 
@@ -96,8 +94,6 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         """
         try:
             choice = self._choose(backup)
-            if backup.parent_id:
-                choice = self._with_parent(backup, choice)
             chosen = self._by_name(choice.backend)
             driver = self._driver_of(chosen)
             ceph.refuse_incremental_of_others(driver, backup, volume_file, chosen.name)
@@ -222,56 +218,31 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         return self._drivers[backend.name]
 
     def _choose(self, backup: Any) -> Choice:
-        enabled = self._enabled
+        """Where the backup goes; an incremental gets the parent that it builds on there.
+
+        :raises DispatchError: it is refused.
+        """
         request = routing.Request(
             name=backup.display_name,
             wanted=hint_of(backup),
             type_default=_type_default(backup),
         )
-        choice = routing.choose(
-            request,
-            routing.Table(
-                enabled=enabled.names,
-                primary=enabled.primary.name,
-                known=enabled.known,
-                refuse_unmatched=CONF[opts.UNMATCHED] == "refuse",
-            ),
-        )
-        if isinstance(choice, Refusal):
-            raise ChoiceRefused(choice.why)
-        return choice
-
-    def _with_parent(self, backup: Any, choice: Choice) -> Choice:
-        """Where an incremental goes, so that its parent is on the same backend."""
-        chosen = self._by_name(choice.backend)
-        owner_of = self._ownership.owner_of
-        unresolved: DispatchError | None = None
-        owner = None
-        try:
-            owner = owner_of(backup.parent)
-        except exception.BackupNotFound:
-            unresolved = ParentRefused(f"The parent, backup {backup.parent_id}, is gone.")
-        except OwnerUnresolved as error:
-            unresolved = error
-        if owner == chosen:
+        choice = choosing.choose(request, self._enabled, CONF)
+        if not backup.parent_id:
             return choice
-        parent = lineage.newest_parent(backup, chosen, owner_of)
-        if parent is not None:
+        choice, parent = choosing.with_parent(
+            backup, choice, self._enabled, self._ownership.owner_of
+        )
+        if parent.id != backup.parent_id:
             LOG.info(
                 "Backup %s builds on backup %s of backend %s, not on %s.",
                 backup.id,
                 parent.id,
-                chosen.name,
+                choice.backend,
                 backup.parent_id,
             )
             lineage.adopt_parent(backup, parent)
-            return choice
-        if choice.rule.explicit:
-            lineage.refuse_without_parent(backup, chosen)
-        if owner is None:
-            raise unresolved or AssertionError("no owner, and no reason")
-        because = f"its parent is there, and {chosen.name} has no backup of the volume to build on"
-        return Choice(owner.name, Rule.PARENT, because)
+        return choice
 
 
 def _disown(backup: Any) -> None:

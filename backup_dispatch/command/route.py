@@ -12,11 +12,10 @@ from cliff.show import ShowOne
 from oslo_config import cfg
 from oslo_utils import uuidutils
 
-from backup_dispatch import lineage, opts, routing
+from backup_dispatch import choosing, routing
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.outcome import misused, refuse
-from backup_dispatch.errors import DispatchError, OwnerUnresolved
-from backup_dispatch.routing import Choice, Refusal, Rule
+from backup_dispatch.errors import ChoiceRefused, ParentRefused
 
 CONF = cfg.CONF
 
@@ -49,35 +48,31 @@ class Route(CloudCommand, ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Apply the dispatcher's own rules."""
         properties = dict(_pair(text) for text in parsed_args.property)
-        choice = self._choose(
-            routing.Request(
-                name=parsed_args.name,
-                wanted=properties.get(routing.PROPERTY),
-                type_default=self._type_default(parsed_args.volume_type),
-            )
+        request = routing.Request(
+            name=parsed_args.name,
+            wanted=properties.get(routing.PROPERTY),
+            type_default=self._type_default(parsed_args.volume_type),
         )
-        shown: dict[str, Any] = {"name": parsed_args.name}
+        picked = self.cloud.backup(parsed_args.parent) if parsed_args.parent else None
+        enabled = self.cloud.enabled
         parent = None
-        if parsed_args.parent:
-            picked = self.cloud.backup(parsed_args.parent)
-            choice, parent = self._with_parent(picked, choice)
-        shown.update(backend=choice.backend, rule=choice.rule.value, because=choice.because)
+        try:
+            choice = choosing.choose(request, enabled, CONF)
+            if picked is not None:
+                choice, parent = choosing.with_parent(
+                    self._imagined(picked), choice, enabled, self.cloud.owner
+                )
+        except (ChoiceRefused, ParentRefused) as error:
+            refuse(f"It would be refused: {error}")
+        shown: dict[str, Any] = {
+            "name": parsed_args.name,
+            "backend": choice.backend,
+            "rule": choice.rule.value,
+            "because": choice.because,
+        }
         if parent is not None:
             shown["parent"] = parent.id
         return self.dict2columns(shown)
-
-    def _choose(self, request: routing.Request) -> Choice:
-        enabled = self.cloud.enabled
-        table = routing.Table(
-            enabled=enabled.names,
-            primary=enabled.primary.name,
-            known=enabled.known,
-            refuse_unmatched=CONF[opts.UNMATCHED] == "refuse",
-        )
-        choice = routing.choose(request, table)
-        if isinstance(choice, Refusal):
-            refuse(f"It would be refused: {choice.why}")
-        return choice
 
     def _type_default(self, volume_type: str | None) -> str | None:
         if not volume_type:
@@ -89,30 +84,6 @@ class Route(CloudCommand, ShowOne):
         value: str | None = (found.extra_specs or {}).get(routing.EXTRA_SPEC)
         return value
 
-    def _with_parent(self, picked: Any, choice: Choice) -> tuple[Choice, Any]:
-        """The choice and the parent, by the dispatcher's rule for incrementals."""
-        chosen = self.cloud.backend(choice.backend)
-        unresolved: DispatchError | None = None
-        owner = None
-        try:
-            owner = self.cloud.owner(picked)
-        except OwnerUnresolved as error:
-            unresolved = error
-        if owner == chosen:
-            return choice, picked
-        parent = lineage.newest_parent(self._imagined(picked), chosen, self.cloud.owner)
-        if parent is not None:
-            return choice, parent
-        if choice.rule.explicit:
-            refuse(
-                f"It would be refused: backend {chosen.name} has no available backup of volume "
-                f"{picked.volume_id} to build on. Make a full backup there first."
-            )
-        if owner is None:
-            raise unresolved or AssertionError("no owner, and no reason")
-        because = f"its parent is there, and {chosen.name} has no backup of the volume to build on"
-        return Choice(owner.name, Rule.PARENT, because), picked
-
     def _imagined(self, picked: Any) -> Any:
         """An incremental on the picked parent, which is in no database."""
         return objects.Backup(
@@ -122,6 +93,8 @@ class Route(CloudCommand, ShowOne):
             project_id=picked.project_id,
             host=picked.host,
             snapshot_id=None,
+            parent_id=picked.id,
+            parent=picked,
         )
 
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where one backup goes, with the enabled backends and the records of the cloud in view.
+
+The driver acts upon it, and ``backup-dispatch route`` tells it beforehand. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cinder import exception
+from oslo_config import cfg
+
+from backup_dispatch import lineage, opts, routing
+from backup_dispatch.backends import Backends
+from backup_dispatch.errors import ChoiceRefused, DispatchError, OwnerUnresolved, ParentRefused
+from backup_dispatch.lineage import OwnerOf
+from backup_dispatch.routing import Choice, Refusal, Rule
+
+
+def choose(request: routing.Request, enabled: Backends, conf: cfg.ConfigOpts) -> Choice:
+    """The backend by the rules of :mod:`backup_dispatch.routing`.
+
+    :raises ChoiceRefused: they refuse the backup.
+    """
+    table = routing.Table(
+        enabled=enabled.names,
+        primary=enabled.primary.name,
+        known=enabled.known,
+        refuse_unmatched=conf[opts.UNMATCHED] == "refuse",
+    )
+    choice = routing.choose(request, table)
+    if isinstance(choice, Refusal):
+        raise ChoiceRefused(choice.why)
+    return choice
+
+
+def with_parent(
+    backup: Any, choice: Choice, enabled: Backends, owner_of: OwnerOf
+) -> tuple[Choice, Any]:
+    """Where an incremental goes and what it builds on, so that both are on the same backend.
+
+    :param backup: its parent is the one that Cinder's API picked.
+    :raises ParentRefused: there is nothing to build on where it must go, or its parent is gone.
+    :raises OwnerUnresolved: nothing else is left than its parent's backend, which is not known.
+    """
+    chosen = enabled.named(choice.backend)
+    assert chosen is not None, choice  # noqa: S101 - it was chosen among the enabled ones
+    unresolved: DispatchError | None = None
+    owner = None
+    try:
+        owner = owner_of(backup.parent)
+    except exception.BackupNotFound:
+        unresolved = ParentRefused(f"The parent, backup {backup.parent_id}, is gone.")
+    except OwnerUnresolved as error:
+        unresolved = error
+    if owner == chosen:
+        return choice, backup.parent
+    parent = lineage.newest_parent(backup, chosen, owner_of)
+    if parent is not None:
+        return choice, parent
+    if choice.rule.explicit:
+        lineage.refuse_without_parent(backup, chosen)
+    if owner is None:
+        raise unresolved or AssertionError("no owner, and no reason")
+    because = f"its parent is there, and {chosen.name} has no backup of the volume to build on"
+    return Choice(owner.name, Rule.PARENT, because), backup.parent
