@@ -14,7 +14,7 @@ from cinder.volume import driver, volume_utils
 from cinder.volume.drivers.san import san
 from oslo_log import log as logging
 
-from datera_volume import opts, provisioning, version
+from datera_volume import capabilities, opts, provisioning, retyping, version
 from datera_volume.attaching import Attaching
 from datera_volume.provisioning import Wanted
 from datera_volume.stats import capacity_stats
@@ -90,6 +90,17 @@ class DateraDriver(Attaching):
                 self._tenant(volume), volume.name_id, new_size, self._types.limits(volume)
             )
 
+    def retype(self, context: Any, volume: Any, new_type: Any, diff: Any, host: Any) -> bool:
+        """Give a volume another type where it lies; False where that is not possible.
+
+        :raises InvalidVolumeType: the new type says something that cannot be read.
+        """
+        with self._doing("Retyping volume %s", volume.id):
+            types = self._types
+            new = types.policies(new_type["id"])
+            old = types.values(volume.volume_type_id)
+            return retyping.retype(self._tenant(volume), volume.name_id, volume.size, new, old)
+
     # -- snapshots
 
     def create_snapshot(self, snapshot: Any) -> None:
@@ -135,6 +146,13 @@ class DateraDriver(Attaching):
             "goodness_function": self.get_goodness_function(),
             **capacity_stats(system, self.settings.default_policies.replica_count),
         }
+
+    def _init_vendor_properties(self) -> tuple[dict[str, Any], str]:
+        settings = self.settings
+        properties = capabilities.vendor_properties(
+            settings.type_defaults, one_replica=settings.one_replica
+        )
+        return properties, capabilities.VENDOR
 
     # -- what the operations share
 

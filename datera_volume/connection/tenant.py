@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from datera_volume.connection import access, instances, snapshots, tenants
 from datera_volume.connection.asking import Asking
+from datera_volume.connection.dialect import Dialect
 from datera_volume.connection.errors import NotOnCluster
 from datera_volume.connection.model import (
     DENY_ALL,
@@ -40,6 +41,11 @@ class Tenant:
     def path(self) -> str:
         """The tenant's absolute path, ``/root`` or below."""
         return self._asking.tenant
+
+    @property
+    def dialect(self) -> Dialect:
+        """How its cluster is spoken to; logs in where that has not happened yet."""
+        return self._asking.dialect
 
     def __repr__(self) -> str:
         return f"Tenant({self.path!r} at {self._asking.link.settings.address})"
