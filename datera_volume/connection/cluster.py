@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import requests
 
+from datera_volume.connection import tenants
 from datera_volume.connection.asking import Asking
 from datera_volume.connection.dialect import Dialect
 from datera_volume.connection.model import SystemInfo
@@ -71,6 +72,10 @@ class Cluster:
         :raises RequestRefused: the path cannot be that of a tenant.
         """
         return Tenant(Asking(self._link, tenant_path(path), self._patience))
+
+    def tenants(self) -> list[str]:
+        """Return the paths of all tenants, ``/root`` first."""
+        return tenants.paths(Asking(self._link, ROOT, self._patience))
 
     def close(self) -> None:
         """Log out where that is possible, and give the connections back."""

@@ -20,6 +20,7 @@ class Dialect:
     :param initiator_force: an initiator may be made in a tenant whose parent already has it.
     :param placement_policies: placement is a reference to a policy, not a mode.
     :param template_override: sizes may be given where an instance is made from a template.
+    :param ecosystem_data: metadata are ``int_ecosystem_data``, whatever the API version.
     """
 
     api_version: str
@@ -29,6 +30,7 @@ class Dialect:
     initiator_force: bool
     placement_policies: bool
     template_override: bool
+    ecosystem_data: bool
 
 
 def numbers_of(version: str) -> Numbers:
@@ -53,4 +55,5 @@ def dialect_for(api_version: str, product_version: str) -> Dialect:
         initiator_force=paged,
         placement_policies=paged and recent,
         template_override=paged and recent,
+        ecosystem_data=recent,
     )

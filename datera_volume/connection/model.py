@@ -35,8 +35,23 @@ class StorageInstanceRef(Protocol):
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """A volume at one moment. ``utc_ts`` is its id on the cluster: a text, never a number."""
+
+    uuid: str
+    utc_ts: str
+    op_state: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Volume:
-    """One volume of a storage instance."""
+    """One volume of a storage instance.
+
+    :param size_gib: whole GiB, rounded down; what others made may be larger by a fraction.
+    :param exact_gib: the size as the cluster says it.
+    :param snapshots: as they stand in the listing that the volume was read from.
+    """
 
     name: str
     path: str
@@ -47,6 +62,8 @@ class Volume:
     placement_policy: str | None = None
     op_state: str = ""
     in_use_gib: float | None = None
+    exact_gib: float = 0.0
+    snapshots: tuple[Snapshot, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -126,16 +143,6 @@ class AppInstance:
         if len(volumes) != 1:
             raise UnexpectedAnswer(f"App instance {self.name} has {len(volumes)} volumes, not one")
         return volumes[0]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A volume at one moment. ``utc_ts`` is its id on the cluster: a text, never a number."""
-
-    uuid: str
-    utc_ts: str
-    op_state: str
-    path: str
 
 
 @dataclass(frozen=True)

@@ -132,9 +132,10 @@ def _volume(fields: Fields) -> Volume:
     replicas = fields.get("replica_count")
     in_use = fields.get("capacity_in_use")
     limits = fields.get("performance_policy")
+    path = _text(fields, "path", needed=True)
     return Volume(
         name=_text(fields, "name", needed=True),
-        path=_text(fields, "path", needed=True),
+        path=path,
         size_gib=int(size),
         uuid=_text(fields, "uuid"),
         replica_count=replicas if isinstance(replicas, int) else None,
@@ -142,6 +143,12 @@ def _volume(fields: Fields) -> Volume:
         placement_policy=_reference(fields.get("placement_policy")),
         op_state=_text(fields, "op_state"),
         in_use_gib=float(in_use) if isinstance(in_use, (int, float)) else None,
+        exact_gib=float(size),
+        snapshots=tuple(
+            snapshot(item, path)
+            for item in _objects(fields, "snapshots")
+            if isinstance(item.get("utc_ts") or item.get("timestamp"), str)
+        ),
         limits={
             name: value
             for name, value in (limits if isinstance(limits, dict) else {}).items()

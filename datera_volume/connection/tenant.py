@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from datera_volume.connection import access, instances, snapshots, tenants
+from datera_volume.connection import access, annotating, instances, restoring, snapshots, tenants
 from datera_volume.connection.asking import Asking
 from datera_volume.connection.dialect import Dialect
 from datera_volume.connection.errors import NotOnCluster
@@ -101,6 +101,17 @@ class Tenant:
         """Describe it in 3 to 128 letters, digits, blanks and ``_-.``, a letter or ``_`` first."""
         return instances.change(self._asking, ai, {"descr": text})
 
+    def annotate(self, ai: AppInstance, words: Mapping[str, str]) -> None:
+        """Set these keys of its metadata, which hold about 2,000 characters in all.
+
+        :raises RequestRefused: there are too many.
+        """
+        annotating.annotate(self._asking, ai, words)
+
+    def annotations(self, ai: AppInstance) -> dict[str, str]:
+        """Return its metadata."""
+        return annotating.annotations(self._asking, ai)
+
     def delete_app_instance(self, ai: AppInstance) -> None:
         """Switch it off, cutting off whoever still uses it, and delete it with all its snapshots.
 
@@ -177,6 +188,14 @@ class Tenant:
         :raises NotOnCluster: there is none, or no such volume.
         """
         snapshots.delete(self._asking, ref, uuid)
+
+    def restore(self, ref: VolumeRef, snapshot: Snapshot) -> None:
+        """Put the volume back to a snapshot; its app instance must be offline.
+
+        :raises RequestRefused: it is online, or the snapshot cannot be used.
+        :raises NotReadyInTime: the volume is not available again before the deadline.
+        """
+        restoring.restore(self._asking, ref, snapshot)
 
     # -- access
 

@@ -48,6 +48,14 @@ def ensure(asking: Asking) -> None:
     LOG.info("Made the tenant %s", asking.tenant)
 
 
+def paths(asking: Asking) -> list[str]:
+    """Return the paths of all tenants that this user may see, ``/root`` first."""
+    found = {str(item.get("path", "")) for item in asking.all(COLLECTION)}
+    # Some products write the collection's name before the path.
+    found = {path.removeprefix(COLLECTION) for path in found} - {ROOT}
+    return [ROOT, *sorted(path for path in found if path.startswith(f"{ROOT}/"))]
+
+
 def _exists(asking: Asking) -> bool:
     try:
         asking.get(COLLECTION + asking.tenant)
