@@ -86,9 +86,9 @@ def _change(
         if new.template is None:
             _place(tenant, volume, new, old, undo=lambda back: undo.callback(_attempt, ai, back))
             if _leaves_pool(ai, new):
-                pool = _last(ai.storage_instance.ip_pool)
-                undo.callback(_attempt, ai, lambda: _set_pool(tenant, ai, pool))
-                _set_pool(tenant, ai, new.ip_pool())
+                undo.callback(_attempt, ai, lambda: _put_back_into_pool(tenant, ai))
+                with switching.switched_off(tenant, ai):
+                    tenant.set_ip_pool(ai.storage_instance, new.ip_pool())
             if (volume.replica_count or 0) < new.replica_count:
                 switching.change(
                     tenant, ai, lambda: tenant.set_replica_count(volume, new.replica_count)
@@ -124,9 +124,11 @@ def _leaves_pool(ai: AppInstance, new: Policies) -> bool:
     return bool(pool) and pool not in new.ip_pools
 
 
-def _set_pool(tenant: Tenant, ai: AppInstance, pool: str) -> None:
+def _put_back_into_pool(tenant: Tenant, ai: AppInstance) -> None:
     with switching.switched_off(tenant, ai):
-        tenant.set_ip_pool(ai.storage_instance, pool)
+        tenant.set_ip_pool(ai.storage_instance, _last(ai.storage_instance.ip_pool))
+    if ai.online:
+        tenant.set_online(ai)
 
 
 def _last(path: str | None) -> str:
