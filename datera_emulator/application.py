@@ -26,6 +26,7 @@ from datera_emulator.errors import (
     ValidationFailed,
 )
 from datera_emulator.faults import Answer, Drop, Fault, FaultPlan, ForgetToken, Hang
+from datera_emulator.permissions import check_permission
 from datera_emulator.routing import Call
 from datera_emulator.schemas import Validators
 from datera_emulator.switches import Dialect, served_versions
@@ -98,8 +99,18 @@ class Application:
                 body = self._validators.check(route.body, dialect, body)
             with self.cluster.transaction():
                 tenant = self.cluster.tenant(request.headers.get("tenant") or ROOT).path
+                caller = self.cluster.tokens.holder(key)
+                if route.needs_key:
+                    check_permission(self.cluster, caller, route, tenant)
                 call = Call(
-                    self.cluster, dialect, tenant, arguments, body or {}, key, request.method
+                    self.cluster,
+                    dialect,
+                    tenant,
+                    arguments,
+                    body or {},
+                    key,
+                    request.method,
+                    caller,
                 )
                 result = route.handler(call)
                 parameters = request.parameters

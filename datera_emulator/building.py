@@ -56,6 +56,18 @@ def check_volume_room(call: Call, count: int, storage: StorageInstance | None = 
         raise RequestInvalid("The storage instance holds no more volumes")
 
 
+def check_storage_room(call: Call, count: int, present: int = 0) -> None:
+    """Refuse new storage instances beyond the limits.
+
+    :raises RequestInvalid: the cluster or the app instance is full.
+    """
+    limits = call.cluster.switches.limits
+    if count and call.cluster.index.storage_instances + count > limits.storage_instances:
+        raise RequestInvalid(f"The cluster holds no more than {limits.storage_instances} targets")
+    if present + count > limits.storage_instances_per_app_instance:
+        raise RequestInvalid("An app instance holds no more storage instances")
+
+
 def new_app_instance(call: Call) -> AppInstance:
     """Return a new app instance with the storage that it was asked to have.
 
@@ -68,8 +80,7 @@ def new_app_instance(call: Call) -> AppInstance:
         storages = storage_wishes(template, wish.get("template_override", {}))
     elif "template_override" in wish:
         raise ValidationFailed("template_override: there is no app_template to override")
-    if len(storages) > call.cluster.switches.limits.storage_instances_per_app_instance:
-        raise RequestInvalid("An app instance holds no more storage instances")
+    check_storage_room(call, len(storages))
     _check_distinct("storage instance", storages)
     check_volume_room(call, sum(len(one.get("volumes", [])) for one in storages))
     for one in storages:
@@ -162,6 +173,7 @@ def cloned_app_instance(call: Call, keys: Sequence[str]) -> AppInstance:
         raise RequestInvalid(f"{origin.path} is still being cloned itself")
     if origin.create_mode == "normal" and not call.cluster.switches.normal_instances_clonable:
         raise RequestInvalid(f"{origin.path} has create_mode normal and cannot be cloned")
+    check_storage_room(call, len({storage.name for storage, _, _ in sources}))
     check_volume_room(call, len(sources))
     instance = _bare_app_instance(call)
     instance.cloning_reads = call.cluster.switches.clone_cloning_reads

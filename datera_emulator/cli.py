@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from datera_emulator.emulator import Emulator, StateInUse
 from datera_emulator.switches import Switches
+from datera_emulator.users import directories_from
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--transport", choices=("file", "tgt"), default="file")
     serve.add_argument("--sw-version", default="3.3.0.0", help="the product's version")
     serve.add_argument(
+        "--ldap",
+        action="append",
+        default=[],
+        metavar="SERVER/USER:PASSWORD",
+        help="let an administrator log in with this remote_server; may be given several times",
+    )
+    serve.add_argument(
         "--switch",
         action="append",
         default=[],
@@ -70,6 +78,7 @@ def _serve(options: argparse.Namespace) -> int:
             transport=options.transport,
             sw_version=options.sw_version,
             switches=switches,
+            directories=directories_from(options.ldap),
         )
     except ValueError as exc:
         print(f"datera-emulator: {exc}", file=sys.stderr)

@@ -34,6 +34,7 @@ from datera_emulator.switches import Switches, product_version
 from datera_emulator.template_model import AppTemplate
 from datera_emulator.tenancy import ROOT, ancestors, canonical
 from datera_emulator.tokens import Tokens
+from datera_emulator.users import ADMIN, Directories, User
 
 
 class Cluster:
@@ -42,6 +43,8 @@ class Cluster:
     Read and change it while holding :attr:`lock`. A change is made by changing the objects and
     naming them with :meth:`save` or :meth:`forget`; :meth:`transaction` commits what was named.
 
+    :param username: an administrator that there always is; ``password`` counts at the first start.
+    :param directories: who may log in with ``remote_server``.
     :param clock_ns: nanoseconds since 1970; names snapshots and lets keys expire.
     """
 
@@ -53,13 +56,14 @@ class Cluster:
         sw_version: str = "3.3.0.0",
         username: str = "admin",
         password: str = "password",  # noqa: S107 -- what the documentation promises
+        directories: Directories | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        self.directories = directories or {}
         self.switches = switches or Switches()
         self.sw_version = sw_version
         self.product = product_version(sw_version)
         self.username = username
-        self.password = password
         self.clock_ns = clock_ns
         self.started_ns = clock_ns()
         self.lock = threading.RLock()
@@ -78,6 +82,7 @@ class Cluster:
         self.tenants: dict[str, Tenant] = {}
         self.ip_pools: dict[str, IpPool] = {}
         self.placement_policies: dict[str, PlacementPolicy] = {}
+        self.users: dict[str, User] = {}
         self.identity: Document = {}
         self.index = Index()
         self._changes: dict[Key, Any] = {}
@@ -86,7 +91,7 @@ class Cluster:
         state_dir.mkdir(parents=True, exist_ok=True)
         self.files = DataFiles(state_dir / "data")
         self._store = Store(state_dir / "cluster.sqlite")
-        self._load()
+        self._load(password)
 
     # -- what there is ---------------------------------------------------------------------
 
@@ -250,7 +255,7 @@ class Cluster:
             if isinstance(thing, AppInstance):
                 self.index.remove(thing.id)
 
-    def _load(self) -> None:
+    def _load(self, password: str) -> None:
         for identity, document in self._store.read("identity"):
             self.identity[identity] = document
         if "cluster" not in self.identity:
@@ -260,7 +265,12 @@ class Cluster:
             for _, document in self._store.read(name):
                 self._enter(kind.make(document))
         with self.transaction():
-            for built_in in (Tenant(ROOT), IpPool("default"), PlacementPolicy("default")):
+            for built_in in (
+                Tenant(ROOT),
+                IpPool("default"),
+                PlacementPolicy("default"),
+                User(self.username, "Administrator", password, roles=[ADMIN]),
+            ):
                 kind = KINDS[kind_name(built_in)]
                 if kind.key(built_in) not in getattr(self, kind.table):
                     self.save(built_in)

@@ -18,6 +18,7 @@ from datera_emulator.portal import FilePortals
 from datera_emulator.server import RestServer
 from datera_emulator.switches import Switches, product_version
 from datera_emulator.transport import Transport
+from datera_emulator.users import Directories
 
 
 class StateInUse(Exception):
@@ -33,6 +34,7 @@ class Emulator:
     :param state_dir: where everything lies; made if missing, kept afterwards.
     :param http_port: 0 for a free one; the same with ``https_port``.
     :param transport: how volumes are reached; only "file" so far.
+    :param directories: users by the ``remote_server`` that vouches for them.
     :param clock_ns: nanoseconds since 1970.
     :raises ValueError: the transport or the software version is unknown.
     """
@@ -49,6 +51,7 @@ class Emulator:
         password: str = "password",  # noqa: S107 -- what the documentation promises
         sw_version: str = "3.3.0.0",
         switches: Switches | None = None,
+        directories: Directories | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         if transport != "file":
@@ -62,6 +65,7 @@ class Emulator:
         self._ports = (http_port, https_port)
         self._sw_version = sw_version
         self._switches = switches or Switches()
+        self._directories = directories
         self._clock_ns = clock_ns
         self._lock_descriptor = -1
         self._cluster: Cluster | None = None
@@ -83,6 +87,7 @@ class Emulator:
                 sw_version=self._sw_version,
                 username=self.username,
                 password=self.password,
+                directories=self._directories,
                 clock_ns=self._clock_ns,
             )
             self._transport = FilePortals(self._cluster)

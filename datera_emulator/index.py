@@ -29,6 +29,7 @@ class Index:
     def __init__(self) -> None:
         self.volumes = 0
         self.snapshots = 0
+        self.storage_instances = 0
         self._entries: dict[str, _Entry] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._iqns: dict[str, str] = {}
@@ -58,6 +59,7 @@ class Index:
             self._templates.setdefault(entry.template, {})[instance.id] = None
         self.volumes += entry.volumes
         self.snapshots += entry.snapshots
+        self.storage_instances += len(entry.iqns)
 
     def remove(self, identity: str) -> None:
         """Forget an app instance; one that is not in is no matter."""
@@ -72,6 +74,7 @@ class Index:
         self._templates.get(entry.template, {}).pop(identity, None)
         self.volumes -= entry.volumes
         self.snapshots -= entry.snapshots
+        self.storage_instances -= len(entry.iqns)
 
     def named(self, tenant: str, name: str) -> str | None:
         """Return the id of the app instance of this name."""

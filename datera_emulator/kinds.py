@@ -17,6 +17,7 @@ from datera_emulator.model import (
     app_instance_from,
 )
 from datera_emulator.template_model import app_template_from
+from datera_emulator.users import User
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ KINDS: dict[str, Kind] = {
         "placement_policies", lambda one: one.name, lambda d: PlacementPolicy(**d)
     ),
     "Tenant": Kind("tenants", lambda one: one.path, lambda d: Tenant(**d)),
+    "User": Kind("users", lambda one: one.user_id, lambda d: User(**d)),
 }
 
 

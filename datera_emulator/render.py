@@ -27,6 +27,7 @@ from datera_emulator.model import (
 )
 from datera_emulator.switches import Dialect
 from datera_emulator.tenancy import ROOT
+from datera_emulator.users import ROLES, User
 
 HIDDEN = "(hidden)"
 
@@ -233,6 +234,29 @@ def tenant(cluster: Cluster, one: Tenant) -> Document:
 def tenant_path(cluster: Cluster, one: Tenant) -> str:
     """Return a tenant's path in the form that the switches choose."""
     return f"/tenants{one.path}" if cluster.switches.tenant_path_form == "long" else one.path
+
+
+def user(one: User) -> Document:
+    """Return a user, without the password."""
+    return {
+        "path": one.path,
+        "user_id": one.user_id,
+        "full_name": one.full_name,
+        "email": one.email,
+        "enabled": one.enabled,
+        "roles": paths("roles", one.roles),
+        "password": HIDDEN,
+        "tenants": [{"path": path} for path in one.tenants],
+    }
+
+
+def role(name: str) -> Document:
+    """Return a role."""
+    return {
+        "path": f"/roles/{name}",
+        "role_id": name,
+        "privileges": paths("privileges", ROLES[name]),
+    }
 
 
 def ip_pool(one: IpPool) -> Document:

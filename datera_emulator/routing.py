@@ -13,6 +13,7 @@ from datera_emulator.documents import Document, Json
 from datera_emulator.errors import RouteInvalid
 from datera_emulator.schemas import NOTHING, BodySchema
 from datera_emulator.switches import Dialect
+from datera_emulator.users import NOBODY, Caller
 
 VERBS = {"GET": "read", "POST": "create", "PUT": "update", "DELETE": "delete"}
 
@@ -28,6 +29,7 @@ class Call:
     body: Document
     key: str = field(default="", repr=False)
     method: str = "GET"
+    caller: Caller = NOBODY
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,8 @@ IQN: Schema = {
         r"((?=.{16,223}$)^iqn\.[0-9]{4}-[0-1][0-9]\.[^\/]*\.[^\/]*$)|(^eui\.[0-9A-Fa-f]{16}$)"
     ),
 }
-INITIATOR_NAME: Schema = {"type": "string", "pattern": _TEXT}
+TEXT: Schema = {"type": "string", "pattern": _TEXT}
+INITIATOR_NAME = TEXT
 _IPV4: Schema = {"type": "string", "pattern": r"^(\d{1,3}\.){3}\d{1,3}$"}
 NETWORK_PATH = closed(
     ("start_ip", "range", "netmask"),
@@ -138,11 +139,13 @@ NETWORK_PATH = closed(
     gateway=_IPV4,
 )
 MEDIA_POLICY: Schema = {"type": "object"}
+USER_ID: Schema = {"type": "string", "pattern": "^[a-zA-Z0-9_]{3,32}$"}
+PASSWORD: Schema = {"type": "string", "pattern": r"^[a-zA-Z_][a-zA-Z0-9_\-\.]{2,127}$"}
 LOGIN: Schema = {
     "type": "object",
     "properties": {
-        "name": {"type": "string", "pattern": "^[a-zA-Z0-9_]{3,32}$"},
-        "password": {"type": "string", "pattern": r"^[a-zA-Z_][a-zA-Z0-9_\-\.]{2,127}$"},
+        "name": USER_ID,
+        "password": PASSWORD,
         "remote_server": STRING,
     },
     "required": ["name", "password"],

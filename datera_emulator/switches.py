@@ -20,12 +20,14 @@ class Limits:
 
     tenants: int = 64
     app_instances: int = 4096
+    storage_instances: int = 2096
     storage_instances_per_app_instance: int = 256
     volumes: int = 4096
     volumes_per_storage_instance: int = 256
     snapshots: int = 16384
     snapshots_per_volume: int = 256
     initiators: int = 512
+    users: int = 256
     metadata_characters: int = 2048
 
 
@@ -33,6 +35,7 @@ _WORDS = {
     "key_expiry": ("idle", "absolute"),
     "online_delete": ("refuse", "force", "allow"),
     "list_order": ("id", "created"),
+    "permission_status": ("401", "403"),
     "match": ("search", "full"),
     "tenant_path_form": ("short", "long"),
     "default_placement_mode": ("hybrid", "single_flash", "all_flash"),
@@ -54,6 +57,7 @@ class Switches:
     snapshot_creating_reads: int = 2
     storage_unavailable_reads: int = 1
     clone_cloning_reads: int = 2
+    permission_status: str = "401"  # or "403"
     creating_snapshot_usable: bool = False
     normal_instances_clonable: bool = True
     online_delete: str = "refuse"  # or "force": allowed with force; or "allow"

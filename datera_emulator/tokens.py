@@ -7,6 +7,8 @@ import secrets
 import threading
 from collections.abc import Callable
 
+from datera_emulator.users import NOBODY, Caller
+
 _NANO = 1_000_000_000
 
 
@@ -18,6 +20,7 @@ class Tokens:
         self._lifetime_ns = int(lifetime * _NANO)
         self._idle = idle
         self._counted_from: dict[str, int] = {}
+        self._holders: dict[str, Caller] = {}
         self._lock = threading.Lock()
 
     def issue(self) -> str:
@@ -27,6 +30,11 @@ class Tokens:
             self._counted_from[key] = self._clock_ns()
         return key
 
+    def give(self, key: str, holder: Caller) -> None:
+        """Say whose a new key is."""
+        with self._lock:
+            self._holders[key] = holder
+
     def use(self, key: str) -> bool:
         """Return whether the key is good now, and count that as a use of it."""
         with self._lock:
@@ -35,21 +43,38 @@ class Tokens:
             if since is None:
                 return False
             if now - since >= self._lifetime_ns:
-                del self._counted_from[key]
+                self._forget(key)
                 return False
             if self._idle:
                 self._counted_from[key] = now
             return True
 
+    def holder(self, key: str) -> Caller:
+        """Return whose a key is; nobody's if it is worthless."""
+        with self._lock:
+            return self._holders.get(key, NOBODY)
+
     def revoke(self, key: str) -> None:
         """Make a key worthless."""
         with self._lock:
-            self._counted_from.pop(key, None)
+            self._forget(key)
+
+    def revoke_of(self, user_id: str) -> None:
+        """Make every key of one of the cluster's own users worthless."""
+        with self._lock:
+            for key, holder in list(self._holders.items()):
+                if holder.user_id == user_id and not holder.remote_server:
+                    self._forget(key)
 
     def revoke_all(self) -> None:
         """Make every key worthless, as a restart of the array does."""
         with self._lock:
             self._counted_from.clear()
+            self._holders.clear()
 
     def __len__(self) -> int:
         return len(self._counted_from)
+
+    def _forget(self, key: str) -> None:
+        self._counted_from.pop(key, None)
+        self._holders.pop(key, None)

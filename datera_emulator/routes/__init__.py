@@ -18,6 +18,7 @@ from datera_emulator.routes import (
     storage_instances,
     system,
     tenants,
+    users,
     volume_templates,
     volumes,
 )
@@ -41,6 +42,7 @@ _PARTS = (
     ip_pools,
     placement,
     tenants,
+    users,
 )
 
 

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import hmac
-
 from datera_emulator.errors import AuthFailed
 from datera_emulator.routing import Bare, Call, Result, Router
 from datera_emulator.schemas import LOGIN
+from datera_emulator.users import Caller, caller_from
 
 ROUTES = Router()
 
@@ -15,12 +14,10 @@ ROUTES = Router()
 @ROUTES.route("PUT", "/login", entity="session", body=LOGIN, needs_key=False)
 def log_in(call: Call) -> Result:
     """Give out a key; the one reply without an envelope."""
-    cluster = call.cluster
-    good_name = hmac.compare_digest(call.body["name"].encode(), cluster.username.encode())
-    good_password = hmac.compare_digest(call.body["password"].encode(), cluster.password.encode())
-    if not (good_name and good_password):
-        raise AuthFailed("Login failed: the user name or the password is wrong.")
-    return Bare({"key": cluster.tokens.issue(), "version": call.dialect.api, "request_time": 0})
+    caller = _caller(call)
+    key = call.cluster.tokens.issue()
+    call.cluster.tokens.give(key, caller)
+    return Bare({"key": key, "version": call.dialect.api, "request_time": 0})
 
 
 @ROUTES.route("PUT", "/logout", entity="session", body={"type": "object"})
@@ -28,3 +25,13 @@ def log_out(call: Call) -> Result:
     """Make the key worthless."""
     call.cluster.tokens.revoke(call.key)
     return {}
+
+
+def _caller(call: Call) -> Caller:
+    """Return who logs in: one of the cluster's users, or one that a remote server knows."""
+    cluster, name, server = call.cluster, call.body["name"], call.body.get("remote_server", "")
+    known = cluster.directories.get(server, ()) if server else list(cluster.users.values())
+    for user in known:
+        if user.user_id == name and user.proves(call.body["password"]):
+            return caller_from(user, server)
+    raise AuthFailed("Login failed: the user name or the password is wrong.")

@@ -8,6 +8,7 @@ from datera_emulator.acl import referenced_groups, referenced_initiators
 from datera_emulator.admission import expel
 from datera_emulator.building import (
     check_storage_instance,
+    check_storage_room,
     ip_pool_named,
     new_storage_instance,
 )
@@ -47,11 +48,9 @@ def list_all(call: Call) -> Result:
 def create(call: Call) -> Result:
     """Add a storage instance."""
     instance = app_instance_of(call)
-    limit = call.cluster.switches.limits.storage_instances_per_app_instance
     if call.body["name"] in instance.storage_instances:
         raise Conflict(f"Storage instance {call.body['name']} exists already in {instance.path}")
-    if len(instance.storage_instances) >= limit:
-        raise RequestInvalid("An app instance holds no more storage instances")
+    check_storage_room(call, 1, len(instance.storage_instances))
     check_storage_instance(call, call.body)
     storage = new_storage_instance(call, call.body)
     instance.storage_instances[storage.name] = storage

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datera_emulator import render
-from datera_emulator.errors import Conflict, RequestInvalid
+from datera_emulator.errors import Conflict, PermissionDenied, RequestInvalid, ValidationFailed
 from datera_emulator.model import Tenant
 from datera_emulator.routing import Call, Listing, Result, Router
 from datera_emulator.schemas import DESCRIPTION, NAME_OR_UUID, STRING, closed
@@ -18,7 +18,7 @@ _ONE = "/tenants/:tenant_path(((?:[A-Za-z0-9_-])+(?:/[.A-Za-z0-9_-]+){0,}$))"
 @ROUTES.route("GET", "/tenants", entity="tenant")
 def list_all(call: Call) -> Result:
     """List the tenants."""
-    tenants = list(call.cluster.tenants.values())
+    tenants = [one for one in call.cluster.tenants.values() if call.caller.reaches(one.path)]
     return Listing(
         tenants, lambda one: render.tenant(call.cluster, one), identity=lambda one: one.path
     )
@@ -33,7 +33,10 @@ def list_all(call: Call) -> Result:
 def create(call: Call) -> Result:
     """Make a tenant below another."""
     cluster = call.cluster
-    parent = cluster.tenant(call.body.get("parent_path", ROOT))
+    above = canonical(call.body.get("parent_path", ROOT))
+    if not call.caller.reaches(above):
+        raise ValidationFailed(f"parent_path: {above} is not below a tenant of the user")
+    parent = cluster.tenant(above)
     path = f"{parent.path}/{call.body['name']}"
     if path in cluster.tenants:
         raise Conflict(f"Tenant {path} exists already")
@@ -67,6 +70,8 @@ def delete(call: Call) -> Result:
         *(one.tenant for one in cluster.app_instances.values()),
         *(one.tenant for one in cluster.initiators.values()),
         *(one.tenant for one in cluster.initiator_groups.values()),
+        *(one.tenant for one in cluster.app_templates.values()),
+        *(path for one in cluster.users.values() for path in one.tenants),
     ]
     below = any(path.startswith(f"{tenant.path}/") for path in cluster.tenants)
     if tenant.path == ROOT or below or tenant.path in owners:
@@ -77,4 +82,8 @@ def delete(call: Call) -> Result:
 
 
 def _tenant(call: Call) -> Tenant:
-    return call.cluster.tenant(canonical(call.arguments["tenant_path"]))
+    path = canonical(call.arguments["tenant_path"])
+    if not call.caller.reaches(path):
+        status = int(call.cluster.switches.permission_status)
+        raise PermissionDenied(f"Tenant {path} is not below a tenant of the user", status=status)
+    return call.cluster.tenant(path)
