@@ -1,11 +1,12 @@
 # Everything that a newcomer types. `make help` lists it.
 PYTHON ?= python3
 VENV ?= .venv
+SERVICES_VENV ?= .venv-services
 LOCK ?= locks/cinder-29.txt
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional docs dist lock clean
+.PHONY: help demo test lint types unit functional test-services docs dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +38,10 @@ unit: $(VENV)/.installed ## fast tests, no servers
 functional: $(VENV)/.installed ## the drivers against the emulator, real Cinder and real Swift
 	$(BIN)/python -m pytest -n 2 tests/functional
 
+test-services: ## the drivers on real servers, which it installs from Debian (as root, or with sudo)
+	@$(PYTHON) tests/services/install.py $(SERVICES_VENV)
+	$(SERVICES_VENV)/bin/python -m pytest tests/services
+
 docs: $(VENV)/.installed ## the pages under docs/ as HTML
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	$(BIN)/python -m sphinx -q -W -b html docs docs/_build/html
@@ -49,4 +54,4 @@ lock: ## resolve the lock files anew (needs uv)
 	locks/resolve
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) build dist docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SERVICES_VENV) build dist docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

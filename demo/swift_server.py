@@ -9,13 +9,16 @@ when it is ready. Tests and the demo use the class `SwiftServer`, which starts e
 
 One replica, one device (a directory), users kept by tempauth, tokens sealed rather than stored, so
 no memcached is needed. The S3 dialect is switched on (`SwiftServer.s3_url`, access key = user,
-secret = key).
+secret = key). Further filters of the proxy's pipeline, such as those that let Keystone's users in,
+stand in the file ``filters.json`` of the directory.
 """
 
 import base64
+import json
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from demo.processes import Server, Servers, say_ready
 HOST = "127.0.0.1"
 USER = "test:tester"
 KEY = "testing"
+FURTHER = "filters.json"
 STORAGE = ("account", "container", "object")
 FILTERS = (
     "catch_errors", "gatekeeper", "healthcheck", "listing_formats", "s3api", "tempauth", "copy",
@@ -36,20 +40,30 @@ class SwiftServer:
 
     :param directory: kept to by rings, configuration, logs and data; made when missing. Its
         filesystem must know extended attributes of users (``user.*``).
+    :param filters: what the proxy's pipeline has before tempauth: a filter's settings by its name.
     """
 
     user = USER
     key = KEY
     account = "AUTH_test"
 
-    def __init__(self, directory: Path, servers: Servers | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        servers: Servers | None = None,
+        filters: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
         self.directory = directory
+        self._filters = filters or {}
         self._servers = servers or Servers(directory / "log")
         self._server: Server | None = None
 
     def launch(self) -> Server:
         """Start it without waiting; ``Servers.await_ready`` must follow."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        further = self.directory / FURTHER
+        further.touch(mode=0o600)
+        further.write_text(json.dumps(self._filters))
         command = [sys.executable, "-m", "demo.swift_server", str(self.directory)]
         self._server = self._servers.launch("swift", command)
         return self._server
@@ -157,14 +171,20 @@ def _write_ring(directory: Path, name: str, port: int) -> None:
 
 
 def _write_config(directory: Path, name: str, common: dict[str, object]) -> Path:
-    filters = FILTERS if name == "proxy" else ()
+    further: dict[str, dict[str, object]] = {}
+    filters: tuple[str, ...] = ()
+    if name == "proxy":
+        further = json.loads((directory / FURTHER).read_text())
+        before = FILTERS.index("tempauth")
+        filters = (*FILTERS[:before], *further, *FILTERS[before:])
     sections: dict[str, dict[str, object]] = {
         "DEFAULT": {**common, "log_name": name},
         f"app:{name}-server": {"use": f"egg:swift#{name}", "account_autocreate": "true"},
         "pipeline:main": {"pipeline": " ".join((*filters, f"{name}-server"))},
     }
     for filter_name in filters:
-        sections[f"filter:{filter_name}"] = {"use": f"egg:swift#{filter_name}"}
+        shipped = {"use": f"egg:swift#{filter_name}"}
+        sections[f"filter:{filter_name}"] = further.get(filter_name, shipped)
     if name == "proxy":
         sections["filter:tempauth"] |= {
             "user_" + USER.replace(":", "_"): f"{KEY} .admin",

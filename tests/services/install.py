@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Install what the tests on real servers need: Debian's packages, and a virtual environment.
+
+``tests/services/install.py VENV`` runs with any Python 3 and nothing else. What is there already is
+left alone. Packages need root, or sudo that asks for no password; nothing that they bring is
+started.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+LIST = PROJECT / ".ci" / "debian-packages"
+LOCK = PROJECT / "locks" / "services.txt"
+REQUIREMENTS = (LOCK, PROJECT / "locks" / "cinder-29.txt", PROJECT / "setup.cfg")
+POLICY = Path("/usr/sbin/policy-rc.d")
+BINDINGS = Path("/usr/lib/python3/dist-packages")
+UNPACKED = "(unpacked)"
+# As many as the package manager's own retry would take: another one may be at work.
+APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600")
+
+
+class CannotInstall(Exception):
+    """Something is missing that this program may not, or cannot, install."""
+
+
+def sections(text: str) -> dict[str, list[str]]:
+    """Return the packages that a list names, by its sections."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        word = line.partition("#")[0].strip()
+        if word.startswith("["):
+            found[word.strip("[]")] = []
+        elif word:
+            found[list(found)[-1]].append(word)
+    return found
+
+
+def missing(packages: Iterable[str]) -> list[str]:
+    """Return which of the packages are not installed."""
+    wanted = list(packages)
+    # It ends with an error where it does not know one of them.
+    known = subprocess.run(
+        ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *wanted],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.splitlines()
+    return [name for name in wanted if f"{name} installed" not in known]
+
+
+def root_command() -> list[str]:
+    """Return what to put before a command that only root may run.
+
+    :raises CannotInstall: neither root, nor sudo without a password.
+    """
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo"):
+        allowed = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)
+        if allowed.returncode == 0:
+            return ["sudo", "-n"]
+    raise CannotInstall("be root, or let this user run sudo without a password")
+
+
+@contextmanager
+def nothing_started(root: list[str]) -> Iterator[None]:
+    """Keep the packages' own services from starting: the tests start theirs."""
+    if POLICY.exists():  # whoever made it has decided already
+        yield
+        return
+    script = "#!/bin/sh\nexit 101\n"
+    write = [*root, "sh", "-c", f"cat >{POLICY} && chmod 755 {POLICY}"]
+    subprocess.run(write, input=script, text=True, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*root, "rm", "-f", str(POLICY)], check=True)
+
+
+def install_packages(names: list[str]) -> None:
+    """Install packages from Debian.
+
+    :raises CannotInstall: for want of a right, or of Debian.
+    """
+    told = f"missing from this machine: {' '.join(names)}"
+    if not shutil.which("apt-get"):
+        raise CannotInstall(f"{told}; this is no Debian, so install them by hand")
+    try:
+        root = root_command()
+    except CannotInstall as exc:
+        raise CannotInstall(f"{told}; to have them installed, {exc}") from exc
+    print(f"installing from Debian: {' '.join(names)}", flush=True)
+    quiet = [*root, "env", "DEBIAN_FRONTEND=noninteractive"]
+    try:
+        with nothing_started(root):
+            subprocess.run([*quiet, *APT, "update"], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [*quiet, *APT, "install", "--no-install-recommends", *names],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+    except subprocess.CalledProcessError as exc:
+        raise CannotInstall(f"{told}; apt-get failed, see above") from exc
+
+
+def make_environment(venv: Path) -> None:
+    """Make the virtual environment, or make it anew where what it was made from has changed.
+
+    :raises CannotInstall: Debian's bindings of Ceph are for another Python.
+    """
+    python = sys.executable
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    bindings = [BINDINGS / f"{name}{suffix}" for name in ("rados", "rbd")]
+    lacking = [str(path) for path in bindings if not path.exists()]
+    if lacking:
+        raise CannotInstall(
+            f"{python} cannot load Debian's bindings of Ceph ({lacking[0]} is not there): name "
+            "Debian's own Python, make PYTHON=/usr/bin/python3 test-services"
+        )
+    marker = venv / ".installed"
+    made_from = "".join(path.read_text() for path in REQUIREMENTS) + python
+    if marker.exists() and marker.read_text() == made_from:
+        return
+    print(f"making {venv.name} from {LOCK.name}", flush=True)
+    shutil.rmtree(venv, ignore_errors=True)
+    subprocess.run([python, "-m", "venv", str(venv)], check=True)
+    pip = [
+        str(venv / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+    ]
+    subprocess.run([*pip, "--requirement", str(LOCK)], check=True)
+    subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", str(PROJECT)], check=True)
+    packages = next((venv / "lib").glob("python3*/site-packages"))
+    for path in bindings:
+        (packages / path.name).symlink_to(path)
+    subprocess.run([str(venv / "bin" / "python"), "-c", "import rados, rbd"], check=True)
+    marker.write_text(made_from)
+
+
+def main(venv: str) -> int:
+    """Install everything and return the exit status."""
+    listed = sections(LIST.read_text())
+    wanted = [
+        package
+        for name, packages in listed.items()
+        if not name.endswith(UNPACKED)
+        for package in packages
+    ]
+    try:
+        lacking = missing(wanted)
+        if lacking:
+            install_packages(lacking)
+        make_environment(Path(venv).absolute())
+    except CannotInstall as exc:
+        print(f"test-services: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Ceph of Debian's: one monitor, one OSD, and the gateway that speaks S3, in a directory."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from urllib import request
+from urllib.error import URLError
+
+from demo.ini import write_ini
+from demo.processes import Server, environment
+from demo.waiting import until
+from tests.services.stack.daemons import Daemons
+from tests.services.stack.loopback import HOST, free_port, free_ports
+
+SECONDS = 180.0
+OSD_PORTS = 16
+BACKUPS_POOL = "backups"
+VOLUMES_POOL = "volumes"
+
+
+class Ceph:
+    """A cluster, authentication off, nothing replicated.
+
+    :param directory: private, and of a short name (sockets lie there); all lies below it.
+    """
+
+    def __init__(self, directory: Path, servers: Daemons) -> None:
+        self._directory = directory
+        self._servers = servers
+        self._monitor_port = free_port()
+        self._gateway_port = free_port()
+        self._osd_port = free_ports(OSD_PORTS)
+        self._osd_id = str(uuid.uuid4())
+        self._daemons: dict[str, Server] = {}
+        self.access_key = "AKIDCINDER"
+        self.secret_key = secrets.token_hex(12)
+
+    @property
+    def conf(self) -> Path:
+        """The cluster's ceph.conf."""
+        return self._directory / "ceph.conf"
+
+    @property
+    def s3_url(self) -> str:
+        """The gateway's endpoint."""
+        return f"http://{HOST}:{self._gateway_port}"
+
+    def start(self) -> None:
+        """Make a new cluster with two pools, and start it; returns once it is well."""
+        for name in ("mon", "osd", "rgw", "crash"):
+            (self._directory / name).mkdir(parents=True)
+        cluster = str(uuid.uuid4())
+        self._write_conf(cluster)
+        monitors = self._directory / "monmap"
+        where = f"[v2:{HOST}:{self._monitor_port}]"
+        self._run(["monmaptool", "--create", "--fsid", cluster, "--addv", "a", where, monitors])
+        self._run(["ceph-mon", "-i", "a", "--mkfs", "--monmap", monitors])
+        self._launch_monitor()
+        self._run(["ceph", "--connect-timeout", "120", "osd", "new", self._osd_id])
+        self._run(["ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", self._osd_id])
+        self._launch_osd()
+        self._await_osd()
+        for pool in (BACKUPS_POOL, VOLUMES_POOL):
+            self._run(["ceph", "osd", "pool", "create", pool])
+            self._run(["rbd", "pool", "init", pool])
+
+    def start_gateway(self) -> None:
+        """Make the gateway's user and start the gateway; returns once it answers."""
+        self._run(
+            [
+                "radosgw-admin", "-n", "client.rgw", "user", "create", "--uid=cinder",
+                "--display-name=cinder", f"--access-key={self.access_key}",
+                f"--secret-key={self.secret_key}",
+            ]
+        )  # fmt: skip
+        self._launch_gateway()
+        until("the gateway", self._gateway_answers, seconds=SECONDS)
+
+    def stop(self) -> None:
+        """Kill all daemons, as a power failure would; the data stay."""
+        for server in self._daemons.values():
+            self._servers.kill(server)
+        self._daemons.clear()
+
+    def start_again(self) -> None:
+        """Start the daemons of a cluster that `stop` has stopped; returns once all answer."""
+        self._launch_monitor()
+        self._launch_osd()
+        self._await_osd()
+        self._launch_gateway()
+        until("the gateway", self._gateway_answers, seconds=SECONDS)
+
+    def images(self, pool: str) -> list[str]:
+        """Return the names of a pool's images."""
+        return self._run(["rbd", "ls", pool]).split()
+
+    def snapshots(self, pool: str, image: str) -> list[str]:
+        """Return the names of an image's snapshots."""
+        listed = self._run(["rbd", "snap", "ls", f"{pool}/{image}"]).splitlines()[1:]
+        return [line.split()[1] for line in listed]
+
+    def _launch_monitor(self) -> None:
+        self._daemons["mon"] = self._launch("ceph-mon", ["ceph-mon", "-i", "a", "-f"])
+
+    def _launch_osd(self) -> None:
+        self._daemons["osd"] = self._launch("ceph-osd", ["ceph-osd", "-i", "0", "-f"])
+
+    def _launch_gateway(self) -> None:
+        self._daemons["rgw"] = self._launch("radosgw", ["radosgw", "-n", "client.rgw", "-f"])
+
+    def _launch(self, name: str, command: Sequence[str]) -> Server:
+        return self._servers.launch(name, command, env={"CEPH_CONF": str(self.conf)})
+
+    def _await_osd(self) -> None:
+        def up() -> bool:
+            self._servers.check()
+            return " 1 up" in self._run(["ceph", "--connect-timeout", "60", "osd", "stat"])
+
+        until("Ceph's OSD", up, seconds=SECONDS)
+
+    def _gateway_answers(self) -> bool:
+        self._servers.check()
+        try:
+            with request.urlopen(self.s3_url, timeout=5):
+                return True
+        except (URLError, OSError):
+            return False
+
+    def _run(self, command: Sequence[str | Path]) -> str:
+        done = subprocess.run(
+            [str(word) for word in command],
+            env=environment({"CEPH_CONF": str(self.conf)}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{command[0]}: {done.stderr.strip()}")
+        return done.stdout
+
+    def _write_conf(self, cluster: str) -> None:
+        place = self._directory
+        write_ini(
+            self.conf,
+            {
+                "global": {
+                    "fsid": cluster,
+                    "mon_host": f"v2:{HOST}:{self._monitor_port}",
+                    "public_addr": HOST,
+                    "cluster_addr": HOST,
+                    "ms_bind_msgr1": "false",
+                    "ms_bind_port_min": self._osd_port,
+                    "ms_bind_port_max": self._osd_port + OSD_PORTS - 1,
+                    "auth_cluster_required": "none",
+                    "auth_service_required": "none",
+                    "auth_client_required": "none",
+                    "run_dir": place,
+                    "crash_dir": place / "crash",
+                    "paxos_propose_interval": 0.05,
+                    "paxos_min_wait": 0.01,
+                    "osd_pool_default_size": 1,
+                    "osd_pool_default_min_size": 1,
+                    "osd_pool_default_pg_num": 1,
+                    "osd_pool_default_pg_autoscale_mode": "off",
+                    "osd_crush_chooseleaf_type": 0,
+                    "mon_allow_pool_size_one": "true",
+                },
+                "mon": {
+                    "log_file": place / "mon.log",
+                    "mon_data": place / "mon",
+                    "mon_warn_on_pool_no_redundancy": "false",
+                    "mon_data_avail_warn": 1,
+                    "mon_data_avail_crit": 1,
+                    # No manager runs here, and none is missed.
+                    "mon_mgr_mkfs_grace": 31536000,
+                    "auth_allow_insecure_global_id_reclaim": "false",
+                },
+                "osd": {
+                    "log_file": place / "osd.log",
+                    "osd_data": place / "osd",
+                    "osd_objectstore": "bluestore",
+                    "bluestore_block_size": 10 * 2**30,
+                    "bluestore_cache_autotune": "false",
+                    "bluestore_cache_size": 64 * 2**20,
+                },
+                "client": {
+                    "log_file": "",
+                    "admin_socket": "",
+                    # Else a client waits for minutes for a cluster that is away.
+                    "client_mount_timeout": 15,
+                    "rados_osd_op_timeout": 30,
+                    "rados_mon_op_timeout": 15,
+                },
+                "client.rgw": {
+                    "log_file": place / "rgw.log",
+                    "ms_mon_client_mode": "crc",
+                    "rgw_data": place / "rgw",
+                    "rgw_frontends": f"beast endpoint={HOST}:{self._gateway_port}",
+                    "rgw_rados_pool_pg_num_min": 1,
+                    "rgw_crypt_require_ssl": "false",
+                    "client_mount_timeout": 300,
+                    "rados_osd_op_timeout": 0,
+                    "rados_mon_op_timeout": 0,
+                },
+            },
+        )

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cinder as a cloud runs it: each service a process, cinder-backup on two hosts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from urllib import request
+from urllib.error import HTTPError, URLError
+
+from demo.ini import Sections, write_ini
+from demo.processes import Server, environment
+from demo.waiting import until
+from tests.services.stack.daemons import Daemons
+from tests.services.stack.loopback import HOST, free_port
+
+BIN = Path(sys.prefix) / "bin"
+BACKUP_HOSTS = ("backup-one", "backup-two")
+VOLUME_HOST = "volumes"
+SECONDS = 180.0
+
+
+class Cinder:
+    """The services' processes.
+
+    :param directory: private; everything lies below it.
+    """
+
+    def __init__(self, directory: Path, servers: Daemons) -> None:
+        self._directory = directory
+        self._servers = servers
+        self.api_port = free_port()
+        self.processes: dict[str, Server] = {}
+
+    @property
+    def url(self) -> str:
+        """The API's endpoint for the catalogue."""
+        return f"http://{HOST}:{self.api_port}/v3/%(project_id)s"
+
+    def configure(self, sections: Sections) -> None:
+        """Write cinder.conf, for the services that will be started."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        write_ini(self._directory / "cinder.conf", sections)
+
+    def make_database(self) -> None:
+        """Make the database's tables."""
+        arguments = self._host_arguments("database")
+        with (self._directory / "db-sync.log").open("wb") as log:
+            subprocess.run(
+                [BIN / "cinder-manage", *arguments, "db", "sync"],
+                env=environment(), stdout=log, stderr=log, check=True,
+            )  # fmt: skip
+
+    def launch_api_and_scheduler(self) -> None:
+        """Start the two; `await_api` must follow."""
+        self._launch("cinder-api", "api", attaching=False)
+        self._launch("cinder-scheduler", "scheduler", attaching=False)
+
+    def await_api(self) -> None:
+        """Return once the API answers."""
+        until("cinder-api", self._api_answers, seconds=SECONDS)
+
+    def launch_volume(self) -> None:
+        """Start cinder-volume."""
+        self._launch("cinder-volume", VOLUME_HOST)
+
+    def launch_backup(self, host: str) -> None:
+        """Start cinder-backup on one of the two hosts."""
+        self._launch("cinder-backup", host)
+
+    def kill(self, host: str) -> None:
+        """End a host's service as ``kill -9`` does."""
+        self._servers.kill(self.processes.pop(host))
+
+    def stop(self, host: str) -> None:
+        """End a host's service as its init system does."""
+        server = self.processes.pop(host)
+        server.stop(seconds=60)
+        self._servers.kill(server)
+
+    def log(self, host: str) -> str:
+        """Return what a host's service has logged so far."""
+        return self.processes[host].log.read_text(errors="replace")
+
+    def _launch(self, program: str, host: str, *, attaching: bool = True) -> None:
+        arguments = self._host_arguments(host)
+        command = [BIN / program, *arguments]
+        if attaching:
+            runner = [sys.executable, "-m", "datera_emulator.with_connector"]
+            command = [*runner, program, *arguments]  # type: ignore[list-item]
+        scratch = self._directory / host / "tmp"
+        scratch.mkdir(parents=True, exist_ok=True)
+        self.processes[host] = self._servers.launch(
+            host if host in BACKUP_HOSTS else program,
+            command,
+            env={
+                "TMPDIR": str(scratch),
+                "DATERA_EMULATOR_INITIATOR": f"iqn.2026-01.org.example:{host}",
+            },
+        )
+
+    def _host_arguments(self, host: str) -> list[str]:
+        """Write the file that is one host's own and return the arguments that name both."""
+        place = self._directory / host
+        own: Sections = {
+            "DEFAULT": {"host": host, "state_path": place},
+            "oslo_concurrency": {"lock_path": place / "locks"},
+        }
+        (place / "locks").mkdir(parents=True, exist_ok=True)
+        files = (self._directory / "cinder.conf", write_ini(place / "host.conf", own))
+        return [word for file in files for word in ("--config-file", str(file))]
+
+    def _api_answers(self) -> bool:
+        self._servers.check()
+        try:
+            with request.urlopen(f"http://{HOST}:{self.api_port}/", timeout=5):
+                return True
+        except HTTPError as answer:
+            return answer.code == 300  # which API versions there are
+        except (URLError, OSError):
+            return False

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole cloud: brokers, stores, Keystone and Cinder, all on free loopback ports."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from demo.cinder_conf import Array
+from demo.processes import Server
+from demo.swift_server import SwiftServer
+from demo.waiting import until
+from tests.services.stack.ceph import Ceph
+from tests.services.stack.cinder import BACKUP_HOSTS, VOLUME_HOST, Cinder
+from tests.services.stack.cinder_conf import VOLUME_BACKENDS, Neighbours, cinder_sections
+from tests.services.stack.client import Client
+from tests.services.stack.daemons import Daemons
+from tests.services.stack.loopback import HOST
+from tests.services.stack.mariadb import MariaDb
+from tests.services.stack.people import ADMIN, SERVICE, People
+from tests.services.stack.rabbitmq import RabbitMq
+
+SECONDS = 300.0
+STOP_SECONDS = 3.0
+
+
+class Cloud:
+    """Starts everything, and knows everything.
+
+    :param directory: private to this run; everything lies below it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.servers = Daemons(directory / "log")
+        self.people = People()
+        self.messages = RabbitMq(directory / "rabbitmq", self.servers)
+        self.database = MariaDb(directory / "mariadb", self.servers)
+        self.ceph = Ceph(directory / "ceph", self.servers)
+        self.cinder = Cinder(directory / "cinder", self.servers)
+        self._clouds_yaml = directory / "clouds.yaml"
+        self._emulator: Server | None = None
+
+    def start(self) -> None:
+        """Start everything; returns once every service of Cinder's is up.
+
+        :raises demo.processes.ServerFailed: when a server does not come up.
+        """
+        keystone = self._launch_keystone()
+        self._launch_emulator(https_port=0)
+        self.messages.launch()
+        with ThreadPoolExecutor() as side:
+            stores = side.submit(self.ceph.start)
+            self.database.launch()
+            self.database.await_ready()
+            self.servers.await_ready(keystone)
+            self.people.make_users()
+            self.swift = self._make_swift()
+            self.swift.start()
+            self._configure_cinder()
+            self.cinder.make_database()
+            stores.result()
+            self.messages.await_ready()
+            gateway = side.submit(self.ceph.start_gateway)
+            # What the others can do reaches the scheduler once, when they start.
+            self.cinder.launch_api_and_scheduler()
+            self.cinder.await_api()
+            swift_url = f"http://{HOST}:{self.swift.port}/v1/KEY_%(project_id)s"
+            self.people.make_catalogue(
+                {
+                    ("block-storage", "cinder"): self.cinder.url,
+                    ("object-store", "swift"): swift_url,
+                }
+            )
+            self._await_services({("cinder-scheduler", "scheduler")})
+            gateway.result()
+        self.cinder.launch_volume()
+        for host in BACKUP_HOSTS:
+            self.cinder.launch_backup(host)
+        self._await_services(
+            {("cinder-backup", host) for host in BACKUP_HOSTS}
+            | {("cinder-volume", f"{VOLUME_HOST}@{name}") for name in VOLUME_BACKENDS}
+        )
+        self.make_types()
+
+    def stop(self) -> None:
+        """Stop everything; what a server would still write down is thrown away with the rest."""
+        self.servers.stop(seconds=STOP_SECONDS)
+
+    def client(self, user: str) -> Client:
+        """Return a user's client."""
+        if not self._clouds_yaml.exists():
+            self.people.write_clouds(self._clouds_yaml)
+        return Client(self._clouds_yaml, user)
+
+    def make_types(self) -> None:
+        """Make a volume type for each volume backend, and let the projects have enough."""
+        admin = self.client(ADMIN)
+        for name in VOLUME_BACKENDS:
+            admin("volume", "type", "create", name, "--property", f"volume_backend_name={name}")
+
+    def services_up(self) -> dict[tuple[str, str], str]:
+        """Return the state of each service of Cinder's, by program and host."""
+        listed = self.people.connection(ADMIN).block_storage.services()
+        return {(service.binary, service.host): service.state for service in listed}
+
+    def _await_services(self, wanted: set[tuple[str, str]]) -> None:
+        def all_up() -> bool:
+            self.servers.check()
+            states = self.services_up()
+            return all(states.get(one) == "up" for one in wanted)
+
+        until("Cinder's services", all_up, seconds=SECONDS)
+
+    def _launch_keystone(self) -> Server:
+        directory = self.directory / "keystone"
+        directory.mkdir(parents=True)
+        with contextlib.closing(socket.create_server((HOST, 0), backlog=128)) as listener:
+            port = listener.getsockname()[1]
+            self.people.keystone_url = f"http://{HOST}:{port}/v3"
+            descriptor = listener.fileno()
+            return self.servers.launch(
+                "keystone",
+                [sys.executable, "-m", "demo.keystone_server", directory, str(descriptor)],
+                env={"DEMO_ADMIN_PASSWORD": self.people.password(ADMIN)},
+                descriptors=[descriptor],
+            )
+
+    def _launch_emulator(self, https_port: int) -> None:
+        self._emulator = self.servers.launch(
+            "emulator",
+            [
+                sys.executable, "-m", "datera_emulator", "serve", "--transport", "file",
+                "--state-dir", str(self.directory / "datera"),
+                "--http-port", "0", "--https-port", str(https_port),
+            ],
+        )  # fmt: skip
+        self.servers.await_ready(self._emulator)
+
+    @property
+    def array(self) -> Array:
+        """The Datera cluster."""
+        if self._emulator is None:
+            raise RuntimeError("the emulator has not been started")
+        ready: dict[str, Any] = self._emulator.ready
+        return Array(
+            host=HOST,
+            port=ready["https_port"],
+            username=ready["username"],
+            password=ready["password"],
+            ca_bundle=ready["ca_bundle"],
+        )
+
+    def _make_swift(self) -> SwiftServer:
+        """Return a Swift that lets in tempauth's users, and Keystone's under another prefix."""
+        login = self.people.authentication(SERVICE)
+        return SwiftServer(
+            self.directory / "swift",
+            self.servers,
+            filters={
+                "authtoken": {
+                    "paste.filter_factory": "keystonemiddleware.auth_token:filter_factory",
+                    "www_authenticate_uri": login["auth_url"],
+                    "auth_type": "password",
+                    **login,
+                    "delay_auth_decision": "true",
+                },
+                "keystoneauth": {
+                    "use": "egg:swift#keystoneauth",
+                    "reseller_prefix": "KEY",
+                    "operator_roles": "admin, member",
+                },
+            },
+        )
+
+    def _configure_cinder(self) -> None:
+        neighbours = Neighbours(
+            messages_url=self.messages.url,
+            database_url=self.database.url("cinder"),
+            locks_url=self.database.locks_url,
+            keystone=self.people.authentication(SERVICE),
+            array=self.array,
+            ceph=self.ceph,
+            swift_v1={
+                "backup_swift_url": f"http://{HOST}:{self.swift.port}/v1/AUTH_",
+                "backup_swift_auth_url": self.swift.auth_url,
+                "backup_swift_user": self.swift.user,
+                "backup_swift_key": self.swift.key,
+            },
+        )
+        self.cinder.configure(
+            cinder_sections(self.directory / "cinder", self.cinder.api_port, neighbours)
+        )

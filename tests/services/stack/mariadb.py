@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A MariaDB of Debian's on a free loopback port, with an empty database for Cinder."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from demo.processes import Servers, environment
+from demo.waiting import until
+from tests.services.stack.loopback import HOST, free_port
+
+SECONDS = 120.0
+USER = "cinder"
+
+
+class MariaDb:
+    """A database server.
+
+    :param directory: private; everything lies below it.
+    """
+
+    def __init__(self, directory: Path, servers: Servers) -> None:
+        self._directory = directory
+        self._servers = servers
+        self._password = secrets.token_hex(8)
+        self.port = free_port()
+
+    def url(self, database: str) -> str:
+        """What ``[database] connection`` must say."""
+        place = f"{USER}:{self._password}@{HOST}:{self.port}/{database}"
+        return f"mysql+pymysql://{place}?charset=utf8"
+
+    @property
+    def locks_url(self) -> str:
+        """What ``[coordination] backend_url`` must say: the server's named locks."""
+        return f"mysql://{USER}:{self._password}@{HOST}:{self.port}/cinder"
+
+    def launch(self) -> None:
+        """Make the database's files and start it without waiting."""
+        data = self._directory / "data"
+        data.mkdir(parents=True)
+        who = f"--user={getpass.getuser()}"
+        with (self._directory / "install.log").open("wb") as log:
+            subprocess.run(
+                [
+                    "mariadb-install-db", "--no-defaults", who, f"--datadir={data}",
+                    "--auth-root-authentication-method=normal", "--skip-test-db",
+                ],
+                env=environment(), stdout=log, stderr=log, check=True,
+            )  # fmt: skip
+        first = self._directory / "first.sql"
+        first.touch(mode=0o600)
+        first.write_text(
+            f"CREATE DATABASE IF NOT EXISTS cinder CHARACTER SET utf8;\n"
+            f"CREATE USER IF NOT EXISTS '{USER}'@'{HOST}' IDENTIFIED BY '{self._password}';\n"
+            f"GRANT ALL ON *.* TO '{USER}'@'{HOST}';\n"
+        )
+        self._servers.launch(
+            "mariadb",
+            [
+                "mariadbd", "--no-defaults", who, f"--datadir={data}", f"--port={self.port}",
+                f"--bind-address={HOST}", f"--socket={self._directory / 'socket'}",
+                f"--pid-file={self._directory / 'pid'}", f"--init-file={first}",
+                "--skip-name-resolve", "--max-connections=1000",
+                # What a crash of the machine would lose does not matter here.
+                "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin",
+            ],
+        )  # fmt: skip
+
+    def await_ready(self) -> None:
+        """Return once Cinder's user can log in."""
+        until("MariaDB", self._lets_in, seconds=SECONDS)
+
+    def query(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Return what Cinder's database says."""
+        from pymysql.cursors import DictCursor
+
+        with self._connection(cursorclass=DictCursor) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return list(cursor.fetchall())
+
+    def _connection(self, **more: Any) -> Any:
+        import pymysql
+
+        return pymysql.connect(
+            host=HOST, port=self.port, user=USER, password=self._password, database="cinder", **more
+        )
+
+    def _lets_in(self) -> bool:
+        import pymysql
+
+        self._servers.check()
+        try:
+            self._connection().close()
+        except pymysql.MySQLError:
+            return False
+        return True

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user does in a project: each thing by the real client, waited for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from demo.processes import environment
+from demo.waiting import until
+from tests.services.stack.cloud import Cloud
+
+SECONDS = 600.0
+MIB = 2**20
+Write = tuple[int, int, int]
+"""Offset, length, seed."""
+
+
+class Project:
+    """One user's project.
+
+    :ivar do: the user's client.
+    """
+
+    def __init__(self, cloud: Cloud, user: str) -> None:
+        self._cloud = cloud
+        self._user = user
+        self.do = cloud.client(user)
+        self._storage = cloud.people.connection(user).block_storage
+
+    # -- volumes ---------------------------------------------------------------------------
+
+    def volume(self, kind: str, *writes: Write) -> str:
+        """Make a volume of a type and fill it; return its id."""
+        made = self.do("volume", "create", "--size", "1", "--type", kind, f"{kind} volume")
+        self.await_volume(made["id"], "available")
+        if writes:
+            self.write(made["id"], *writes)
+        return str(made["id"])
+
+    def await_volume(self, volume_id: str, status: str) -> None:
+        """Wait until a volume is in a state.
+
+        :raises AssertionError: it went into an error instead.
+        """
+
+        def arrived() -> bool:
+            now = self._storage.get_volume(volume_id).status
+            assert status.startswith("error") or not now.startswith("error"), (volume_id, now)
+            return bool(now == status)
+
+        until(f"volume {volume_id} {status}", arrived, seconds=SECONDS)
+
+    def write(self, volume_id: str, *writes: Write) -> None:
+        """Write onto a volume through an attachment."""
+        self._disk(volume_id, writes=writes, read=False)
+        self.await_volume(volume_id, "available")
+
+    def digest(self, volume_id: str) -> str:
+        """Return the digest of all the bytes of a volume, read through an attachment."""
+        found = self._disk(volume_id, writes=(), read=True)["digest"]
+        self.await_volume(volume_id, "available")
+        return str(found)
+
+    # -- backups ---------------------------------------------------------------------------
+
+    def begin_backup(self, volume_id: str, name: str, *options: str) -> str:
+        """Order a backup; return its id."""
+        made = self.do("volume", "backup", "create", "--name", name, *options, volume_id)
+        return str(made["id"])
+
+    def backup(
+        self, volume_id: str, name: str, *options: str, status: str = "available"
+    ) -> dict[str, Any]:
+        """Make a backup, wait until it is in a state, and return its record."""
+        return self.await_backup(self.begin_backup(volume_id, name, *options), status)
+
+    def await_backup(self, backup_id: str, status: str) -> dict[str, Any]:
+        """Wait until a backup is in a state, and return its record.
+
+        :raises AssertionError: it went into an error instead.
+        """
+
+        def arrived() -> dict[str, Any] | None:
+            record = self.record(backup_id)
+            failed = str(record["status"]).startswith("error") and status != record["status"]
+            assert not failed, (record["display_name"], record["status"], record["fail_reason"])
+            return record if record["status"] == status else None
+
+        return until(f"backup {backup_id} {status}", arrived, seconds=SECONDS)
+
+    def record(self, backup_id: str) -> dict[str, Any]:
+        """Return a backup's record, as Cinder's database has it."""
+        return self._cloud.database.query("SELECT * FROM backups WHERE id = %s", backup_id)[0]
+
+    def restore(self, backup_id: str, onto: str | None = None) -> str:
+        """Restore a backup, onto a new volume where none is named; return the volume's id."""
+        target = [onto] if onto else []
+        made = self.do("volume", "backup", "restore", backup_id, *target)
+        self.await_backup(backup_id, "available")
+        self.await_volume(made["volume_id"], "available")
+        return str(made["volume_id"])
+
+    def delete_backup(self, backup_id: str, *options: str) -> None:
+        """Delete a backup and wait until its record is gone."""
+        self.do("volume", "backup", "delete", *options, backup_id)
+        self.await_deletion(backup_id)
+
+    def await_deletion(self, backup_id: str) -> None:
+        """Wait until a backup's record is gone.
+
+        :raises AssertionError: the deletion failed.
+        """
+
+        def gone() -> bool:
+            record = self.record(backup_id)
+            failed = record["status"] in ("error", "error_deleting")
+            assert not failed, (record["display_name"], record["status"], record["fail_reason"])
+            return bool(record["deleted"])
+
+        until(f"backup {backup_id} gone", gone, seconds=SECONDS)
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _disk(self, volume_id: str, *, writes: tuple[Write, ...], read: bool) -> dict[str, Any]:
+        order = {
+            "cloud": self._cloud.people.words(self._user),
+            "volume": volume_id,
+            "locks": str(self._cloud.directory / "disk-locks"),
+            "writes": writes,
+            "read": read,
+        }
+        program = Path(__file__).with_name("disk.py")
+        done = subprocess.run(
+            [sys.executable, "-m", "datera_emulator.with_connector", str(program)],
+            input=json.dumps(order),
+            env=environment({"DATERA_EMULATOR_INITIATOR": "iqn.2026-01.org.example:instances"}),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return told

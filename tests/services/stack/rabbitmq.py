@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A RabbitMQ of Debian's on a free loopback port."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from demo.processes import Servers
+from demo.waiting import until
+from tests.services.stack.loopback import HOST, free_port, listens
+
+# Debian's own command in /usr/sbin changes to the user rabbitmq; this is what it runs then.
+PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+PROTOCOL = b"AMQP\x00\x00\x09\x01"
+SECONDS = 120.0
+
+
+class RabbitMq:
+    """A message broker.
+
+    :param directory: private; everything lies below it.
+    """
+
+    def __init__(self, directory: Path, servers: Servers) -> None:
+        self._directory = directory
+        self._servers = servers
+        self.port = free_port()
+        self._names_port = free_port()
+        self._nodes_port = free_port()
+
+    @property
+    def url(self) -> str:
+        """What Cinder's ``transport_url`` must say."""
+        return f"rabbit://guest:guest@{HOST}:{self.port}/"
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        self._directory.mkdir(parents=True)
+        config = self._directory / "rabbitmq.conf"
+        config.write_text(f"listeners.tcp.1 = {HOST}:{self.port}\n")
+        plugins = self._directory / "enabled_plugins"
+        plugins.write_text("[].\n")
+        erlang = {
+            "HOME": str(self._directory),  # the cookie lies there
+            "ERL_EPMD_PORT": str(self._names_port),
+            "ERL_EPMD_ADDRESS": HOST,
+        }
+        # The broker would start the daemon that knows Erlang's nodes itself, and leave it behind.
+        self._servers.launch("epmd", ["epmd"], env=erlang)
+        until("epmd", lambda: listens(self._names_port), seconds=SECONDS)
+        self._servers.launch(
+            "rabbitmq",
+            [PROGRAM],
+            env={
+                **erlang,
+                "RABBITMQ_NODENAME": "rabbit@localhost",
+                "RABBITMQ_DIST_PORT": str(self._nodes_port),
+                "RABBITMQ_CONFIG_FILE": str(config),
+                "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
+                "RABBITMQ_MNESIA_BASE": str(self._directory / "mnesia"),
+                "RABBITMQ_LOG_BASE": str(self._directory / "log"),
+                "RABBITMQ_PID_FILE": str(self._directory / "pid"),
+                "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            },
+        )
+
+    def await_ready(self) -> None:
+        """Return once it speaks its protocol."""
+        until("RabbitMQ", self._speaks, seconds=SECONDS)
+
+    def _speaks(self) -> bool:
+        self._servers.check()
+        try:
+            with socket.create_connection((HOST, self.port), timeout=2) as connection:
+                connection.sendall(PROTOCOL)
+                return bool(connection.recv(1))
+        except OSError:
+            return False
