@@ -38,7 +38,9 @@ class Attaching(Backend):
     def remove_export(self, context: Any, volume: Any) -> None:
         """Nothing: a host is shut out when it disconnects."""
 
-    def initialize_connection(self, volume: Any, connector: Mapping[str, Any]) -> dict[str, Any]:
+    def initialize_connection(
+        self, volume: Any, connector: Mapping[str, Any], initiator_data: Any = None
+    ) -> dict[str, Any]:
         """Let the connector's host in, and say how it finds the volume."""
         with (
             self._doing("Attaching volume %s", volume.id),

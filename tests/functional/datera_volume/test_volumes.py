@@ -110,7 +110,7 @@ def test_a_type_of_another_drivers_does_not_hold_up_a_volume_that_exists(
     service = start_datera()
     gold = service.create_volume_type("gold", {"DF:iops_per_gb": "10"})
     volume = service.create_volume(1, volume_type=gold)
-    specs = {"DF:template": "gold", "DF:replica_count": "many", "DF:round_robin": "maybe"}
+    specs = {"DF:tier": "gold", "DF:replica_count": "many", "DF:round_robin": "maybe"}
     db.volume_type_extra_specs_update_or_create(service.context, gold.id, specs)
     hosts(service).attach(volume, "one")
     assert stored(volume).admin_state == "online"
@@ -124,9 +124,9 @@ def test_a_type_of_another_drivers_does_not_hold_up_a_volume_that_exists(
     assert the_volume(stored(volume)).size == 3
     assert the_volume(stored(volume)).performance_policy["total_iops_max"] == 20
     warnings = "\n".join(r.getMessage() for r in caplog.records if r.levelname == "WARNING")
-    for spec in ("DF:template", "DF:round_robin is 'maybe'", "DF:total_iops_max is 'all'"):
+    for spec in ("DF:tier", "DF:round_robin is 'maybe'", "DF:total_iops_max is 'all'"):
         assert spec in warnings
-    with pytest.raises(exception.InvalidVolumeType, match="DF:template"):
+    with pytest.raises(exception.InvalidVolumeType, match="DF:tier"):
         driver.create_volume(unmade(service, volume_type_id=gold.id))
 
 

@@ -70,6 +70,12 @@ def test_a_name_that_begins_with_letters_of_the_scope_stays_whole() -> None:
         ("total_iops_max", "10000001"),
         ("read_bandwidth_max", "10240001"),
         ("round_robin", "maybe"),
+        ("acl_allow_all", "2"),
+        ("ip_pool", "one,a/b"),
+        ("placement_policy", "/media/fast"),
+        ("template", "../x"),
+        ("default_storage_name", "1"),
+        ("default_volume_name", "a b c"),
         ("replica_cuont", "2"),
     ],
 )
@@ -110,10 +116,32 @@ def test_one_of_several_pools_is_chosen() -> None:
 
 
 def test_of_a_volume_that_exists_only_what_is_needed_is_looked_at() -> None:
-    values = {"template": "gold", "replica_count": "many", "iops_per_gb": "10"}
+    values = {"tier": "gold", "replica_count": "many", "iops_per_gb": "10"}
     assert limits_in({**values, "round_robin": "maybe"}).for_size(2) == {"total_iops_max": 20}
     assert round_robin_in({**values, "total_iops_max": "all", "round_robin": "True"})
 
 
 def test_the_override_for_tests_wins_over_everything() -> None:
     assert policies_from({"replica_count": "3"}, one_replica=True).replica_count == 1
+
+
+def test_a_policy_is_named_or_given_by_its_path() -> None:
+    for text in ("fast", "/placement_policies/fast"):
+        assert of_type({"DF:placement_policy": text}).placement_policy == text
+
+
+def test_the_text_false_is_false_and_a_pool_of_digits_stays_a_text() -> None:
+    policies = of_type({"DF:round_robin": "<is> False", "DF:acl_allow_all": "false"})
+    assert (policies.round_robin, policies.open_to_all) == (False, False)
+    assert of_type({"DF:ip_pool": "7", "DF:template": "8"}).ip_pools == ("7",)
+    assert of_type({"DF:template": "8"}).template == "8"
+
+
+def test_what_a_type_says_is_left_as_it_is() -> None:
+    extra, qos, defaults = {"DF:ip_pool": "a"}, {"total_iops_max": "1"}, {"replica_count": "2"}
+    values_of_type(extra, qos, defaults)["ip_pool"] = "b"
+    assert (extra, qos, defaults) == (
+        {"DF:ip_pool": "a"},
+        {"total_iops_max": "1"},
+        {"replica_count": "2"},
+    )
