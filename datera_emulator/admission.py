@@ -32,6 +32,9 @@ def admit(cluster: Cluster, wish: Document) -> tuple[AppInstance, StorageInstanc
         if instance.admin_state == "online" and storage.unavailable_reads:
             storage.unavailable_reads -= 1
         raise LoginRefused("target-unavailable", f"target {storage.iqn} is not available")
+    if storage.refused_logins:
+        storage.refused_logins -= 1
+        raise LoginRefused("target-not-ready", f"target {storage.iqn} has not heard of its ACL yet")
     if not lets_in(cluster, instance, storage, wish["initiator"]):
         raise LoginRefused(
             "initiator-not-allowed", f"initiator {wish['initiator']} is not in the ACL"
@@ -55,8 +58,12 @@ def lets_in(
     return any(group is not None and initiator in group.members for group in groups)
 
 
-def expel(cluster: Cluster, instance: AppInstance, storage: StorageInstance) -> None:
-    """Drop the sessions that the ACL no longer lets in, where the switches say so."""
+def acl_changed(cluster: Cluster, instance: AppInstance, storage: StorageInstance) -> None:
+    """Drop the sessions that the ACL no longer lets in, where the switches say so.
+
+    From then on a target refuses as many logins as a fault on purpose wants.
+    """
+    storage.refused_logins = cluster.login_faults.after_acl_change
     if cluster.switches.acl_removal_drops_sessions:
         cluster.sessions.drop(
             lambda session: (

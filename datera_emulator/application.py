@@ -25,7 +25,8 @@ from datera_emulator.errors import (
     StorageFailed,
     ValidationFailed,
 )
-from datera_emulator.faults import Answer, Drop, Fault, FaultPlan, ForgetToken, Hang
+from datera_emulator.faults import Fault, FaultPlan
+from datera_emulator.outcomes import Answer, Drop, ForgetToken, Hang
 from datera_emulator.permissions import check_permission
 from datera_emulator.routing import Call
 from datera_emulator.schemas import Validators
@@ -55,6 +56,7 @@ class Application:
     def __init__(self, cluster: Cluster, faults: FaultPlan) -> None:
         self.cluster = cluster
         self.faults = faults
+        cluster.login_faults = faults.logins
         self._router = routes.router()
         self._validators = Validators()
 
@@ -73,7 +75,7 @@ class Application:
             return self._serve(request)
         answer = self._serve(request) if fault.applied else None
         if isinstance(outcome, Hang):
-            outcome.release.wait()
+            outcome.release.wait(outcome.seconds)
             return answer or self._serve(request)
         return None if isinstance(outcome, Drop) else outcome
 

@@ -14,6 +14,7 @@ from typing import Any
 from datera_emulator.counters import Counters
 from datera_emulator.documents import Document
 from datera_emulator.errors import NotFound
+from datera_emulator.faults import LoginFaults
 from datera_emulator.files import DataFiles
 from datera_emulator.index import Index
 from datera_emulator.kinds import KINDS, kind_name
@@ -74,6 +75,7 @@ class Cluster:
             self.switches.key_lifetime_seconds,
             idle=self.switches.key_expiry == "idle",
         )
+        self.login_faults = LoginFaults()
         self.portals: list[str] = []
         self.app_instances: dict[str, AppInstance] = {}
         self.app_templates: dict[tuple[str, str], AppTemplate] = {}

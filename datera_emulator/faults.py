@@ -8,38 +8,22 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from datera_emulator.documents import Json
+from datera_emulator.documents import Document, Json
+from datera_emulator.outcomes import (
+    Answer,
+    Drop,
+    ForgetToken,
+    Hang,
+    Outcome,
+    Wish,
+    outcome_of,
+)
+from datera_emulator.random_faults import RandomFaults, rates_of_all
 
-
-@dataclass(frozen=True)
-class Answer:
-    """Answer this instead. A ``str`` or ``bytes`` body goes out as it is, all else as JSON."""
-
-    status: int
-    body: Json = None
-    content_type: str = "application/json"
-
-
-@dataclass(frozen=True)
-class Drop:
-    """Close the connection without an answer."""
-
-
-@dataclass(frozen=True)
-class Hang:
-    """Do not answer until ``release`` is set, then go on as if nothing had been."""
-
-    release: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True)
-class ForgetToken:
-    """Let the request's key expire just before the request is looked at."""
-
-
-Outcome = Answer | Drop | Hang | ForgetToken
+__all__ = ["Answer", "Drop", "Fault", "FaultPlan", "ForgetToken", "Hang", "LoginFaults", "Outcome"]
 
 
 @dataclass
@@ -74,12 +58,36 @@ class Fault:
             return True
         return False
 
+    def describe(self) -> Document:
+        """Return the fault as JSON."""
+        outcome = type(self.outcome).__name__.lower()
+        if isinstance(self.outcome, Answer):
+            outcome = f"answer {self.outcome.status} {self.outcome.content_type}"
+        return {
+            "outcome": outcome,
+            "method": self.method,
+            "path": self.path,
+            "nth": self.nth,
+            "times": self.times,
+            "applied": self.applied,
+            "hits": self.hits,
+        }
+
+
+@dataclass
+class LoginFaults:
+    """What targets do that they should not: they refuse logins after a change of their ACL."""
+
+    after_acl_change: int = 0
+
 
 class FaultPlan:
     """The faults in force, tried in the order in which they were added."""
 
     def __init__(self) -> None:
+        self.logins = LoginFaults()
         self._faults: list[Fault] = []
+        self._random: list[RandomFaults] = []
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> Fault:
@@ -106,7 +114,7 @@ class FaultPlan:
 
     def busy(self, times: int | None = 1, *, method: str | None = None, path: str = ".*") -> Fault:
         """Answer 503, as a cluster does that has no time."""
-        return self.answer(503, {"message": "busy"}, method=method, path=path, times=times)
+        return self.kind("busy", method=method, path=path, times=times)
 
     def html(
         self,
@@ -117,10 +125,8 @@ class FaultPlan:
         applied: bool = False,
     ) -> Fault:
         """Answer a page of HTML, as a proxy in between does."""
-        page = "<html><body><h1>Bad Gateway</h1></body></html>"
-        return self.answer(
-            status, page, method=method, path=path, applied=applied, content_type="text/html"
-        )
+        outcome, _ = outcome_of("html", Wish(status))
+        return self.add(Fault(outcome, method, path, applied=applied))
 
     def empty(self, status: int = 200, *, method: str | None = None, path: str = ".*") -> Fault:
         """Let the request take effect and answer without a body."""
@@ -148,18 +154,121 @@ class FaultPlan:
         """Let the key of one request expire as it arrives."""
         return self.add(Fault(ForgetToken(), method, path, nth))
 
+    def slow(
+        self,
+        seconds: float = 1.0,
+        *,
+        method: str | None = None,
+        path: str = ".*",
+        nth: int = 1,
+        times: int | None = 1,
+    ) -> Fault:
+        """Answer after so many seconds, as if nothing had been."""
+        return self.add(Fault(Hang(seconds=seconds), method, path, nth, times))
+
+    def wrong_body(
+        self,
+        body: Json = None,
+        *,
+        method: str | None = None,
+        path: str = ".*",
+        nth: int = 1,
+        times: int | None = 1,
+    ) -> Fault:
+        """Let the request take effect, and answer 200 with a body that nobody expects: a list."""
+        outcome, applied = outcome_of("wrong_body", Wish(body=body))
+        return self.add(Fault(outcome, method, path, nth, times, applied))
+
+    def kind(
+        self,
+        kind: str,
+        wish: Wish | None = None,
+        *,
+        method: str | None = None,
+        path: str = ".*",
+        nth: int = 1,
+        times: int | None = 1,
+        applied: bool | None = None,
+    ) -> Fault:
+        """Put a fault into force by its name, see :data:`.outcomes.KINDS`.
+
+        :raises ValueError: there is no such kind, or ``path`` is no regular expression.
+        """
+        try:
+            re.compile(path)
+        except re.error as exc:
+            raise ValueError(f"path {path!r} is not a regular expression: {exc}") from exc
+        outcome, usually = outcome_of(kind, wish or Wish())
+        return self.add(
+            Fault(outcome, method, path, nth, times, usually if applied is None else applied)
+        )
+
+    def random(
+        self,
+        rates: float | Mapping[str, float],
+        *,
+        seed: int = 0,
+        method: str | None = None,
+        path: str = ".*",
+        slow_seconds: float = 0.2,
+        hang_seconds: float = 2.0,
+    ) -> RandomFaults:
+        """Let a share of all requests fail at random, until the returned object's ``end()``.
+
+        :param rates: by kind, see :class:`.RandomFaults`; a number is the rate of *each* kind.
+        :raises ValueError: the rates are not good.
+        """
+        by_kind = rates_of_all(rates) if isinstance(rates, (int, float)) else rates
+        faults = RandomFaults(
+            by_kind,
+            seed=seed,
+            method=method,
+            path=path,
+            slow_seconds=slow_seconds,
+            hang_seconds=hang_seconds,
+        )
+        with self._lock:
+            self._random.append(faults)
+        return faults
+
+    def refuse_logins(self, after_acl_change: int) -> None:
+        """Let targets refuse so many logins after each change of their ACL; 0 lets them all in."""
+        self.logins.after_acl_change = after_acl_change
+
     def next(self, method: str, path: str) -> Fault | None:
         """Return the fault that happens to this request, if one does."""
         with self._lock:
             for fault in self._faults:
                 if fault.strikes(method, path):
                     return fault
+            for source in self._random:
+                drawn = source.next(method, path)
+                if drawn is not None:
+                    return Fault(drawn[0], method, applied=drawn[1], hits=1)
         return None
+
+    def describe(self) -> Document:
+        """Return what is in force, as JSON."""
+        with self._lock:
+            planned = [fault.describe() for fault in self._faults]
+            drawn = [
+                {"rates": one.rates, "seed": one.seed, "hits": dict(one.hits)}
+                for one in self._random
+            ]
+        return {
+            "faults": planned,
+            "random": drawn,
+            "refused_logins_after_acl_change": self.logins.after_acl_change,
+        }
 
     def clear(self) -> None:
         """Forget all faults and release what hangs."""
         with self._lock:
             faults, self._faults = self._faults, []
+            sources, self._random = self._random, []
+        self.refuse_logins(0)
+        for source in sources:
+            source.end()
         for fault in faults:
             if isinstance(fault.outcome, Hang):
                 fault.outcome.release.set()

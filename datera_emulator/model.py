@@ -91,6 +91,7 @@ class StorageInstance:
     initiator_groups: list[str] = field(default_factory=list)
     volumes: dict[str, Volume] = field(default_factory=dict)
     unavailable_reads: int = 0
+    refused_logins: int = 0
 
 
 @dataclass

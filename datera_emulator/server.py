@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from datera_emulator.application import Application, Request
-from datera_emulator.faults import Answer
+from datera_emulator.outcomes import Answer
 
 LOG = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from datera_emulator import render
 from datera_emulator.acl import referenced_groups, referenced_initiators
-from datera_emulator.admission import expel
+from datera_emulator.admission import acl_changed
 from datera_emulator.errors import Conflict, NotFound
 from datera_emulator.lookup import name_at, storage_instance_of
 from datera_emulator.routing import Call, Listing, Result, Router
@@ -90,7 +90,7 @@ def _remove(names: list[str], name: str) -> None:
 
 def _kept(call: Call) -> Result:
     instance, storage = storage_instance_of(call)
-    expel(call.cluster, instance, storage)
+    acl_changed(call.cluster, instance, storage)
     call.cluster.save(instance)
     return render.acl_policy(instance, storage)
 

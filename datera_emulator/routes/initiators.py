@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datera_emulator import render
 from datera_emulator.acl import referenced_initiators
-from datera_emulator.admission import expel
+from datera_emulator.admission import acl_changed
 from datera_emulator.errors import Conflict, NotFound, RequestInvalid
 from datera_emulator.lookup import name_at
 from datera_emulator.model import Initiator, InitiatorGroup
@@ -185,5 +185,5 @@ def _group_kept(call: Call, group: InitiatorGroup) -> Result:
     for instance in call.cluster.app_instances.values():
         for storage in instance.storage_instances.values():
             if group.name in storage.initiator_groups and instance.tenant == group.tenant:
-                expel(call.cluster, instance, storage)
+                acl_changed(call.cluster, instance, storage)
     return render.initiator_group(group)

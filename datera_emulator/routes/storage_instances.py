@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datera_emulator import render
 from datera_emulator.acl import referenced_groups, referenced_initiators
-from datera_emulator.admission import expel
+from datera_emulator.admission import acl_changed
 from datera_emulator.building import (
     check_storage_instance,
     check_storage_room,
@@ -101,7 +101,8 @@ def update(call: Call) -> Result:
         storage.unavailable_reads = call.cluster.switches.storage_unavailable_reads
         if state == "offline":
             call.cluster.drop_sessions(storage)
-    expel(call.cluster, instance, storage)
+    if wish.keys() & {"acl_policy", "access_control_mode"}:
+        acl_changed(call.cluster, instance, storage)
     call.cluster.save(instance)
     return _shown(call, instance, storage)
 
