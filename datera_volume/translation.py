@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from cinder import exception
 
 from datera_volume.connection import DateraError
+from datera_volume.lookup import SnapshotMissing, VolumeMissing
 from datera_volume.policies import BadPolicy
 
 
@@ -20,6 +21,8 @@ def cinder_errors(doing: str) -> Iterator[None]:
     that; anything that is not ours passes, so that a bug stays a bug.
 
     :param doing: what was being done, to which volume; the exception's text begins with it.
+    :raises VolumeNotFound: the volume is not on the cluster.
+    :raises SnapshotNotFound: the snapshot is not.
     :raises VolumeBackendAPIException: the cluster failed, refused, or could not be reached.
     :raises InvalidVolumeType: the volume's type has a spec that cannot be read.
     """
@@ -27,5 +30,9 @@ def cinder_errors(doing: str) -> Iterator[None]:
         yield
     except BadPolicy as exc:
         raise exception.InvalidVolumeType(reason=f"{doing}: {exc}") from exc
+    except VolumeMissing as exc:
+        raise exception.VolumeNotFound(f"{doing}: {exc}") from exc
+    except SnapshotMissing as exc:
+        raise exception.SnapshotNotFound(f"{doing}: {exc}") from exc
     except DateraError as exc:
         raise exception.VolumeBackendAPIException(data=f"{doing}: {exc}") from exc

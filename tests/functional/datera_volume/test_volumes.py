@@ -188,7 +188,7 @@ def test_what_is_gone_is_named_by_everything_else(
         lambda: driver.terminate_connection(volume, connector),
     ]
     for call in calls:
-        with pytest.raises(exception.VolumeBackendAPIException, match=f"Volume {volume.id} does"):
+        with pytest.raises(exception.VolumeNotFound, match=f"Volume {volume.id} does"):
             call()
     driver.terminate_connection(volume, connector, force=True)
     driver.delete_snapshot(snapshot)

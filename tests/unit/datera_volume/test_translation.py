@@ -3,32 +3,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from cinder import exception
 
-from datera_volume import connection
+from datera_volume import connection, lookup
 from datera_volume.policies import BadPolicy
 from datera_volume.translation import cinder_errors
 
+REASON = "at array:7718: refused"
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        connection.ClusterUnreachable("at array:7718: refused"),
-        connection.LoginRefused("at array:7718: refused"),
-        connection.NotOnCluster("at array:7718: refused"),
-        connection.OutcomeUnknown("at array:7718: refused"),
-        connection.SdkMissing("at array:7718: refused"),
-    ],
-)
-def test_every_error_of_the_family_says_what_was_done_and_why_it_failed(error: Exception) -> None:
-    with (
-        pytest.raises(exception.VolumeBackendAPIException) as raised,
-        cinder_errors("Deleting volume v"),
-    ):
-        raise error
-    assert "Deleting volume v: at array:7718: refused" in str(raised.value)
-    assert raised.value.__cause__ is error
+
+def family(error: type[Exception] = connection.DateraError) -> Iterator[type[Exception]]:
+    """Every error that the connection layer and the lookup can raise."""
+    yield error
+    for below in error.__subclasses__():
+        yield from family(below)
+
+
+@pytest.mark.parametrize("kind", family(), ids=lambda kind: kind.__name__)
+def test_every_error_of_the_family_says_what_was_done_and_why_it_failed(
+    kind: type[Exception],
+) -> None:
+    expected = {
+        lookup.VolumeMissing: exception.VolumeNotFound,
+        lookup.SnapshotMissing: exception.SnapshotNotFound,
+    }.get(kind, exception.VolumeBackendAPIException)
+    with pytest.raises(expected) as raised, cinder_errors("Deleting volume v"):
+        raise kind(REASON)
+    assert type(raised.value) is expected
+    assert f"Deleting volume v: {REASON}" in str(raised.value)
+    assert type(raised.value.__cause__) is kind
 
 
 def test_a_spec_that_cannot_be_read_is_the_types_fault() -> None:
