@@ -55,19 +55,21 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def traced(method: Method) -> Method:
-    """Log each call with its duration, where ``backup_datera_debug`` is on."""
+    """Log how long each call took, as the options say."""
 
     @functools.wraps(method)
     def call(self: DateraBackupDriver, backup: Any, *args: Any, **kwargs: Any) -> Any:
-        if not self.configuration.backup_datera_debug:
+        level = self.settings.timing_level
+        if level is None:
             return method(self, backup, *args, **kwargs)
-        LOG.debug("%s of backup %s begins", method.__name__, backup.id)
+        if self.settings.debug:
+            LOG.debug("%s of backup %s begins", method.__name__, backup.id)
         begin = time.monotonic()
         try:
             return method(self, backup, *args, **kwargs)
         finally:
             seconds = time.monotonic() - begin
-            LOG.debug("%s of backup %s took %.3f s", method.__name__, backup.id, seconds)
+            LOG.log(level, "%s of backup %s took %.3f s", method.__name__, backup.id, seconds)
 
     return cast("Method", call)
 

@@ -90,7 +90,13 @@ CONNECTION_OPTS: list[cfg.Opt] = [
     cfg.BoolOpt(
         "backup_datera_debug",
         default=False,
-        help="Log, at DEBUG, every call of the backup driver with its duration.",
+        help="Log the beginning of each operation, and the seconds that it took at INFO instead of "
+        "DEBUG.",
+    ),
+    cfg.BoolOpt(
+        "backup_datera_disable_profiler",
+        default=False,
+        help="Do not log the seconds that each operation took, unless backup_datera_debug is set.",
     ),
 ]
 
@@ -138,15 +144,25 @@ ENGINE_OPTS: list[cfg.Opt] = [
     cfg.StrOpt(
         "backup_datera_compression_algorithm",
         default="zstd",
-        choices=["zstd", "zlib", "none"],
-        help="How blocks are compressed. A block that does not shrink is stored as it is.",
+        choices=["zstd", "lz4", "zlib", "none"],
+        help="How blocks are compressed. A block that does not shrink is stored as it is. lz4 "
+        "needs the Python package lz4, here and wherever such a backup is restored.",
     ),
     cfg.IntOpt(
         "backup_datera_compression_level",
         default=1,
         min=-7,
         max=19,
-        help="Level of the compression: higher is smaller and slower. zlib knows 1 to 9.",
+        help="Level of the compression: higher is smaller and slower. zlib knows 1 to 9, lz4 -7 "
+        "to 12, zstd all.",
+    ),
+    cfg.StrOpt(
+        "backup_datera_digest",
+        default="sha256",
+        choices=["sha256", "blake3"],
+        help="Cryptographic digest that blocks are compared and verified by. blake3 is quicker, "
+        "and needs the Python package blake3, here and wherever such a backup is restored. "
+        "Incrementals keep the digest of their full backup.",
     ),
     cfg.Opt(
         "backup_datera_block_size",
@@ -163,6 +179,28 @@ ENGINE_OPTS: list[cfg.Opt] = [
         max=64,
         help="Native threads that compress for one backup, or decompress for one restore. "
         "0: one for each processor, at most 8.",
+    ),
+    cfg.IntOpt(
+        "backup_datera_read_ahead",
+        default=0,
+        min=0,
+        max=1024,
+        help="MiB that may be read and not yet be written, in one backup or restore. It takes up "
+        "to twice as much memory. 0: 4 for each worker.",
+    ),
+    cfg.IntOpt(
+        "backup_datera_backup_bandwidth",
+        default=0,
+        min=0,
+        help="Bytes of the volume that one backup reads in a second at most. Holes are not read. "
+        "0: no limit.",
+    ),
+    cfg.IntOpt(
+        "backup_datera_restore_bandwidth",
+        default=0,
+        min=0,
+        help="Bytes of the volume that one restore writes, or one verification looks at, in a "
+        "second at most. 0: no limit.",
     ),
     cfg.IntOpt(
         "backup_datera_max_concurrency",

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from typing import Any
 
 from oslo_config import cfg
 
-from datera_backup.container import Codec, Geometry
+from datera_backup.container import Codec, Digest, Geometry, PackageMissing
+from datera_backup.container.codec import compressor
+from datera_backup.container.geometry import digest_function
 from datera_backup.engine import Settings
 from datera_backup.errors import OptionsInvalid, OptionsMissing
 from datera_backup.opts import REQUIRED, section_of
@@ -17,10 +20,12 @@ from datera_backup.version import VERSION
 from datera_volume.connection import TLS, ClusterSettings, OptionNames
 
 GIB = 2**30
+MIB = 2**20
 KIB = 2**10
 MOST_WORKERS = 8
-CODECS = {"zstd": Codec.ZSTD, "zlib": Codec.ZLIB, "none": Codec.RAW}
-ZLIB_LEVELS = range(1, 10)
+CODECS = {"zstd": Codec.ZSTD, "lz4": Codec.LZ4, "zlib": Codec.ZLIB, "none": Codec.RAW}
+DIGESTS = {"sha256": Digest.SHA256, "blake3": Digest.BLAKE3}
+LEVELS = {"zlib": range(1, 10), "lz4": range(-7, 13)}
 
 DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
 SECONDARIES = "backup_datera_secondary_backup_drivers"
@@ -41,6 +46,8 @@ class BackupSettings:
     max_concurrency: int
     progress_timer: bool
     debug: bool
+    timing_level: int | None
+    """At which level the seconds of each operation are logged; None: not at all."""
 
 
 def read_settings(configuration: Any) -> BackupSettings:
@@ -67,18 +74,17 @@ def read_settings(configuration: Any) -> BackupSettings:
             placement_policy=option("placement_policy"),
             container_max_gib=option("container_max_size"),
             geometry=Geometry(
-                block_size=option("block_size") * KIB, chunk_size=option("chunk_size") * GIB
+                block_size=option("block_size") * KIB,
+                chunk_size=option("chunk_size") * GIB,
+                digest=_digest(option("digest")),
             ),
-            engine=Settings(
-                workers=option("workers") or min(len(os.sched_getaffinity(0)), MOST_WORKERS),
-                codec=CODECS[option("compression_algorithm")],
-                level=_level(option("compression_algorithm"), option("compression_level")),
-            ),
+            engine=_engine_settings(configuration),
             max_concurrency=option("max_concurrency"),
             progress_timer=option("progress_timer"),
             debug=option("debug"),
+            timing_level=_timing_level(option("debug"), option("disable_profiler")),
         )
-    except (ValueError, cfg.ConfigFileValueError) as problem:
+    except (ValueError, PackageMissing, cfg.ConfigFileValueError) as problem:
         raise OptionsInvalid(f"Section [{section}] of cinder.conf: {problem}") from problem
 
 
@@ -107,10 +113,38 @@ def _cluster_settings(configuration: Any) -> ClusterSettings:
     )
 
 
-def _level(algorithm: str, level: int) -> int:
-    if algorithm == "zlib" and level not in ZLIB_LEVELS:
-        raise ValueError(f"backup_datera_compression_level is {level}, but zlib knows 1 to 9")
-    return level
+def _engine_settings(configuration: Any) -> Settings:
+    def option(name: str) -> Any:
+        return getattr(configuration, f"backup_datera_{name}")
+
+    algorithm, level = option("compression_algorithm"), option("compression_level")
+    known = LEVELS.get(algorithm)
+    if known is not None and level not in known:
+        raise ValueError(
+            f"backup_datera_compression_level is {level}, but {algorithm} knows {known[0]} to "
+            f"{known[-1]}"
+        )
+    # Made once, so that a package that is not there is missed now and not in the first backup.
+    compressor(CODECS[algorithm], level)
+    return Settings(
+        workers=option("workers") or min(len(os.sched_getaffinity(0)), MOST_WORKERS),
+        depth=option("read_ahead") * MIB // Settings.batch_size,
+        codec=CODECS[algorithm],
+        level=level,
+        backup_rate=option("backup_bandwidth"),
+        restore_rate=option("restore_bandwidth"),
+    )
+
+
+def _digest(name: str) -> Digest:
+    digest_function(DIGESTS[name])
+    return DIGESTS[name]
+
+
+def _timing_level(debug: bool, disable_profiler: bool) -> int | None:
+    if debug:
+        return logging.INFO
+    return None if disable_profiler else logging.DEBUG
 
 
 def refuse_ignored_secondaries(configuration: Any, class_paths: tuple[str, ...]) -> None:

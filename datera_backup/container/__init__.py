@@ -25,6 +25,7 @@ from datera_backup.container.errors import (
     ManifestDamaged,
     MetadataTooLarge,
     NotAContainer,
+    PackageMissing,
     WrongContainer,
 )
 from datera_backup.container.geometry import (
@@ -75,6 +76,7 @@ __all__ = [
     "MetadataTooLarge",
     "NewBackup",
     "NotAContainer",
+    "PackageMissing",
     "Remains",
     "State",
     "Statistics",

@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import zlib
 from enum import IntEnum
+from types import ModuleType
 from typing import Protocol
 
 import zstandard
 
 from datera_backup.container.device import Buffer
 from datera_backup.container.errors import ContainerTooNew
+from datera_backup.container.optional import package
 
 # Stored bytes that do not save this share of a block cost a restore more than they are worth.
 _WORTHWHILE = 16
+# The first of lz4's levels that searches thoroughly.
+_LZ4_THOROUGH = 2
 
 
 class Codec(IntEnum):
@@ -41,8 +45,10 @@ class Compressor(Protocol):
 def compressor(codec: Codec, level: int) -> Compressor:
     """Return a compressor for one thread.
 
-    :param level: as the codec counts it; without meaning for ``RAW``.
-    :raises ContainerTooNew: this version cannot use the codec.
+    :param level: as the codec counts it; without meaning for ``RAW``. For ``LZ4`` up to 1 is the
+        fast kind, -7 the fastest, and 2 to 12 the thorough one.
+    :raises PackageMissing: the codec needs a package that is not installed.
+    :raises ValueError: blocks cannot be stored by it.
     """
     if codec is Codec.RAW:
         return _Raw()
@@ -50,7 +56,9 @@ def compressor(codec: Codec, level: int) -> Compressor:
         return _Zstd(level)
     if codec is Codec.ZLIB:
         return _Zlib(level)
-    raise ContainerTooNew(f"This version cannot compress with {codec.name}.")
+    if codec is Codec.LZ4:
+        return _Lz4(level)
+    raise ValueError(f"Nothing compresses with {codec.name}.")
 
 
 class _Raw:
@@ -76,6 +84,24 @@ class _Zlib:
         return (Codec.ZLIB, stored) if _pays(stored, block) else (Codec.RAW, block)
 
 
+class _Lz4:
+    def __init__(self, level: int) -> None:
+        self._compress = _lz4_block().compress
+        self._options = (
+            {"mode": "fast", "acceleration": max(1, -level)}
+            if level < _LZ4_THOROUGH
+            else {"mode": "high_compression", "compression": level}
+        )
+
+    def compress(self, block: Buffer) -> tuple[Codec, Buffer]:
+        stored = self._compress(block, store_size=False, **self._options)
+        return (Codec.LZ4, stored) if _pays(stored, block) else (Codec.RAW, block)
+
+
+def _lz4_block() -> ModuleType:
+    return package("lz4.block", "blocks that are compressed by lz4")
+
+
 def _pays(stored: bytes, block: Buffer) -> bool:
     return len(stored) + len(block) // _WORTHWHILE < len(block)
 
@@ -91,6 +117,7 @@ class Decompressor:
 
         :raises Undecodable: the stored bytes are damaged.
         :raises ContainerTooNew: this version does not know the codec.
+        :raises PackageMissing: the codec needs a package that is not installed.
         """
         if codec == Codec.RAW:
             plain = stored
@@ -98,6 +125,8 @@ class Decompressor:
             plain = self._unpack_zstd(stored, length)
         elif codec == Codec.ZLIB:
             plain = _unpack_zlib(stored, length)
+        elif codec == Codec.LZ4:
+            plain = _unpack_lz4(stored, length)
         else:
             raise ContainerTooNew(f"This version cannot decompress codec {codec}.")
         if len(plain) != length:
@@ -124,4 +153,13 @@ def _unpack_zlib(stored: Buffer, length: int) -> bytes:
     # One more byte must not come out, and the stream's own end must.
     if not unpacker.eof and (unpacker.decompress(unpacker.unconsumed_tail, 1) or not unpacker.eof):
         raise Undecodable("the stream does not end where the block does")
+    return plain
+
+
+def _unpack_lz4(stored: Buffer, length: int) -> bytes:
+    lz4 = _lz4_block()
+    try:
+        plain: bytes = lz4.decompress(stored, uncompressed_size=length)
+    except (lz4.LZ4BlockError, ValueError) as exc:
+        raise Undecodable(str(exc)) from exc
     return plain

@@ -23,6 +23,10 @@ class ContainerTooNew(ContainerError):
     """A later version of this software wrote something that this one does not know."""
 
 
+class PackageMissing(ContainerError):
+    """An optional Python package is not installed that these blocks need."""
+
+
 class WrongContainer(ContainerError):
     """The device holds another container than the one that was asked for."""
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import cast
 
 from datera_backup.container import (
     BackupReader,
@@ -19,13 +20,15 @@ from datera_backup.container.codec import compressor
 from datera_backup.container.device import Buffer
 from datera_backup.container.geometry import digest_function
 from datera_backup.engine.buffers import Buffers
-from datera_backup.engine.job import Job, Progress
+from datera_backup.engine.job import Job, Progress, Step
 from datera_backup.engine.settings import Settings
 from datera_backup.engine.source import Source
 
-Finding = tuple[bytes, Codec, Buffer] | int | None
-"""A new block's digest, codec and stored bytes; or the place in the parent's chunk of a block that
-is there too; or None for zeros."""
+Stored = tuple[bytes, Codec, Buffer]
+"""A new block's digest, codec and stored bytes."""
+
+Finding = Stored | int | None
+"""A new block; the place in the parent's chunk of a block that is there too; None for zeros."""
 
 
 @dataclass
@@ -78,7 +81,7 @@ class BackupJob(Job[Commit]):
                 f"{writer.parent_id} has {parent.commit.geometry}."
             )
         settings = settings or Settings()
-        super().__init__(_Stages(source, writer, parent, settings), settings)
+        super().__init__(_Stages(source, writer, parent, settings), settings, settings.backup_rate)
 
 
 class _Stages:
@@ -101,17 +104,17 @@ class _Stages:
         self._parent_map: ChunkMap | None = None
         self._done = 0
 
-    def produce(self) -> Iterator[tuple[Batch, bool]]:
+    def produce(self) -> Iterator[Step[Batch]]:
         block_size, size = self._geometry.block_size, self._source.size
         position = 0
         for first, end in data_blocks(self._source.extents(), block_size, size):
             if first > position:
-                yield self._hole(position, first), False
+                yield Step(self._hole(position, first))
             yield from self._read(first, end)
             position = end
         blocks = self._geometry.blocks(size)
         if position < blocks:
-            yield self._hole(position, blocks), False
+            yield Step(self._hole(position, blocks))
 
     def _hole(self, first: int, end: int) -> Batch:
         return Batch(0, end - first, self._length(first, end))
@@ -120,7 +123,7 @@ class _Stages:
         block_size = self._geometry.block_size
         return min(end * block_size, self._source.size) - first * block_size
 
-    def _read(self, first: int, end: int) -> Iterator[tuple[Batch, bool]]:
+    def _read(self, first: int, end: int) -> Iterator[Step[Batch]]:
         per_chunk = self._geometry.blocks_per_chunk
         while first < end:
             chunk = first // per_chunk
@@ -130,7 +133,8 @@ class _Stages:
             buffer = self._buffers.take()
             data = buffer[:length]
             self._source.readinto(first * self._geometry.block_size, data)
-            yield Batch(first % per_chunk, until - first, length, data, buffer, parent), True
+            batch = Batch(first % per_chunk, until - first, length, data, buffer, parent)
+            yield Step(batch, needs_work=True, moves=length)
             first = until
 
     def _parent_chunk(self, number: int) -> ChunkMap | None:
@@ -177,10 +181,10 @@ class _Stages:
         for kind, findings in groupby(batch.findings, type):
             run = list(findings)
             if kind is tuple:
-                for digest, codec, stored in run:
+                for digest, codec, stored in cast("list[Stored]", run):
                     writer.store(digest, codec, stored)
             elif batch.parent is not None and kind is int:
-                writer.inherit(batch.parent, run[0], len(run))
+                writer.inherit(batch.parent, cast("int", run[0]), len(run))
             else:
                 writer.zeros(len(run))
         if batch.buffer is not None:

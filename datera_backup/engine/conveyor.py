@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -28,6 +29,7 @@ class Conveyor(Generic[T]):
         self._room = threading.Condition(self._lock)
         self._work = threading.Condition(self._lock)
         self._ready = threading.Condition(self._lock)
+        self._halt = threading.Condition(self._lock)
         self._depth = depth
         self._under_way = 0
         self._put = 0
@@ -110,11 +112,18 @@ class Conveyor(Generic[T]):
             self._under_way -= 1
             self._room.notify()
 
+    def pause(self, seconds: float) -> None:
+        """Wait for so long, but not once the conveyor was stopped."""
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            while not self._stopped and (left := deadline - time.monotonic()) > 0:
+                self._halt.wait(left)
+
     def stop(self) -> None:
         """Wake everybody up with :class:`Stopped`."""
         with self._lock:
             self._stopped = True
-            for condition in (self._room, self._work, self._ready):
+            for condition in (self._room, self._work, self._ready, self._halt):
                 condition.notify_all()
 
     def _check(self) -> None:

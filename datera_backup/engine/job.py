@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from datera_backup.engine.conveyor import Conveyor, Stopped
 from datera_backup.engine.errors import JobCancelled
+from datera_backup.engine.pace import TokenBucket
 from datera_backup.engine.settings import Settings
 from datera_backup.engine.threads import native
 
@@ -32,11 +33,24 @@ class Progress:
     stored: int
 
 
+@dataclass(frozen=True)
+class Step(Generic[T]):
+    """What a job does next.
+
+    :param needs_work: whether a worker has to see it before the consumer does.
+    :param moves: bytes of the volume that count against the job's limit.
+    """
+
+    item: T
+    needs_work: bool = False
+    moves: int = 0
+
+
 class Stages(Protocol[T, R_co]):
     """What a job does. Each method's thread is its own, ``worker``'s result runs in several."""
 
-    def produce(self) -> Iterator[tuple[T, bool]]:
-        """Yield items, and whether they need work. Runs in one thread."""
+    def produce(self) -> Iterator[Step[T]]:
+        """Yield one item after the other. Runs in one thread."""
 
     def worker(self) -> Callable[[T], None]:
         """Return what works on an item in one of the worker threads."""
@@ -54,11 +68,16 @@ class Stages(Protocol[T, R_co]):
 class Job(Generic[R]):
     """Runs once. Every method may be called from any thread."""
 
-    def __init__(self, stages: Stages[Any, R], settings: Settings) -> None:
+    def __init__(self, stages: Stages[Any, R], settings: Settings, rate: int = 0) -> None:
+        """Prepare.
+
+        :param rate: bytes of the volume that may move in a second; 0 is no limit.
+        """
         threading = native()
         self._stages = stages
         self._settings = settings
         self._conveyor: Conveyor[Any] = Conveyor(settings.batches)
+        self._limit = TokenBucket(rate, sleep=self._conveyor.pause) if rate else None
         self._lock = threading.Lock()
         self._threads: list[Any] = []
         self._finishing = False
@@ -134,14 +153,16 @@ class Job(Generic[R]):
             self._conveyor.stop()
 
     def _read(self) -> None:
-        items = self._stages.produce()
+        steps = self._stages.produce()
         while True:
             # First, because making an item takes the buffer that its predecessors gave back.
             self._conveyor.admit()
-            item = next(items, None)
-            if item is None:
+            step = next(steps, None)
+            if step is None:
                 break
-            self._conveyor.put(item[0], needs_work=item[1])
+            self._conveyor.put(step.item, needs_work=step.needs_work)
+            if self._limit is not None and step.moves:
+                self._limit.take(step.moves)
         self._conveyor.close()
 
     def _work(self) -> None:

@@ -11,11 +11,13 @@ from datera_backup.container import BackupReader, ContainerDamaged
 from datera_backup.container.device import Buffer
 from datera_backup.engine.buffers import Buffers
 from datera_backup.engine.errors import SinkTooSmall
-from datera_backup.engine.job import Job, Progress
+from datera_backup.engine.job import Job, Progress, Step
 from datera_backup.engine.plan import Run, runs, zero_runs
 from datera_backup.engine.settings import Settings
 from datera_backup.engine.sink import NullSink, Sink
 from datera_backup.engine.verifier import Verifier
+
+_MOST_ZEROS = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ class RestoreJob(Job[RestoreReport]):
         if sink.size < backup.commit.source_size:
             raise SinkTooSmall(backup.commit.source_size, sink.size)
         settings = settings or Settings()
-        super().__init__(_Stages(backup, sink, settings, write_zeros, None), settings)
+        super().__init__(
+            _Stages(backup, sink, settings, write_zeros, None), settings, settings.restore_rate
+        )
 
 
 class VerifyJob(Job[RestoreReport]):
@@ -85,7 +89,9 @@ class VerifyJob(Job[RestoreReport]):
         draw = random.Random(seed).random  # noqa: S311
         chosen = None if share == 1 else lambda _: draw() < share
         sink = NullSink(backup.commit.source_size)
-        super().__init__(_Stages(backup, sink, settings, False, chosen), settings)
+        super().__init__(
+            _Stages(backup, sink, settings, False, chosen), settings, settings.restore_rate
+        )
 
 
 @dataclass
@@ -124,27 +130,31 @@ class _Stages:
         self._buffers = Buffers(self._batch_size)
         self._done = self._blocks = self._zero_bytes = self._written = self._stored = 0
 
-    def produce(self) -> Iterator[tuple[Batch, bool]]:
+    def produce(self) -> Iterator[Step[Batch]]:
         geometry, size = self._commit.geometry, self._commit.source_size
         for number in range(geometry.chunks(size)):
             start = number * geometry.chunk_size
             chunk = self._backup.chunk(number)
             if chunk is None:
-                yield self._zeros(start, min(start + geometry.chunk_size, size)), False
+                yield from self._zeros(start, min(start + geometry.chunk_size, size))
                 continue
             for first, end in zero_runs(chunk.codecs):
-                yield (
-                    self._zeros(
-                        start + first * geometry.block_size,
-                        min(start + end * geometry.block_size, size),
-                    ),
-                    False,
+                yield from self._zeros(
+                    start + first * geometry.block_size,
+                    min(start + end * geometry.block_size, size),
                 )
             for run in runs(chunk, self._batch_blocks, self._batch_size, self._chosen):
-                yield self._read(run, start), True
+                batch = self._read(run, start)
+                yield Step(batch, needs_work=True, moves=batch.length)
 
-    def _zeros(self, start: int, end: int) -> Batch:
-        return Batch(end - start, zeros_at=start)
+    def _zeros(self, start: int, end: int) -> Iterator[Step[Batch]]:
+        if not self._write_zeros:
+            yield Step(Batch(end - start, zeros_at=start))
+            return
+        # In parts that are written soon enough for a cancellation to be noticed.
+        for part in range(start, end, _MOST_ZEROS):
+            length = min(_MOST_ZEROS, end - part)
+            yield Step(Batch(length, zeros_at=part), moves=length)
 
     def _read(self, run: Run, chunk_start: int) -> Batch:
         buffer = self._buffers.take()

@@ -20,6 +20,9 @@ class Settings:
     :param batch_size: bytes of the source that a worker gets at a time.
     :param codec: what new blocks are compressed with.
     :param level: as the codec counts it.
+    :param backup_rate: bytes of a volume that a backup may read in a second; 0 is no limit.
+    :param restore_rate: bytes of a volume that a restore may give back in a second, or a
+        verification look at; 0 is no limit.
     :raises ValueError: a number is out of its bounds.
     """
 
@@ -28,10 +31,14 @@ class Settings:
     batch_size: int = MIB
     codec: Codec = Codec.ZSTD
     level: int = 1
+    backup_rate: int = 0
+    restore_rate: int = 0
 
     def __post_init__(self) -> None:
         if self.workers < 0 or self.depth < 0 or self.batch_size < 1:
             raise ValueError("workers and depth must not be negative, batch_size be positive")
+        if self.backup_rate < 0 or self.restore_rate < 0:
+            raise ValueError("a rate must not be negative")
 
     @property
     def worker_count(self) -> int:

@@ -16,7 +16,7 @@ class Verifier:
     def __init__(self, commit: Commit) -> None:
         """Prepare.
 
-        :raises ContainerTooNew: this version cannot compute the backup's digest.
+        :raises PackageMissing: the backup's digest needs a package that is not installed.
         """
         self._commit = commit
         self._geometry = commit.geometry
@@ -33,6 +33,7 @@ class Verifier:
         :param at: where in the run its stored bytes begin.
         :raises BlockDamaged: they are not those that were backed up.
         :raises ContainerTooNew: this version does not know how they are stored.
+        :raises PackageMissing: how they are stored needs a package that is not installed.
         """
         length = self._geometry.length_of(self._commit.source_size, self.block_number(run, place))
         try:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options become a checked value, or an error that names the line to change."""
 
+import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 from oslo_config import cfg
 
 from backup_dispatch.conf_overlay import Overlay
-from datera_backup.container import Codec
+from datera_backup.container import Codec, Digest
 from datera_backup.errors import OptionsInvalid, OptionsMissing
 from datera_backup.opts import OPTS, list_opts
 from datera_backup.settings import read_settings, refuse_ignored_secondaries
@@ -176,3 +178,60 @@ def test_every_option_has_our_prefix_and_a_help_text() -> None:
         for option in options:
             assert option.name.startswith("backup_datera_")
             assert option.help
+
+
+def test_what_the_engine_is_told(tmp_path: Path) -> None:
+    settings = read_settings(
+        configuration(
+            tmp_path,
+            **REQUIRED,
+            backup_datera_compression_algorithm="lz4",
+            backup_datera_compression_level=-3,
+            backup_datera_digest="blake3",
+            backup_datera_read_ahead=6,
+            backup_datera_backup_bandwidth=1000,
+            backup_datera_restore_bandwidth=2000,
+        )
+    )
+    engine = settings.engine
+    assert (engine.codec, engine.level, engine.batches) == (Codec.LZ4, -3, 6)
+    assert (engine.backup_rate, engine.restore_rate) == (1000, 2000)
+    assert settings.geometry.digest is Digest.BLAKE3
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "level", "known"), [("zlib", -1, "1 to 9"), ("lz4", 13, "-7 to 12")]
+)
+def test_a_level_that_the_algorithm_does_not_know(
+    tmp_path: Path, algorithm: str, level: int, known: str
+) -> None:
+    options = {
+        "backup_datera_compression_algorithm": algorithm,
+        "backup_datera_compression_level": level,
+    }
+    with pytest.raises(OptionsInvalid, match=f"{algorithm} knows {known}"):
+        read_settings(configuration(tmp_path, **REQUIRED, **options))
+
+
+@pytest.mark.parametrize(
+    ("module", "option", "value"),
+    [("lz4.block", "compression_algorithm", "lz4"), ("blake3", "digest", "blake3")],
+)
+def test_a_package_that_is_missing_stops_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, option: str, value: str
+) -> None:
+    conf = configuration(tmp_path, **REQUIRED, **{f"backup_datera_{option}": value})
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(OptionsInvalid, match=f"pip install {value}"):
+        read_settings(conf)
+
+
+@pytest.mark.parametrize(
+    ("debug", "disabled", "level"),
+    [(False, False, logging.DEBUG), (True, True, logging.INFO), (False, True, None)],
+)
+def test_durations_are_logged_unless_nobody_wants_them(
+    tmp_path: Path, debug: bool, disabled: bool, level: int | None
+) -> None:
+    options = {"backup_datera_debug": debug, "backup_datera_disable_profiler": disabled}
+    assert read_settings(configuration(tmp_path, **REQUIRED, **options)).timing_level == level

@@ -4,19 +4,27 @@
 from __future__ import annotations
 
 import random
+import sys
 import zlib
 from pathlib import Path
 
 import pytest
 
-from datera_backup.container import Codec, ContainerDamaged, ContainerTooNew, FileDevice
+from datera_backup.container import (
+    Codec,
+    ContainerDamaged,
+    ContainerTooNew,
+    FileDevice,
+    PackageMissing,
+)
 from datera_backup.container.codec import Decompressor, Undecodable, compressor
 
 TEXT = b"what repeats compresses well " * 300
+PACKERS = [Codec.ZSTD, Codec.LZ4, Codec.ZLIB]
 NOISE = random.Random(1).randbytes(len(TEXT))
 
 
-@pytest.mark.parametrize("codec", [Codec.ZSTD, Codec.ZLIB])
+@pytest.mark.parametrize("codec", PACKERS)
 def test_round_trip(codec: Codec) -> None:
     used, stored = compressor(codec, 1).compress(memoryview(TEXT))
     assert used is codec
@@ -24,7 +32,7 @@ def test_round_trip(codec: Codec) -> None:
     assert Decompressor().decompress(codec, memoryview(stored), len(TEXT)) == TEXT
 
 
-@pytest.mark.parametrize("codec", [Codec.RAW, Codec.ZSTD, Codec.ZLIB])
+@pytest.mark.parametrize("codec", [Codec.RAW, *PACKERS])
 def test_what_does_not_compress_is_stored_as_it_is(codec: Codec) -> None:
     used, stored = compressor(codec, 1).compress(memoryview(NOISE))
     assert used is Codec.RAW
@@ -32,7 +40,7 @@ def test_what_does_not_compress_is_stored_as_it_is(codec: Codec) -> None:
     assert Decompressor().decompress(used, stored, len(NOISE)) == NOISE
 
 
-@pytest.mark.parametrize("codec", [Codec.RAW, Codec.ZSTD, Codec.ZLIB])
+@pytest.mark.parametrize("codec", [Codec.RAW, *PACKERS])
 @pytest.mark.parametrize("length", [0, len(TEXT) - 1, len(TEXT) + 1])
 def test_another_length(codec: Codec, length: int) -> None:
     stored = TEXT if codec is Codec.RAW else compressor(codec, 1).compress(TEXT)[1]
@@ -40,7 +48,7 @@ def test_another_length(codec: Codec, length: int) -> None:
         Decompressor().decompress(codec, stored, length)
 
 
-@pytest.mark.parametrize("codec", [Codec.ZSTD, Codec.ZLIB])
+@pytest.mark.parametrize("codec", PACKERS)
 def test_what_is_no_stream_at_all(codec: Codec) -> None:
     for stored in (b"", b"x", NOISE, zlib.compress(TEXT)[:-5]):
         with pytest.raises(Undecodable):
@@ -54,11 +62,25 @@ def test_a_frame_that_claims_to_be_huge() -> None:
         Decompressor().decompress(Codec.ZSTD, frame, 4096)
 
 
-def test_codecs_of_a_later_version() -> None:
+def test_a_codec_of_a_later_version() -> None:
     with pytest.raises(ContainerTooNew, match="codec 77"):
         Decompressor().decompress(77, b"", 0)
-    with pytest.raises(ContainerTooNew, match="LZ4"):
+
+
+@pytest.mark.parametrize("level", [-7, 1, 2, 12])
+def test_levels_of_lz4(level: int) -> None:
+    used, stored = compressor(Codec.LZ4, level).compress(TEXT)
+    assert used is Codec.LZ4
+    assert Decompressor().decompress(used, stored, len(TEXT)) == TEXT
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lz4.block", None)
+    with pytest.raises(PackageMissing, match="'lz4' is not installed, which"):
         compressor(Codec.LZ4, 1)
+    with pytest.raises(PackageMissing, match="'lz4'"):
+        Decompressor().decompress(Codec.LZ4, b"x", 1)
+    assert Decompressor().decompress(Codec.RAW, b"x", 1) == b"x"
 
 
 def test_a_file_as_a_device(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -13,10 +14,10 @@ from datera_backup.container import (
     LOG_START,
     METADATA_LIMIT,
     Codec,
-    ContainerTooNew,
     Digest,
     Geometry,
     NewBackup,
+    PackageMissing,
     worst_case,
 )
 from datera_backup.container.geometry import GIB, digest_function
@@ -42,8 +43,15 @@ def test_counts() -> None:
     assert geometry.blocks(0) == geometry.chunks(0) == 0
 
 
-def test_a_digest_that_this_version_cannot_compute() -> None:
-    with pytest.raises(ContainerTooNew, match="BLAKE3"):
+def test_the_digest_is_the_one_that_is_named() -> None:
+    assert digest_function(Digest.SHA256)(b"abc").hex().startswith("ba7816bf8f01cfea")
+    # From the authors' paper: the digest of no bytes at all.
+    assert digest_function(Digest.BLAKE3)(b"").hex().startswith("af1349b9f5f9a1a6")
+
+
+def test_a_digest_whose_package_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "blake3", None)
+    with pytest.raises(PackageMissing, match="'blake3' is not installed"):
         digest_function(Digest.BLAKE3)
 
 

@@ -21,6 +21,7 @@ from datera_backup.container import (
     BackupReader,
     Codec,
     Container,
+    Digest,
     Geometry,
     Remains,
     State,
@@ -29,7 +30,10 @@ from tests.fixtures.devices import MemoryDevice
 from tests.fixtures.moving import MemorySink, restore_onto
 
 GOLDEN = Path(__file__).parents[3] / "golden"
-KNOWN = json.loads((GOLDEN / "version-1.json").read_text())
+KNOWN = {
+    **json.loads((GOLDEN / "version-1.json").read_text()),
+    **json.loads((GOLDEN / "version-1-third.json").read_text()),
+}
 
 
 def identifier(number: int) -> UUID:
@@ -41,10 +45,12 @@ def golden(name: str) -> Container:
     return Container.open(MemoryDevice(content=content))
 
 
-@pytest.mark.parametrize("number", [0, 1, 3, 5])
-def test_every_backup_comes_back(number: int) -> None:
-    first, second = golden("first"), golden("second")
-    home, others = (second, [first]) if number == 5 else (first, [])
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(0, "first"), (1, "first"), (3, "first"), (5, "second"), (6, "third"), (7, "third")],
+)
+def test_every_backup_comes_back(number: int, name: str) -> None:
+    home, others = golden(name), [golden("first")] if name == "second" else []
     known = KNOWN[str(identifier(number))]
     sink = MemorySink(known["size"])
     restore_onto(BackupReader(home, identifier(number), others), sink)
@@ -82,6 +88,15 @@ def test_a_commit_says_what_was_written() -> None:
     }
     assert commit.statistics.inherited_blocks > 0
     assert commit.statistics.zero_blocks > 0
+
+
+def test_what_version_1_had_reserved() -> None:
+    third = golden("third")
+    reader = BackupReader(third, identifier(7))
+    assert reader.commit.geometry.digest is Digest.BLAKE3
+    assert reader.commit.codec is Codec.LZ4
+    codecs = b"".join(chunk.codecs for n in range(3) if (chunk := reader.chunk(n)) is not None)
+    assert {Codec.ZERO, Codec.RAW, Codec.LZ4} <= set(codecs)
 
 
 def test_they_can_be_appended_to_and_emptied() -> None:

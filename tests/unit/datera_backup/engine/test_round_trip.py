@@ -55,7 +55,7 @@ def test_all_zero_stores_nothing(size: int) -> None:
     assert reader.commit.statistics.stored_bytes == 0
 
 
-@pytest.mark.parametrize("codec", [Codec.RAW, Codec.ZSTD, Codec.ZLIB])
+@pytest.mark.parametrize("codec", [Codec.RAW, Codec.ZSTD, Codec.LZ4, Codec.ZLIB])
 def test_every_codec(codec: Codec) -> None:
     container = new_container(1)
     data = some_bytes(3, 20 * BLOCK)
