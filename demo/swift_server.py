@@ -183,7 +183,7 @@ def _write_config(directory: Path, name: str, common: dict[str, object]) -> Path
         "pipeline:main": {"pipeline": " ".join((*filters, f"{name}-server"))},
     }
     for filter_name in filters:
-        shipped = {"use": f"egg:swift#{filter_name}"}
+        shipped: dict[str, object] = {"use": f"egg:swift#{filter_name}"}
         sections[f"filter:{filter_name}"] = further.get(filter_name, shipped)
     if name == "proxy":
         sections["filter:tempauth"] |= {

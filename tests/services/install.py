@@ -19,7 +19,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 LIST = PROJECT / ".ci" / "debian-packages"
 LOCK = PROJECT / "locks" / "services.txt"
-REQUIREMENTS = (LOCK, PROJECT / "locks" / "cinder-29.txt", PROJECT / "setup.cfg")
+LOCKS = (LOCK, PROJECT / "locks" / "cinder-29.txt")
 POLICY = Path("/usr/sbin/policy-rc.d")
 BINDINGS = Path("/usr/lib/python3/dist-packages")
 UNPACKED = "(unpacked)"
@@ -125,28 +125,26 @@ def make_environment(venv: Path) -> None:
             f"{python} cannot load Debian's bindings of Ceph ({lacking[0]} is not there): name "
             "Debian's own Python, make PYTHON=/usr/bin/python3 test-services"
         )
-    marker = venv / ".installed"
-    made_from = "".join(path.read_text() for path in REQUIREMENTS) + python
-    if marker.exists() and marker.read_text() == made_from:
-        return
-    print(f"making {venv.name} from {LOCK.name}", flush=True)
-    shutil.rmtree(venv, ignore_errors=True)
-    subprocess.run([python, "-m", "venv", str(venv)], check=True)
-    pip = [
-        str(venv / "bin" / "python"),
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--disable-pip-version-check",
-    ]
-    subprocess.run([*pip, "--requirement", str(LOCK)], check=True)
-    subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", str(PROJECT)], check=True)
-    packages = next((venv / "lib").glob("python3*/site-packages"))
-    for path in bindings:
-        (packages / path.name).symlink_to(path)
-    subprocess.run([str(venv / "bin" / "python"), "-c", "import rados, rbd"], check=True)
-    marker.write_text(made_from)
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    made_from = "".join(path.read_text() for path in LOCKS) + python
+    if not _is_made(venv / ".installed", made_from):
+        print(f"making {venv.name} from {LOCK.name}", flush=True)
+        shutil.rmtree(venv, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", str(venv)], check=True)
+        subprocess.run([*pip, "--requirement", str(LOCK)], check=True)
+        packages = next((venv / "lib").glob("python3*/site-packages"))
+        for path in bindings:
+            (packages / path.name).symlink_to(path)
+        subprocess.run([str(venv / "bin" / "python"), "-c", "import rados, rbd"], check=True)
+        (venv / ".installed").write_text(made_from)
+    described = (PROJECT / "setup.cfg").read_text()
+    if not _is_made(venv / ".project", described):
+        subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", str(PROJECT)], check=True)
+        (venv / ".project").write_text(described)
+
+
+def _is_made(marker: Path, made_from: str) -> bool:
+    return marker.exists() and marker.read_text() == made_from
 
 
 def main(venv: str) -> int:

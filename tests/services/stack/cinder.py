@@ -85,10 +85,10 @@ class Cinder:
 
     def _launch(self, program: str, host: str, *, attaching: bool = True) -> None:
         arguments = self._host_arguments(host)
-        command = [BIN / program, *arguments]
+        command: list[str | Path] = [BIN / program, *arguments]
         if attaching:
             runner = [sys.executable, "-m", "datera_emulator.with_connector"]
-            command = [*runner, program, *arguments]  # type: ignore[list-item]
+            command = [*runner, program, *arguments]
         scratch = self._directory / host / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
         self.processes[host] = self._servers.launch(
