@@ -10,8 +10,6 @@ import json
 import logging
 import re
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from datera_emulator import routes
 from datera_emulator.cluster import Cluster
@@ -28,26 +26,17 @@ from datera_emulator.errors import (
 from datera_emulator.faults import Fault, FaultPlan
 from datera_emulator.outcomes import Answer, Drop, ForgetToken, Hang
 from datera_emulator.permissions import check_permission
+from datera_emulator.request import Request
 from datera_emulator.routing import Call
 from datera_emulator.schemas import Validators
 from datera_emulator.switches import Dialect, served_versions
 from datera_emulator.tenancy import ROOT
 
+__all__ = ["Application", "Request"]
+
 LOG = logging.getLogger(__name__)
 
 _VERSIONED = re.compile(r"/(v\d+(?:\.\d+)*)(/.*)?\Z")
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request as it came in; header names are in lower case."""
-
-    method: str
-    path: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
-    client: str = ""
 
 
 class Application:

@@ -6,15 +6,16 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
+from pathlib import Path
 
-from datera_emulator.emulator import Emulator, StateInUse
-from datera_emulator.switches import Switches
-from datera_emulator.users import directories_from
+from datera_emulator.documents import Document, Json
+from datera_emulator.outcomes import KINDS
+from datera_emulator.remote_control import NotRunning, Refused, RemoteControl
+from datera_emulator.serving import add_serve
+
+_METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,93 +27,117 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream=sys.stderr,
     )
     run = options.run
-    return int(run(options))
+    try:
+        return int(run(options))
+    except (NotRunning, Refused) as exc:
+        print(f"datera-emulator: {exc}", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="datera-emulator", description="A Datera cluster in a process."
+        prog="datera-emulator",
+        description="A Datera cluster in a process.",
+        epilog="All but 'serve' speak to an emulator that runs: name its --state-dir, or where "
+        "its HTTP port is.",
     )
     parser.add_argument("--verbose", action="store_true", help="log each request to stderr")
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="serve a cluster until it is told to stop")
-    serve.set_defaults(run=_serve)
-    serve.add_argument("--state-dir", required=True, help="where everything lies and stays")
-    serve.add_argument("--host", default="127.0.0.1", help="the address of the REST API")
-    serve.add_argument("--http-port", type=int, default=7717, help="0 for a free one")
-    serve.add_argument("--https-port", type=int, default=7718, help="0 for a free one")
-    serve.add_argument("--transport", choices=("file", "tgt"), default="file")
-    serve.add_argument("--sw-version", default="3.3.0.0", help="the product's version")
-    serve.add_argument(
-        "--ldap",
-        action="append",
-        default=[],
-        metavar="SERVER/USER:PASSWORD",
-        help="let an administrator log in with this remote_server; may be given several times",
+    add_serve(commands)
+    where = argparse.ArgumentParser(add_help=False)
+    place = where.add_mutually_exclusive_group(required=True)
+    place.add_argument("--state-dir", type=Path, help="the directory that it was started with")
+    place.add_argument("--http-port", type=int, help="its port for plain HTTP")
+
+    status = commands.add_parser("status", parents=[where], help="say what a running one holds")
+    status.set_defaults(run=lambda options: _say(options, "GET", "status"))
+    reset = commands.add_parser(
+        "reset", parents=[where], help="let a running one forget all data, keys and faults"
     )
-    serve.add_argument(
-        "--switch",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="set one of the switches in the documentation; may be given several times",
+    reset.set_defaults(run=lambda options: _say(options, "POST", "reset"))
+
+    fault = commands.add_parser("fault", help="let requests to a running one fail")
+    faults = fault.add_subparsers(dest="fault", required=True)
+    listing = faults.add_parser("list", parents=[where], help="say which faults are in force")
+    listing.set_defaults(run=lambda options: _say(options, "GET", "faults"))
+    clear = faults.add_parser("clear", parents=[where], help="forget all faults")
+    clear.set_defaults(run=lambda options: _say(options, "DELETE", "faults"))
+    _add_fault(faults.add_parser("add", parents=[where], help="let certain requests fail"))
+    _add_random(faults.add_parser("random", parents=[where], help="let a share of them fail"))
+    logins = faults.add_parser(
+        "logins", parents=[where], help="let targets refuse logins after a change of their ACL"
+    )
+    logins.add_argument("count", type=int, help="how many each time; 0 for none")
+    logins.set_defaults(
+        run=lambda options: _say(
+            options, "POST", "faults/logins", {"after_acl_change": options.count}
+        )
     )
     return parser
 
 
-def _serve(options: argparse.Namespace) -> int:
-    if options.transport != "file":
-        print(
-            f"datera-emulator: transport {options.transport} is not there yet; "
-            "use --transport file",
-            file=sys.stderr,
-        )
-        return 2
+def _add_fault(add: argparse.ArgumentParser) -> None:
+    add.add_argument("kind", choices=tuple(KINDS))
+    add.add_argument("--method", choices=_METHODS, help="only requests of this method")
+    add.add_argument(
+        "--path", help="only requests whose path, without the version, this expression matches"
+    )
+    add.add_argument("--nth", type=int, help="from the n-th of them on (default 1)")
+    add.add_argument("--times", type=int, help="this many (default 1); 0: for ever")
+    add.add_argument(
+        "--applied", action="store_true", default=None, help="let them take effect all the same"
+    )
+    add.add_argument("--status", type=int, help="the status to answer")
+    add.add_argument("--body", type=_body, help="the body to answer, as JSON")
+    add.add_argument("--seconds", type=float, help="how long 'slow' and 'hang' take")
+    add.set_defaults(run=_run_add)
+
+
+def _add_random(add: argparse.ArgumentParser) -> None:
+    add.add_argument("--rate", type=float, required=True, help="the share of each kind, 0 to 1")
+    add.add_argument(
+        "--kind", action="append", choices=tuple(KINDS), help="only these; several times for more"
+    )
+    add.add_argument("--seed", type=int, default=0)
+    add.add_argument("--method", choices=_METHODS)
+    add.add_argument("--path", help="as with 'add'")
+    add.set_defaults(run=_run_random)
+
+
+def _run_add(options: argparse.Namespace) -> int:
+    names = ("kind", "method", "path", "nth", "applied", "status", "body", "seconds")
+    wish = _given(options, names)
+    if options.times is not None:
+        wish["times"] = options.times or None
+    return _say(options, "POST", "faults", wish)
+
+
+def _run_random(options: argparse.Namespace) -> int:
+    wish = _given(options, ("seed", "method", "path"))
+    wish["rates"] = dict.fromkeys(options.kind or KINDS, options.rate)
+    return _say(options, "POST", "faults/random", wish)
+
+
+def _given(options: argparse.Namespace, names: Sequence[str]) -> Document:
+    values = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _body(text: str) -> Json:
     try:
-        switches = Switches().changed(dict(_assignment(text) for text in options.switch))
-        emulator = Emulator(
-            options.state_dir,
-            host=options.host,
-            http_port=options.http_port,
-            https_port=options.https_port,
-            transport=options.transport,
-            sw_version=options.sw_version,
-            switches=switches,
-            directories=directories_from(options.ldap),
-        )
+        return json.loads(text)
     except ValueError as exc:
-        print(f"datera-emulator: {exc}", file=sys.stderr)
-        return 2
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        emulator.start()
-    except (OSError, StateInUse) as exc:
-        print(f"datera-emulator: {exc}", file=sys.stderr)
-        return 1
-    try:
-        ready = {
-            "http_port": emulator.http_port,
-            "https_port": emulator.https_port,
-            "ca_bundle": emulator.ca_bundle,
-            "username": emulator.username,
-            "password": emulator.password,
-            "state_dir": str(emulator.state_dir.resolve()),
-            "pid": os.getpid(),
-        }
-        print(json.dumps(ready), flush=True)
-        stop.wait()
-    finally:
-        emulator.stop()
+        raise argparse.ArgumentTypeError(f"{text!r} is not JSON") from exc
+
+
+def _say(options: argparse.Namespace, method: str, path: str, body: Json = None) -> int:
+    """Ask the emulator that the options name, and print its answer."""
+    if options.state_dir is not None:
+        control = RemoteControl.of_state(options.state_dir)
+    else:
+        control = RemoteControl("127.0.0.1", options.http_port)
+    print(json.dumps(control.ask(method, path, body), indent=2))
     return 0
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"--switch {text}: is not NAME=VALUE")
-    return name, value
 
 
 if __name__ == "__main__":

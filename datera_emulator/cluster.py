@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 import uuid
@@ -93,7 +94,13 @@ class Cluster:
         state_dir.mkdir(parents=True, exist_ok=True)
         self.files = DataFiles(state_dir / "data")
         self._store = Store(state_dir / "cluster.sqlite")
-        self._load(password)
+        self._built_in = (
+            Tenant(ROOT),
+            IpPool("default"),
+            PlacementPolicy("default"),
+            User(username, "Administrator", password, roles=[ADMIN]),
+        )
+        self._load()
 
     # -- what there is ---------------------------------------------------------------------
 
@@ -233,6 +240,19 @@ class Cluster:
         """End every session of a storage instance."""
         self.sessions.drop(lambda session: session.iqn == storage.iqn)
 
+    def reset(self) -> None:
+        """Be as after the first start: without data, sessions, keys and counts.
+
+        :raises sqlite3.Error: the store could not be written; all is as it was.
+        """
+        with self.transaction():
+            for kind in KINDS.values():
+                for thing in list(getattr(self, kind.table).values()):
+                    self.forget(thing)
+            self._save_built_in()
+        self.tokens.revoke_all()
+        self.counters.reset()
+
     def close(self) -> None:
         """Close the store. What was acknowledged is on disk already."""
         with self.lock:
@@ -257,7 +277,7 @@ class Cluster:
             if isinstance(thing, AppInstance):
                 self.index.remove(thing.id)
 
-    def _load(self, password: str) -> None:
+    def _load(self) -> None:
         for identity, document in self._store.read("identity"):
             self.identity[identity] = document
         if "cluster" not in self.identity:
@@ -267,16 +287,14 @@ class Cluster:
             for _, document in self._store.read(name):
                 self._enter(kind.make(document))
         with self.transaction():
-            for built_in in (
-                Tenant(ROOT),
-                IpPool("default"),
-                PlacementPolicy("default"),
-                User(self.username, "Administrator", password, roles=[ADMIN]),
-            ):
-                kind = KINDS[kind_name(built_in)]
-                if kind.key(built_in) not in getattr(self, kind.table):
-                    self.save(built_in)
+            self._save_built_in()
         self._heal_files()
+
+    def _save_built_in(self) -> None:
+        for built_in in self._built_in:
+            kind = KINDS[kind_name(built_in)]
+            if kind.key(built_in) not in getattr(self, kind.table):
+                self.save(dataclasses.replace(built_in))
 
     def remember_portals(self, portals: list[str]) -> None:
         """Keep the portals' addresses, so that a restart may take the same ones again."""

@@ -4,21 +4,26 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from datera_emulator.admin import Admin
 from datera_emulator.application import Application
 from datera_emulator.certificates import certificates_in
 from datera_emulator.cluster import Cluster
+from datera_emulator.documents import Document
 from datera_emulator.faults import FaultPlan
 from datera_emulator.portal import FilePortals
 from datera_emulator.server import RestServer
 from datera_emulator.switches import Switches, product_version
 from datera_emulator.transport import Transport
 from datera_emulator.users import Directories
+
+_LOCK = "in-use"
 
 
 class StateInUse(Exception):
@@ -94,12 +99,15 @@ class Emulator:
             self._transport.start()
             application = Application(self._cluster, self.faults)
             tls = certificates_in(self.state_dir).server_context()
-            for port, context in zip(self._ports, (None, tls), strict=True):
-                self._servers.append(RestServer(self._host, port, application, context))
+            http, https = self._ports
+            admin = Admin(self._cluster, self.faults)
+            self._servers.append(RestServer(self._host, http, application, admin=admin))
+            self._servers.append(RestServer(self._host, https, application, tls))
             for server in self._servers:
                 server.start()
             # Started again, it is found where it was.
             self._ports = (self.http_port, self.https_port)
+            self._say_where()
         except BaseException:
             self.stop()
             raise
@@ -154,12 +162,33 @@ class Emulator:
         self.stop()
 
     def _take_state(self) -> None:
-        descriptor = os.open(
-            self.state_dir / "in-use", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        descriptor = os.open(self.state_dir / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
             os.close(descriptor)
             raise StateInUse(f"another emulator runs on {self.state_dir}") from exc
         self._lock_descriptor = descriptor
+        os.ftruncate(descriptor, 0)
+
+    def _say_where(self) -> None:
+        """Let other processes find out where this one serves, see :func:`running_in`."""
+        where = {"pid": os.getpid(), "host": self._host, "http_port": self.http_port}
+        os.pwrite(self._lock_descriptor, json.dumps(where).encode(), 0)
+
+
+def running_in(state_dir: Path) -> Document | None:
+    """Return pid, host and http_port of the emulator that runs on a state directory.
+
+    None where none does, or where it is about to start or to stop.
+    """
+    try:
+        with (state_dir / _LOCK).open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                where: Document = json.loads(file.read() or b"null")
+                return where
+    except FileNotFoundError:
+        return None
+    return None

@@ -17,8 +17,10 @@ from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from datera_emulator.application import Application, Request
+from datera_emulator.admin import PREFIX, Admin
+from datera_emulator.application import Application
 from datera_emulator.outcomes import Answer
+from datera_emulator.request import Request
 
 LOG = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ class RestServer(ThreadingTCPServer):
     """Serves one application on one port.
 
     :param tls: the certificate to serve with; None for plain HTTP.
+    :param admin: answers what concerns the emulator itself; None: nobody does.
     :raises OSError: the port cannot be had.
     """
 
@@ -38,9 +41,15 @@ class RestServer(ThreadingTCPServer):
     request_queue_size = 256
 
     def __init__(
-        self, host: str, port: int, application: Application, tls: ssl.SSLContext | None = None
+        self,
+        host: str,
+        port: int,
+        application: Application,
+        tls: ssl.SSLContext | None = None,
+        admin: Admin | None = None,
     ) -> None:
         self.application = application
+        self.admin = admin
         self._tls = tls
         self._connections: set[socket.socket] = set()
         self._guard = threading.Lock()
@@ -109,16 +118,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         split = urlsplit(self.path)
-        answer = self.server.application.handle(
-            Request(
-                method=self.command,
-                path=split.path,
-                parameters=dict(parse_qsl(split.query, keep_blank_values=True)),
-                headers={name.lower(): value for name, value in self.headers.items()},
-                body=self.rfile.read(length),
-                client=f"{self.client_address[0]}:{self.client_address[1]}",
-            )
+        request = Request(
+            method=self.command,
+            path=split.path,
+            parameters=dict(parse_qsl(split.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(length),
+            client=f"{self.client_address[0]}:{self.client_address[1]}",
         )
+        if self.server.admin is not None and split.path.startswith(PREFIX):
+            self._send(self.server.admin.handle(request))
+            return
+        answer = self.server.application.handle(request)
         if answer is None:
             self.close_connection = True
             _hang_up(self.connection)
