@@ -4,9 +4,11 @@ VENV ?= .venv
 SERVICES_VENV ?= .venv-services
 LOCK ?= locks/cinder-29.txt
 BIN := $(VENV)/bin
+DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_dispatch datera_backup \
+  datera_emulator datera_volume)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional test-services docs dist lock clean
+.PHONY: help demo test lint types unit functional test-contract test-services docs dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +39,11 @@ unit: $(VENV)/.installed ## fast tests, no servers
 
 functional: $(VENV)/.installed ## the drivers against the emulator, real Cinder and real Swift
 	$(BIN)/python -m pytest -n 2 tests/functional
+
+test-contract: $(VENV)/.installed ## the functional tests in API 2.1, held against a real array's schema (DATERA_RECORDED)
+	@test -d "$$DATERA_RECORDED" || \
+	  { echo "DATERA_RECORDED must name the folder with an array's recorded answers." >&2; exit 1; }
+	DATERA_API_VERSION=2.1 $(BIN)/python -m pytest -n 2 $(DATERA_TESTS)
 
 test-services: ## the drivers on real servers, which it installs from Debian (as root, or with sudo)
 	@$(PYTHON) tests/services/install.py $(SERVICES_VENV)

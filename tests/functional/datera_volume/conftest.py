@@ -12,6 +12,7 @@ import pytest
 
 from datera_emulator import Emulator
 from datera_volume.connection import TLS, Cluster, ClusterSettings
+from tests.fixtures.api_version import API_VERSION
 
 if TYPE_CHECKING:
     from tests.fixtures.cinder_service import CinderService
@@ -50,6 +51,7 @@ def connect() -> Iterator[Connect]:
                 "tls": TLS(verify=True, ca_bundle=emulator.ca_bundle),
                 "busy_timeout": 10.0,
                 "busy_interval": 0.1,
+                "api_version": API_VERSION,
             }
             cluster = Cluster(
                 ClusterSettings(

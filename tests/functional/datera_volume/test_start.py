@@ -130,7 +130,7 @@ def test_a_version_that_an_old_product_does_not_offer_is_told(
     with pytest.raises(
         exception.VolumeBackendAPIException, match=r"not offer.* v2\.2.*datera_api_version"
     ):
-        start_driver(lines + "driver_use_ssl = False\n", start_cinder)
+        start_driver(lines + "driver_use_ssl = False\ndatera_api_version = 2.2\n", start_cinder)
 
 
 def test_a_driver_that_was_not_set_up_says_so() -> None:
