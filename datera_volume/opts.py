@@ -13,6 +13,8 @@ from oslo_config import cfg
 
 from datera_volume.connection import API_VERSIONS
 
+_PRODUCTS = ("any product", "products from 3.0 on", "products that offer it, from 3.3 on")
+
 OPTS: list[cfg.Opt] = [
     cfg.PortOpt(
         "datera_api_port",
@@ -22,7 +24,7 @@ OPTS: list[cfg.Opt] = [
     cfg.StrOpt(
         "datera_api_version",
         default="2.2",
-        choices=API_VERSIONS,
+        choices=list(zip(API_VERSIONS, _PRODUCTS, strict=True)),
         help="Version of the Datera API to speak.",
     ),
     cfg.StrOpt(
@@ -71,8 +73,8 @@ OPTS: list[cfg.Opt] = [
     cfg.BoolOpt(
         "datera_disable_template_override",
         default=False,
-        help="Do not ask for a volume's own size where it is made from a template. A volume then "
-        "must be of the template's size.",
+        help="Do not ask for a volume's own size where it is made from a template. One that "
+        "is smaller than the template says is then refused.",
     ),
     cfg.BoolOpt(
         "datera_enable_image_cache",

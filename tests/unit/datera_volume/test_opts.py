@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from oslo_config import cfg, generator
 
 from datera_volume import opts
+from datera_volume.settings import _timing_level
 
 # Both in one process, in either order; the in-tree driver needs the SDK to be importable.
 BOTH = """
@@ -58,3 +63,60 @@ def test_every_option_has_a_help_and_is_listed() -> None:
     assert listed is opts.OPTS
     assert all(opt.help for opt in listed)
     assert all(opt.name.startswith("datera_") for opt in listed)
+
+
+DOCUMENTED = {
+    "datera_503_timeout",
+    "datera_503_interval",
+    "datera_ldap_server",
+    "datera_debug",
+    "datera_debug_replica_count_override",
+    "datera_tenant_id",
+    "datera_disable_profiler",
+    "datera_volume_type_defaults",
+    "datera_enable_image_cache",
+    "datera_image_cache_volume_type_id",
+    "datera_disable_extended_metadata",
+    "datera_disable_template_override",
+    "datera_api_port",
+    "datera_api_version",
+}
+
+
+def test_the_sample_configuration_shows_each_option_with_type_bounds_and_unit() -> None:
+    generator_conf = cfg.ConfigOpts()
+    generator.register_cli_opts(generator_conf)
+    generator_conf(["--namespace", "datera_volume"])
+    out = io.StringIO()
+    generator.generate(generator_conf, out)
+    shown = {
+        found["name"]: found["about"]
+        for found in re.finditer(
+            r"(?P<about>(?:^#[ ]?.*\n)*)^#(?P<name>datera_\w+) = ?.*$", out.getvalue(), re.MULTILINE
+        )
+    }
+    assert set(shown) == DOCUMENTED
+    for name, about in shown.items():
+        kind = {"timeout": "integer", "interval": "integer", "port": "port"}
+        expected = kind.get(name.rsplit("_", 1)[-1], r"string|boolean|dict")
+        assert re.search(rf"\(({expected}) value\)", about), about
+    for name in ("datera_503_timeout", "datera_503_interval"):
+        assert "Seconds" in shown[name]
+        assert "Minimum value" in shown[name]
+    assert "Maximum value: 65535" in shown["datera_api_port"]
+    assert re.search(r"2\.1.*2\.2.*2\.3", shown["datera_api_version"], re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("debug", "no_profiler", "level"),
+    [(False, False, "DEBUG"), (False, True, None), (True, False, "INFO"), (True, True, "INFO")],
+)
+def test_each_operation_is_timed_as_the_operator_wants(
+    debug: bool, no_profiler: bool, level: str | None
+) -> None:
+    class Section:
+        datera_debug = debug
+        datera_disable_profiler = no_profiler
+
+    found = _timing_level(Section())
+    assert (None if found is None else logging.getLevelName(found)) == level

@@ -26,10 +26,11 @@ def family(error: type[Exception] = connection.DateraError) -> Iterator[type[Exc
 def test_every_error_of_the_family_says_what_was_done_and_why_it_failed(
     kind: type[Exception],
 ) -> None:
-    expected = {
+    special: dict[type[Exception], type[Exception]] = {
         lookup.VolumeMissing: exception.VolumeNotFound,
         lookup.SnapshotMissing: exception.SnapshotNotFound,
-    }.get(kind, exception.VolumeBackendAPIException)
+    }
+    expected = special.get(kind, exception.VolumeBackendAPIException)
     with pytest.raises(expected) as raised, cinder_errors("Deleting volume v"):
         raise kind(REASON)
     assert type(raised.value) is expected
