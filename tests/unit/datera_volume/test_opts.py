@@ -99,7 +99,7 @@ def test_the_sample_configuration_shows_each_option_with_type_bounds_and_unit() 
     for name, about in shown.items():
         kind = {"timeout": "integer", "interval": "integer", "port": "port"}
         expected = kind.get(name.rsplit("_", 1)[-1], r"string|boolean|dict")
-        assert re.search(rf"\(({expected}) value\)", about), about
+        assert re.search(rf"\(({expected})\s(#\s)?value\)", about), about
     for name in ("datera_503_timeout", "datera_503_interval"):
         assert "Seconds" in shown[name]
         assert "Minimum value" in shown[name]
