@@ -45,9 +45,29 @@ class Array:
 
     service: CinderService
     emulator: Emulator
-    driver: DateraDriver
+    section: str
     api: str
     product: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        self.driver = self.another_driver()
+
+    def another_driver(self) -> DateraDriver:
+        """A driver as another process of cinder-volume would have it."""
+        from cinder.volume import configuration
+        from cinder.volume import driver as cinder_driver
+
+        from datera_volume.driver import DateraDriver
+
+        driver = DateraDriver(
+            configuration=configuration.Configuration(
+                cinder_driver.volume_opts, config_group=self.section
+            ),
+            host=f"testhost@{self.section}",
+        )
+        driver.do_setup(None)
+        driver.check_for_setup_error()
+        return driver
 
     @property
     def recent(self) -> bool:
@@ -136,10 +156,6 @@ def arrays(
     from cinder import objects
 
     objects.register_all()
-    from cinder.volume import configuration
-    from cinder.volume import driver as cinder_driver
-
-    from datera_volume.driver import DateraDriver
     from tests.fixtures.cinder_service import CinderService
 
     folder = tmp_path_factory.mktemp("generations")
@@ -157,17 +173,9 @@ def arrays(
         )
         arrays = {}
         for name, (api, product) in GENERATIONS.items():
-            driver = DateraDriver(
-                configuration=configuration.Configuration(
-                    cinder_driver.volume_opts, config_group=name
-                ),
-                host=f"testhost@{name}",
-            )
-            driver.do_setup(None)
-            driver.check_for_setup_error()
-            running.callback(driver.cluster.close)
             numbers = tuple(int(part) for part in product.split("."))
-            arrays[name] = Array(service, emulators[name], driver, api, numbers)
+            arrays[name] = Array(service, emulators[name], name, api, numbers)
+            running.callback(arrays[name].driver.cluster.close)
         yield arrays
 
 
@@ -181,6 +189,12 @@ def array(request: pytest.FixtureRequest, arrays: dict[str, Array]) -> Iterator[
 def recent(arrays: dict[str, Array]) -> Iterator[Array]:
     """One cluster of today, for what does not depend on its generation."""
     yield from _emptied(arrays["2.2 of 3.3.1"])
+
+
+@pytest.fixture
+def old(arrays: dict[str, Array]) -> Iterator[Array]:
+    """One cluster of the oldest generation, where volumes grow only offline."""
+    yield from _emptied(arrays["2.1 of 2.2.7"])
 
 
 def _emptied(array: Array) -> Iterator[Array]:
