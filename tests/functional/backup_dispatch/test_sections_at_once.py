@@ -14,7 +14,7 @@ import pytest
 
 from backup_dispatch.process import Process, this_process
 from datera_emulator import Emulator, brick
-from tests.fixtures.cinder_environment import let_threads_write_in_turn
+from tests.fixtures.cinder_database import threads_writing_in_turn
 from tests.fixtures.contract_backends import datera_options
 
 DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
@@ -60,9 +60,8 @@ def test_each_backend_reads_its_own_section_in_native_threads(
     volumes = {name: cinder.create_volume(1, name=name) for name in names}
     for number, volume in enumerate(volumes.values()):
         cinder.write(volume, number * MIB, bytes([number + 1]) * MIB)
-    let_threads_write_in_turn()
     meet_in_the_drivers(len(names), monkeypatch)
-    with ThreadPoolExecutor(len(names)) as pool:
+    with threads_writing_in_turn(), ThreadPoolExecutor(len(names)) as pool:
         made = list(pool.map(lambda name: cinder.create_backup(volumes[name], f"{name}_1"), names))
         backups = dict(zip(names, made, strict=True))
         assert {name: one.service for name, one in backups.items()} == {
