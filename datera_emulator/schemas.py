@@ -127,17 +127,17 @@ IQN: Schema = {
 }
 TEXT: Schema = {"type": "string", "pattern": _TEXT}
 INITIATOR_NAME = TEXT
-_IPV4: Schema = {"type": "string", "pattern": r"^(\d{1,3}\.){3}\d{1,3}$"}
-NETWORK_PATH = closed(
-    ("start_ip", "range", "netmask"),
-    name=STRING,
-    start_ip=_IPV4,
-    range=integer(6, 254),
-    netmask=integer(16, 29),
-    vlan=integer(0, 4094),
-    mtu=integer(1500, 9198),
-    gateway=_IPV4,
-)
+_BYTE = "([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+_IPV4: Schema = {"type": "string", "pattern": rf"^({_BYTE}\.){{3}}{_BYTE}$"}
+NETWORK_PATH_PROPERTIES: dict[str, Schema] = {
+    "start_ip": _IPV4,
+    "range": integer(6, 254),
+    "netmask": integer(16, 29),
+    "vlan": integer(0, 4094),
+    "mtu": integer(1500, 9198),
+    "gateway": _IPV4,
+}
+NETWORK_PATH = closed(("start_ip", "range", "netmask"), name=STRING, **NETWORK_PATH_PROPERTIES)
 MEDIA_POLICY: Schema = {"type": "object"}
 USER_ID: Schema = {"type": "string", "pattern": "^[a-zA-Z0-9_]{3,32}$"}
 PASSWORD: Schema = {"type": "string", "pattern": r"^[a-zA-Z_][a-zA-Z0-9_\-\.]{2,127}$"}
@@ -183,18 +183,23 @@ def storage_instance_create(dialect: Dialect) -> Schema:
         access_control_mode=ACCESS_CONTROL,
         acl_policy=ACL,
         ip_pool=PATH,
+        access=NOTHING,
         auth=AUTH_WITHIN,
     )
 
 
-STORAGE_INSTANCE_UPDATE = closed(
-    admin_state=STATE,
-    auth=AUTH,
-    acl_policy=ACL,
-    ip_pool=PATH,
-    access_control_mode=ACCESS_CONTROL,
-    force=BOOLEAN,
-)
+def storage_instance_update(dialect: Dialect) -> Schema:
+    """Return the schema of a change to a storage instance."""
+    return closed(
+        (),
+        admin_state=STATE,
+        auth=AUTH,
+        acl_policy=ACL,
+        ip_pool=PATH,
+        access_control_mode=ACCESS_CONTROL,
+        volumes=list_of(volume_within(dialect)),
+        force=BOOLEAN,
+    )
 
 
 def app_instance_create(dialect: Dialect) -> Schema:
@@ -217,14 +222,19 @@ def app_instance_create(dialect: Dialect) -> Schema:
     return closed(("name",), **properties)
 
 
-APP_INSTANCE_UPDATE = closed(
-    name=NAME_OR_UUID,
-    descr=DESCRIPTION,
-    admin_state=STATE,
-    provisioned=BOOLEAN,
-    force=BOOLEAN,
-    restore_point=STRING,
-)
+def app_instance_update(dialect: Dialect) -> Schema:
+    """Return the schema of a change to an app instance."""
+    return closed(
+        (),
+        name=NAME_OR_UUID,
+        descr=DESCRIPTION,
+        admin_state=STATE,
+        provisioned=BOOLEAN,
+        force=BOOLEAN,
+        restore_point=STRING,
+        storage_instances=list_of(storage_instance_create(dialect)),
+        snapshot_policies=SNAPSHOT_POLICIES,
+    )
 
 
 def initiator_create(dialect: Dialect) -> Schema:

@@ -35,6 +35,7 @@ _WORDS = {
     "key_expiry": ("idle", "absolute"),
     "online_delete": ("refuse", "force", "allow"),
     "list_order": ("id", "created"),
+    "nested_members": ("refuse", "keep", "remove"),
     "permission_status": ("401", "403"),
     "match": ("search", "full"),
     "tenant_path_form": ("short", "long"),
@@ -69,6 +70,7 @@ class Switches:
     first_subtenant_initiator_needs_force: bool = True
     initiator_in_use_deletable: bool = False
     instance_snapshots_clonable: bool = True
+    nested_members: str = "refuse"  # or "keep", or "remove": those that a list does not name
     template_in_use_deletable: bool = False
     bound_ip_pool_changes: bool = False
     list_order: str = "id"  # or "created": oldest first

@@ -9,14 +9,15 @@ from datera_emulator.building import (
     cloned_app_instance,
     new_app_instance,
 )
+from datera_emulator.changing import check_idle, storage_changes
 from datera_emulator.documents import Document
 from datera_emulator.errors import Conflict, RequestInvalid
 from datera_emulator.lookup import app_instance_of, snapshot_in
 from datera_emulator.model import AppInstance
 from datera_emulator.restoring import restore
-from datera_emulator.routes.storage_instances import check_idle
 from datera_emulator.routing import Call, Listing, Result, Router
-from datera_emulator.schemas import APP_INSTANCE_UPDATE, FORCE_ONLY, app_instance_create
+from datera_emulator.schemas import FORCE_ONLY, app_instance_create, app_instance_update
+from datera_emulator.snapshot_policies import checked_policies
 
 ROUTES = Router()
 
@@ -54,21 +55,33 @@ def show(call: Call) -> Result:
     return shown
 
 
-@ROUTES.route("PUT", _ONE, entity="app_instance", body=APP_INSTANCE_UPDATE)
+@ROUTES.route("PUT", _ONE, entity="app_instance", body=app_instance_update)
 def update(call: Call) -> Result:
-    """Rename, describe, switch on or off, or restore."""
+    """Rename, describe, switch on or off, restore, or change the storage inside."""
     instance = app_instance_of(call)
     wish = call.body
     state = wish.get("admin_state", instance.admin_state)
     _check_name(call, instance)
     if state == "offline":
         _check_offline(call, instance)
+    policies = instance.snapshot_policies
+    if "snapshot_policies" in wish:
+        policies = checked_policies(wish["snapshot_policies"])
+    changes = []
+    if "storage_instances" in wish:
+        changes = storage_changes(
+            call, instance, wish["storage_instances"], parent_online=state == "online"
+        )
     if "restore_point" in wish:
         if state != "offline":
             raise RequestInvalid(f"{instance.path} must be offline to be restored")
         snapshot_in(instance.snapshots, wish["restore_point"])
         volumes = [volume for _, volume in instance.volumes()]
         restore(call, instance, volumes, wish["restore_point"])
+    call.cluster.save(instance)
+    for change in changes:
+        change()
+    instance.snapshot_policies = policies
     if "name" in wish:
         instance.name = wish["name"]
     if "descr" in wish:

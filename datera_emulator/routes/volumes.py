@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from datera_emulator import render
-from datera_emulator.building import check_placement, check_volume_room, new_volume
+from datera_emulator.building import check_volume_room, new_volume
+from datera_emulator.changing import volume_change
 from datera_emulator.errors import Conflict, RequestInvalid
 from datera_emulator.lookup import Place, storage_instance_of, volume_of
-from datera_emulator.model import GIB
 from datera_emulator.restoring import restore
 from datera_emulator.routing import Call, Listing, Result, Router
 from datera_emulator.schemas import volume_create, volume_update
@@ -58,22 +58,15 @@ def update(call: Call) -> Result:
     instance, storage, volume = place
     wish = call.body
     online = "online" == instance.admin_state == storage.admin_state
-    policy = check_placement(call, wish)
-    size = wish.get("size", volume.size)
-    replicas = wish.get("replica_count", volume.replica_count)
-    _check_change(call, place, online)
+    change = volume_change(call, place, wish, online=online)
     if "restore_point" in wish:
-        if size != volume.size:
+        if wish.get("size", volume.size) != volume.size:
             raise RequestInvalid("A volume is not restored and resized in one request")
         if online:
             raise RequestInvalid(f"{instance.path} must be offline to be restored")
         restore(call, instance, [volume], wish["restore_point"])
-    if size != volume.size:
-        call.cluster.files.resize(volume.file, int(size * GIB))
-        volume.size = size
-    volume.replica_count = replicas
-    volume.placement_mode = wish.get("placement_mode", volume.placement_mode)
-    volume.placement_policy = policy or volume.placement_policy
+    call.cluster.save(instance)
+    change()
     call.cluster.save(instance)
     return _shown(call, place)
 
@@ -90,27 +83,6 @@ def delete(call: Call) -> Result:
     del storage.volumes[volume.name]
     call.cluster.save(instance)
     return shown
-
-
-def _check_change(call: Call, place: Place, online: bool) -> None:
-    instance, _, volume = place
-    size = call.body.get("size", volume.size)
-    if instance.app_template and size != volume.size and not call.dialect.template_override:
-        raise RequestInvalid("A volume that is bound to a template of this product has its size")
-    replicas = call.body.get("replica_count", volume.replica_count)
-    if size < volume.size:
-        raise RequestInvalid(f"A volume only grows: {volume.size} GiB cannot become {size}")
-    if replicas < volume.replica_count:
-        raise RequestInvalid("The number of replicas only grows")
-    if replicas > volume.replica_count and online:
-        raise RequestInvalid("The number of replicas changes only while offline")
-    allowed = call.cluster.switches.online_resize
-    if (
-        size > volume.size
-        and online
-        and not (call.dialect.online_resize if allowed is None else allowed)
-    ):
-        raise RequestInvalid("A volume of this product grows only while offline")
 
 
 def _shown(call: Call, place: Place) -> Result:

@@ -134,6 +134,21 @@ def test_an_ip_pool_changes_offline_only(api: Api) -> None:
     assert api.refused("DELETE", pool["path"])[0] == 400
 
 
+def test_an_ip_pools_paths_are_changed_as_a_whole_or_one_by_one(api: Api) -> None:
+    path = {"start_ip": "10.0.0.1", "range": 6, "netmask": 24}
+    pool = api.good("POST", "/access_network_ip_pools", {"name": "other", "network_paths": [path]})
+    for wrong in ({"range": 5}, {"netmask": 30}, {"start_ip": "10.0.0.256"}, {"mtu": 1499}):
+        body = {"network_paths": [{**path, **wrong}]}
+        assert api.refused("PUT", pool["path"], body)[0] == 422
+    paths = [{**path, "name": "one"}, {**path, "name": "two"}]
+    api.good("PUT", pool["path"], {"descr": "a pool", "network_paths": paths})
+    api.good("PUT", f"{pool['path']}/network_paths/two", {"vlan": 7})
+    shown = api.good("GET", f"{pool['path']}/network_paths")
+    assert [one.get("vlan") for one in shown] == [None, 7]
+    assert api.good("GET", f"{pool['path']}/network_paths/one")["range"] == 6
+    assert api.refused("GET", f"{pool['path']}/network_paths/three")[0] == 404
+
+
 def test_tenants_by_any_spelling(api: Api) -> None:
     api.good("POST", "/tenants", {"name": "acme", "descr": "some words"})
     inner = api.good("POST", "/tenants", {"name": "inner", "parent_path": "/root/acme"})
