@@ -19,6 +19,7 @@ from datera_volume.connection.errors import (
     RequestRefused,
     Retriable,
     SdkMissing,
+    SessionEnded,
     UnexpectedAnswer,
     VersionNotOffered,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "RequestRefused",
     "Retriable",
     "SdkMissing",
+    "SessionEnded",
     "Snapshot",
     "StorageInstance",
     "StorageInstanceRef",

@@ -33,6 +33,10 @@ class ClusterBusy(DateraError, Retriable):
     """The cluster said for as long as we were willing to ask that it is busy."""
 
 
+class SessionEnded(DateraError, Retriable):
+    """The cluster gave a session and no longer knew it when it was used, and a second one too."""
+
+
 class CertificateRefused(DateraError):
     """The two sides did not agree on TLS: a certificate is not trusted, or cannot be read."""
 

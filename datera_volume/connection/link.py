@@ -15,7 +15,7 @@ import requests
 from oslo_log import log as logging
 
 from datera_volume.connection.dialect import Dialect
-from datera_volume.connection.errors import DateraError, UnexpectedAnswer
+from datera_volume.connection.errors import DateraError, SessionEnded, UnexpectedAnswer
 from datera_volume.connection.exchange import Exchange
 from datera_volume.connection.listing import read_all
 from datera_volume.connection.login import Login
@@ -165,6 +165,12 @@ class Link(ApiConnection):
         ):
             key = self._session.key(expired=key)
             answer = send(method, target, key=key, tenant=tenant, body=body, params=params)
+        if answer.session_ended:
+            # Other threads use this session too, and so may other ends of it: nothing was done.
+            raise SessionEnded(
+                f"{method} {target}: the Datera cluster {self.settings.address} ended a session "
+                f"that it had just given"
+            )
         return self._exchange.checked(method, target, answer)
 
     # -- the SDK's own entrances

@@ -12,7 +12,6 @@ from oslo_log import log as logging
 from datera_volume.connection.answers import UNAUTHORIZED
 from datera_volume.connection.dialect import Dialect, dialect_for
 from datera_volume.connection.errors import (
-    ClusterFault,
     ClusterUnreachable,
     DateraError,
     LoginRefused,
@@ -21,6 +20,7 @@ from datera_volume.connection.errors import (
     PermissionRefused,
     RequestRefused,
     Retriable,
+    SessionEnded,
     UnexpectedAnswer,
     VersionNotOffered,
 )
@@ -192,13 +192,15 @@ class Login:
         target = f"/{self._settings.version}/system"
         answer = self._exchange.send("GET", target, key=key, tenant=ROOT)
         if answer.session_ended:
-            raise LoginRefused(
+            raise SessionEnded(
                 f"The Datera cluster {self._settings.address} gave a session that it does not "
                 f"accept"
             )
         try:
             fields = self._exchange.checked("GET", target, answer)
-        except (PermissionRefused, NotOnCluster, RequestRefused, ClusterFault) as exc:
+        except (PermissionRefused, NotOnCluster, RequestRefused) as exc:
+            if self._dialect is not None:
+                return self._dialect.product_version
             LOG.warning("The product version is unknown, so its oldest habits are assumed: %s", exc)
             return ""
         data = fields.get("data", fields)

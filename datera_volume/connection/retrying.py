@@ -15,6 +15,7 @@ from datera_volume.connection.errors import (
     NotOnCluster,
     OutcomeUnknown,
     Retriable,
+    SessionEnded,
 )
 from datera_volume.connection.settings import ClusterSettings
 
@@ -47,16 +48,19 @@ def with_retries(
     again. A request whose outcome is unknown is sent again only if doing it twice does no harm; a
     POST never is.
 
-    :param busy_timeout: seconds, where they are not those of the settings.
+    :param busy_timeout: seconds, where they are not those of the settings. No attempt begins that
+        would end after them if it took as long as the one before.
     :raises AlreadyDeleted: a DELETE was repeated and there is nothing left to delete.
     :raises ClusterUnreachable: a GET was never answered.
     :raises DateraError: whatever ``once`` raised last.
     """
     deadline = clock() + (settings.busy_timeout if busy_timeout is None else busy_timeout)
     lost_answer = False
+    began = clock()
 
     def attempt() -> T:
-        nonlocal lost_answer
+        nonlocal lost_answer, began
+        began = clock()
         try:
             return once()
         except OutcomeUnknown:
@@ -72,13 +76,18 @@ def with_retries(
             return method in REPEATABLE
         return isinstance(exc, Retriable)
 
+    def left() -> float:
+        """Seconds until another attempt must begin, to end in time if it takes as long again."""
+        return deadline - clock() - (clock() - began)
+
     def pause(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, OutcomeUnknown) and state.attempt_number == 1:
-            # Most likely the cluster had closed an idle connection: a new one helps at once.
+        if isinstance(error, (OutcomeUnknown, SessionEnded)) and state.attempt_number == 1:
+            # Most likely the cluster had closed an idle connection: a new one helps at once. So
+            # does a new session, where another thread's request had ended the last one.
             return 0.0
         interval = settings.busy_interval * (1 + random.uniform(0, JITTER))  # noqa: S311
-        return max(SHORTEST, min(interval, deadline - clock()))
+        return max(0.0, min(max(SHORTEST, interval), left()))
 
     def tell(state: tenacity.RetryCallState) -> None:
         LOG.info(
@@ -90,7 +99,7 @@ def with_retries(
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(worth_another),
-        stop=lambda _state: clock() >= deadline,
+        stop=lambda _state: left() < SHORTEST,
         wait=pause,
         sleep=sleep,
         before_sleep=tell,

@@ -152,13 +152,23 @@ def test_a_permission_that_is_named_as_missing_costs_no_question(
     assert scripted.asked("GET", "/system") == 1
 
 
-def test_a_key_that_is_never_accepted_ends(make_link: MakeLink, scripted: Any) -> None:
-    link = make_link()
+def test_sessions_that_end_one_after_the_other_are_renewed_within_the_busy_timeout(
+    make_link: MakeLink, scripted: Any, clock: Any
+) -> None:
+    link = make_link(busy_timeout=60.0, busy_interval=5.0)
     link.login()
-    scripted.script = lambda seen: ENDED if seen.path.endswith("/x") else None
-    with pytest.raises(connection.PermissionRefused):
-        link.ask("GET", "/x")
-    assert scripted.asked("PUT", "/login") == 2
+    accepted = "session-key-4"
+    scripted.script = lambda seen: (
+        ENDED if seen.path.endswith("/x") and seen.headers["Auth-Token"] != accepted else None
+    )
+    link.ask("POST", "/x")
+    assert scripted.asked("PUT", "/login") == 4
+    accepted = "never"
+    began = clock.now
+    with pytest.raises(connection.SessionEnded, match="ended a session"):
+        link.ask("POST", "/x")
+    assert clock.now - began <= 60.0
+    assert scripted.asked("PUT", "/login") < 20
 
 
 def test_a_401_while_logging_in_is_an_error_and_no_deadlock(
@@ -167,7 +177,7 @@ def test_a_401_while_logging_in_is_an_error_and_no_deadlock(
     link = make_link()
     scripted.script = lambda seen: ENDED if seen.path.endswith("/system") else None
     for _twice in range(2):
-        with pytest.raises(connection.LoginRefused, match="does not accept"):
+        with pytest.raises(connection.SessionEnded, match="does not accept"):
             link.ask("GET", "/x")
     assert not link._session._lock.locked()
     # The name and the password were right: nothing speaks against sending them again.
@@ -262,6 +272,23 @@ def test_a_product_version_that_may_not_be_read_means_the_oldest_habits(
     dialect = make_link().dialect
     assert dialect.pages
     assert not dialect.placement_policies
+
+
+def test_a_fault_while_the_product_version_is_read_does_not_change_how_the_cluster_is_spoken_to(
+    make_link: MakeLink, scripted: Any
+) -> None:
+    link = make_link()
+    fault: Any = (500, {"message": "disk"})
+    scripted.script = lambda seen: fault if seen.path.endswith("/system") else None
+    with pytest.raises(connection.ClusterFault):
+        link.ask("GET", "/x")
+    scripted.script = lambda _seen: None
+    link.ask("GET", "/x")
+    assert link.dialect.placement_policies
+    # A later login that may not read it keeps what is known.
+    scripted.script = lambda seen: (403, {}) if seen.path.endswith("/system") else None
+    link.login()
+    assert link.dialect.placement_policies
 
 
 def test_closing_logs_out_and_forgives_that_it_fails(make_link: MakeLink, scripted: Any) -> None:
