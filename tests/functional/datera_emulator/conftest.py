@@ -14,6 +14,7 @@ import pytest
 
 from datera_emulator import Emulator
 from tests.fixtures.emulated_client import Client
+from tests.fixtures.published_sdk import OpenSdk, opener
 
 Serve = Callable[..., "tuple[subprocess.Popen[str], dict[str, Any]]"]
 
@@ -57,3 +58,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+@pytest.fixture
+def open_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenSdk]:
+    """Open the published SDK in its strict mode on an emulator."""
+    yield from opener(tmp_path, monkeypatch)

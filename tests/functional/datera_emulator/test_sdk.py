@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import collections
-import collections.abc
 import importlib
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,38 +11,27 @@ from typing import Any
 import pytest
 
 from datera_emulator import Emulator
+from tests.fixtures.published_sdk import OpenSdk
 
-# What the SDK needs to import on the Pythons of today.
-collections.Mapping = collections.abc.Mapping  # type: ignore[attr-defined]
+# What products speak the versions of the API: clients' choices depend on both.
+PRODUCTS = {"2.1": "2.2.7.1", "2.2": "3.2.1.0", "2.3": "3.3.0.0"}
 
 
-@pytest.fixture(params=["2.1", "2.2", "2.3"])
-def sdk(
-    request: pytest.FixtureRequest,
-    emulator: Emulator,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Any]:
-    dfs_sdk = importlib.import_module("dfs_sdk")
-    connection = importlib.import_module("dfs_sdk.connection")
-    monkeypatch.setattr(connection, "REST_PORT_HTTPS", emulator.https_port)
-    # The environment's own bundle would win over the one that is given.
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    level = logging.root.level
-    yield dfs_sdk.get_api(
-        "127.0.0.1",
-        "admin",
-        "password",
-        f"v{request.param}",
-        disable_log=True,
-        strict=True,
-        secure=True,
-        verify=emulator.ca_bundle,
-        schema_loc=str(tmp_path / "schema"),
-    )
-    logging.root.setLevel(level)
+@pytest.fixture(params=list(PRODUCTS))
+def version(request: pytest.FixtureRequest) -> str:
+    """The API's version that the test speaks."""
+    return str(request.param)
+
+
+@pytest.fixture
+def emulator(version: str, tmp_path: Path) -> Iterator[Emulator]:
+    with Emulator(tmp_path / "emulator", sw_version=PRODUCTS[version]) as running:
+        yield running
+
+
+@pytest.fixture
+def sdk(version: str, emulator: Emulator, open_sdk: OpenSdk) -> Any:
+    return open_sdk(emulator, version)
 
 
 def make(sdk: Any, name: str, **more: Any) -> Any:
@@ -57,12 +43,14 @@ def make(sdk: Any, name: str, **more: Any) -> Any:
 
 def test_the_basic_verbs(sdk: Any) -> None:
     instance = make(sdk, "one")
-    assert sdk.system.get()["sw_version"] == "3.3.0.0"
+    assert sdk.system.get()["sw_version"] in PRODUCTS.values()
     assert sdk.app_instances.get("one")["id"] == instance["id"]
     assert [one["name"] for one in sdk.app_instances.list(filter="match(name,^one$)")] == ["one"]
     (storage,) = instance.storage_instances.list()
     (volume,) = storage.volumes.list()
+    instance.set(admin_state="offline")
     assert volume.set(size=2)["size"] == 2
+    instance.set(admin_state="online")
 
     initiator = sdk.initiators.create(id="iqn.1993-08.org.debian:01:abcdef", name="a host")
     storage.acl_policy.initiators.add(initiator)
@@ -85,7 +73,7 @@ def test_the_basic_verbs(sdk: Any) -> None:
     assert sdk.app_instances.list() == []
 
 
-def test_its_errors_are_the_right_ones(sdk: Any) -> None:
+def test_its_errors_are_the_right_ones(sdk: Any, emulator: Emulator) -> None:
     errors = importlib.import_module("dfs_sdk.exceptions")
     make(sdk, "one")
     with pytest.raises(errors.ApiConflictError):
@@ -98,6 +86,10 @@ def test_its_errors_are_the_right_ones(sdk: Any) -> None:
         sdk.app_instances.get("one").delete()
     with pytest.raises(errors.SdkEndpointNotFound):
         _ = sdk.no_such_thing
+    # The SDK knows what /api lists, and no more: this came with product 3.3.
+    if emulator.cluster.sw_version < "3.3":
+        with pytest.raises(errors.SdkEndpointNotFound):
+            _ = sdk.placement_policies
 
 
 def test_it_logs_in_again_when_its_key_expires(sdk: Any, emulator: Emulator) -> None:
