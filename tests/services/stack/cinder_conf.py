@@ -56,7 +56,7 @@ def cinder_sections(directory: Path, api_port: int, neighbours: Neighbours) -> S
             "allow_availability_zone_fallback": "true",
             "backup_use_same_host": "false",
             "report_interval": 5,
-            "service_down_time": 60,
+            "service_down_time": 25,
             **dispatching(array, ceph),
         },
         **backup_backends(neighbours),

@@ -21,7 +21,7 @@ from tests.services.stack.client import Client
 from tests.services.stack.daemons import Daemons
 from tests.services.stack.loopback import HOST
 from tests.services.stack.mariadb import MariaDb
-from tests.services.stack.people import ADMIN, SERVICE, People
+from tests.services.stack.people import ADMIN, SERVICE, USERS, People
 from tests.services.stack.rabbitmq import RabbitMq
 
 SECONDS = 300.0
@@ -97,11 +97,25 @@ class Cloud:
             self.people.write_clouds(self._clouds_yaml)
         return Client(self._clouds_yaml, user)
 
+    def restart_backup(self, host: str) -> None:
+        """Start cinder-backup on a host again; returns once it has said that it is there."""
+
+        def beat() -> Any:
+            found = self.database.query("SELECT updated_at FROM services WHERE host = %s", host)
+            return found[0]["updated_at"]
+
+        before = beat()
+        self.cinder.launch_backup(host)
+        until(f"cinder-backup on {host}", lambda: beat() != before, seconds=SECONDS)
+
     def make_types(self) -> None:
         """Make a volume type for each volume backend, and let the projects have enough."""
         admin = self.client(ADMIN)
         for name in VOLUME_BACKENDS:
             admin("volume", "type", "create", name, "--property", f"volume_backend_name={name}")
+        limits = ("--backups", "--backup-gigabytes", "--volumes", "--gigabytes", "--snapshots")
+        for project in USERS.values():
+            admin("quota", "set", *(word for name in limits for word in (name, "-1")), project)
 
     def services_up(self) -> dict[tuple[str, str], str]:
         """Return the state of each service of Cinder's, by program and host."""

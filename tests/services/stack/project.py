@@ -6,6 +6,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from demo.waiting import until
 from tests.services.stack.cloud import Cloud
 
 SECONDS = 600.0
+INSTANCES = "iqn.2026-01.org.example:instances"
 MIB = 2**20
 Write = tuple[int, int, int]
 """Offset, length, seed."""
@@ -65,6 +69,46 @@ class Project:
         self.await_volume(volume_id, "available")
         return str(found)
 
+    def snapshot(self, volume_id: str) -> str:
+        """Take a snapshot of a volume; return its id."""
+        made = self.do("volume", "snapshot", "create", "--volume", volume_id, "then")
+        identity = str(made["id"])
+        until(
+            f"snapshot {identity}",
+            lambda: self._storage.get_snapshot(identity).status == "available",
+            seconds=SECONDS,
+        )
+        return identity
+
+    @contextmanager
+    def in_use(self, volume_id: str) -> Iterator[None]:
+        """Let a host have a volume meanwhile, as an instance would."""
+        host = {
+            "initiator": INSTANCES,
+            "host": "compute",
+            "ip": "127.0.0.1",
+            "mountpoint": "/dev/vdb",
+        }
+        attachment = self._storage.create_attachment(volume_id, connector=host, mode="rw")
+        try:
+            self._storage.complete_attachment(attachment)
+            self.await_volume(volume_id, "in-use")
+            yield
+        finally:
+            self._storage.delete_attachment(attachment)
+        self.await_volume(volume_id, "available")
+
+    def temporaries(self) -> list[dict[str, Any]]:
+        """Return what Cinder made for itself to back up from, and has not removed."""
+        return [
+            row
+            for table, column in (("volumes", "temp_volume_id"), ("snapshots", "temp_snapshot_id"))
+            for row in self._cloud.database.query(
+                f"SELECT t.id FROM {table} t JOIN backups b ON b.{column} = t.id"
+                " WHERE t.deleted = 0"
+            )
+        ]
+
     # -- backups ---------------------------------------------------------------------------
 
     def begin_backup(self, volume_id: str, name: str, *options: str) -> str:
@@ -98,11 +142,15 @@ class Project:
 
     def restore(self, backup_id: str, onto: str | None = None) -> str:
         """Restore a backup, onto a new volume where none is named; return the volume's id."""
-        target = [onto] if onto else []
-        made = self.do("volume", "backup", "restore", backup_id, *target)
+        volume = self.begin_restore(backup_id, onto)
         self.await_backup(backup_id, "available")
-        self.await_volume(made["volume_id"], "available")
-        return str(made["volume_id"])
+        self.await_volume(volume, "available")
+        return volume
+
+    def begin_restore(self, backup_id: str, onto: str | None = None) -> str:
+        """Order what `restore` waits for; return the volume's id."""
+        target = ["--force", onto] if onto else [f"restored {uuid.uuid4().hex[:8]}"]
+        return str(self.do("volume", "backup", "restore", backup_id, *target)["volume_id"])
 
     def delete_backup(self, backup_id: str, *options: str) -> None:
         """Delete a backup and wait until its record is gone."""
@@ -137,7 +185,7 @@ class Project:
         done = subprocess.run(
             [sys.executable, "-m", "datera_emulator.with_connector", str(program)],
             input=json.dumps(order),
-            env=environment({"DATERA_EMULATOR_INITIATOR": "iqn.2026-01.org.example:instances"}),
+            env=environment({"DATERA_EMULATOR_INITIATOR": INSTANCES}),
             capture_output=True,
             text=True,
             timeout=SECONDS,
