@@ -31,6 +31,7 @@ from datera_emulator.routing import Call
 from datera_emulator.schemas import Validators
 from datera_emulator.switches import Dialect, served_versions
 from datera_emulator.tenancy import ROOT
+from datera_emulator.users import NOBODY
 
 __all__ = ["Application", "Request"]
 
@@ -92,6 +93,8 @@ class Application:
                 tenant = self.cluster.tenant(request.headers.get("tenant") or ROOT).path
                 caller = self.cluster.tokens.holder(key)
                 if route.needs_key:
+                    if caller == NOBODY:  # another request let it expire since we looked
+                        raise SessionKeyInvalid
                     check_permission(self.cluster, caller, route, tenant)
                 call = Call(
                     self.cluster,
