@@ -28,6 +28,7 @@ HOST = "127.0.0.1"
 USER = "test:tester"
 KEY = "testing"
 FURTHER = "filters.json"
+PORTS = "ports.json"
 STORAGE = ("account", "container", "object")
 FILTERS = (
     "catch_errors", "gatekeeper", "healthcheck", "listing_formats", "s3api", "tempauth", "copy",
@@ -128,8 +129,15 @@ def _serve(directory: Path) -> None:
 
     import eventlet
 
-    sockets = {name: eventlet.listen((HOST, 0), backlog=512) for name in (*STORAGE, "proxy")}
+    # Started again, it is found where it was.
+    kept = directory / PORTS
+    former = json.loads(kept.read_text()) if kept.exists() else {}
+    sockets = {
+        name: eventlet.listen((HOST, former.get(name, 0)), backlog=512)
+        for name in (*STORAGE, "proxy")
+    }
     ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
+    kept.write_text(json.dumps(ports))
     (directory / "node" / "disk").mkdir(parents=True, exist_ok=True)
     for name in STORAGE:
         _write_ring(directory, name, ports[name])

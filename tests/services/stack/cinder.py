@@ -45,7 +45,7 @@ class Cinder:
 
     def make_database(self) -> None:
         """Make the database's tables."""
-        arguments = self._host_arguments("database")
+        arguments = self.arguments("database")
         with (self._directory / "db-sync.log").open("wb") as log:
             subprocess.run(
                 [BIN / "cinder-manage", *arguments, "db", "sync"],
@@ -75,16 +75,14 @@ class Cinder:
 
     def stop(self, host: str) -> None:
         """End a host's service as its init system does."""
-        server = self.processes.pop(host)
-        server.stop(seconds=60)
-        self._servers.kill(server)
+        self._servers.dismiss(self.processes.pop(host), seconds=60)
 
     def log(self, host: str) -> str:
         """Return what a host's service has logged so far."""
         return self.processes[host].log.read_text(errors="replace")
 
     def _launch(self, program: str, host: str, *, attaching: bool = True) -> None:
-        arguments = self._host_arguments(host)
+        arguments = self.arguments(host)
         command: list[str | Path] = [BIN / program, *arguments]
         if attaching:
             runner = [sys.executable, "-m", "datera_emulator.with_connector"]
@@ -100,8 +98,8 @@ class Cinder:
             },
         )
 
-    def _host_arguments(self, host: str) -> list[str]:
-        """Write the file that is one host's own and return the arguments that name both."""
+    def arguments(self, host: str) -> list[str]:
+        """Return the arguments that name both files, the one that is a host's own written anew."""
         place = self._directory / host
         own: Sections = {
             "DEFAULT": {"host": host, "state_path": place},

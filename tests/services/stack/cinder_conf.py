@@ -13,6 +13,7 @@ from demo.ini import Sections
 from tests.services.stack.ceph import BACKUPS_POOL, VOLUMES_POOL, Ceph
 from tests.services.stack.loopback import HOST
 
+DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
 BACKENDS = ("datera", "ceph", "swift", "s3", "swift_v1")
 VOLUME_BACKENDS = ("array", "rbd")
 BUCKET = "cinder-backups"
@@ -33,7 +34,9 @@ class Neighbours:
     swift_v1: Mapping[str, str]
 
 
-def cinder_sections(directory: Path, api_port: int, neighbours: Neighbours) -> Sections:
+def cinder_sections(
+    directory: Path, api_port: int, backup_driver: str, neighbours: Neighbours
+) -> Sections:
     """Return the sections that all services share; each host's own file adds its name."""
     array, ceph = neighbours.array, neighbours.ceph
     shipped = Path(sys.prefix) / "etc" / "cinder"
@@ -57,6 +60,7 @@ def cinder_sections(directory: Path, api_port: int, neighbours: Neighbours) -> S
             "backup_use_same_host": "false",
             "report_interval": 5,
             "service_down_time": 25,
+            "backup_driver": backup_driver,
             **dispatching(array, ceph),
         },
         **backup_backends(neighbours),
@@ -99,7 +103,6 @@ def cinder_sections(directory: Path, api_port: int, neighbours: Neighbours) -> S
 def dispatching(array: Array, ceph: Ceph) -> dict[str, object]:
     """Return ``[DEFAULT]``'s lines of the dispatcher and of what its backends share."""
     return {
-        "backup_driver": "backup_dispatch.driver.BackupDispatcher",
         "enabled_backup_backends": ", ".join(BACKENDS),
         "backup_datera_san_ip": array.host,
         "backup_datera_san_login": array.username,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,12 @@ from demo.swift_server import SwiftServer
 from demo.waiting import until
 from tests.services.stack.ceph import Ceph
 from tests.services.stack.cinder import BACKUP_HOSTS, VOLUME_HOST, Cinder
-from tests.services.stack.cinder_conf import VOLUME_BACKENDS, Neighbours, cinder_sections
+from tests.services.stack.cinder_conf import (
+    DISPATCHER,
+    VOLUME_BACKENDS,
+    Neighbours,
+    cinder_sections,
+)
 from tests.services.stack.client import Client
 from tests.services.stack.daemons import Daemons
 from tests.services.stack.loopback import HOST
@@ -60,7 +66,8 @@ class Cloud:
             self.servers.await_ready(keystone)
             self.people.make_users()
             self.swift = self._make_swift()
-            self.swift.start()
+            self._swift_server = self.swift.launch()
+            self.servers.await_ready(self._swift_server)
             self._configure_cinder()
             self.cinder.make_database()
             stores.result()
@@ -107,6 +114,44 @@ class Cloud:
         before = beat()
         self.cinder.launch_backup(host)
         until(f"cinder-backup on {host}", lambda: beat() != before, seconds=SECONDS)
+
+    def switch_backup_driver(self, driver: str = DISPATCHER) -> None:
+        """Let both hosts of cinder-backup run another driver, as an operator does it."""
+        self._configure_cinder(driver)
+        for host in BACKUP_HOSTS:
+            self.cinder.stop(host)
+        for host in BACKUP_HOSTS:
+            self.restart_backup(host)
+
+    @contextlib.contextmanager
+    def swift_away(self) -> Iterator[None]:
+        """Do without Swift meanwhile."""
+        self.servers.kill(self._swift_server)
+        try:
+            yield
+        finally:
+            self._swift_server = self.swift.launch()
+            self.servers.await_ready(self._swift_server)
+
+    @contextlib.contextmanager
+    def ceph_away(self) -> Iterator[None]:
+        """Do without Ceph and its gateway meanwhile."""
+        self.ceph.stop()
+        try:
+            yield
+        finally:
+            self.ceph.start_again()
+
+    @contextlib.contextmanager
+    def array_away(self) -> Iterator[None]:
+        """Do without the Datera cluster meanwhile."""
+        array = self.array
+        if self._emulator is not None:
+            self.servers.kill(self._emulator)
+        try:
+            yield
+        finally:
+            self._launch_emulator(https_port=array.port)
 
     def make_types(self) -> None:
         """Make a volume type for each volume backend, and let the projects have enough."""
@@ -191,7 +236,7 @@ class Cloud:
             },
         )
 
-    def _configure_cinder(self) -> None:
+    def _configure_cinder(self, backup_driver: str = DISPATCHER) -> None:
         neighbours = Neighbours(
             messages_url=self.messages.url,
             database_url=self.database.url("cinder"),
@@ -207,5 +252,7 @@ class Cloud:
             },
         )
         self.cinder.configure(
-            cinder_sections(self.directory / "cinder", self.cinder.api_port, neighbours)
+            cinder_sections(
+                self.directory / "cinder", self.cinder.api_port, backup_driver, neighbours
+            )
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import signal
 
-from demo.processes import Server, Servers
+from demo.processes import STOP_SECONDS, Server, Servers
 
 
 class Daemons(Servers):
@@ -15,5 +15,9 @@ class Daemons(Servers):
     def kill(self, server: Server) -> None:
         """End a server and all that it started, at once, as ``kill -9`` does."""
         os.killpg(server.pid, signal.SIGKILL)
-        server.stop()
+        self.dismiss(server)
+
+    def dismiss(self, server: Server, *, seconds: float = STOP_SECONDS) -> None:
+        """Stop one server, as its init system does, and forget it."""
+        server.stop(seconds=seconds)
         self._servers.remove(server)

@@ -33,7 +33,13 @@ class Project:
         self._cloud = cloud
         self._user = user
         self.do = cloud.client(user)
-        self._storage = cloud.people.connection(user).block_storage
+        self._connection = cloud.people.connection(user)
+        self._storage = self._connection.block_storage
+
+    @property
+    def project_id(self) -> str:
+        """The project's id."""
+        return str(self._connection.current_project_id)
 
     # -- volumes ---------------------------------------------------------------------------
 
@@ -140,6 +146,14 @@ class Project:
         """Return a backup's record, as Cinder's database has it."""
         return self._cloud.database.query("SELECT * FROM backups WHERE id = %s", backup_id)[0]
 
+    def await_end(self, backup_id: str) -> None:
+        """Wait until a backup is no longer being made, however it ended."""
+        until(
+            f"the end of backup {backup_id}",
+            lambda: self.record(backup_id)["status"] in ("available", "error"),
+            seconds=SECONDS,
+        )
+
     def restore(self, backup_id: str, onto: str | None = None) -> str:
         """Restore a backup, onto a new volume where none is named; return the volume's id."""
         volume = self.begin_restore(backup_id, onto)
@@ -156,6 +170,14 @@ class Project:
         """Delete a backup and wait until its record is gone."""
         self.do("volume", "backup", "delete", *options, backup_id)
         self.await_deletion(backup_id)
+
+    def delete_backups_of(self, volume_id: str) -> None:
+        """Delete all backups of a volume, the newest first."""
+        for record in self._cloud.database.query(
+            "SELECT id FROM backups WHERE volume_id = %s AND deleted = 0 ORDER BY created_at DESC",
+            volume_id,
+        ):
+            self.delete_backup(record["id"])
 
     def await_deletion(self, backup_id: str) -> None:
         """Wait until a backup's record is gone.

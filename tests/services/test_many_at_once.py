@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Eight backups at once, to all backends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from tests.services.stack.cinder import BACKUP_HOSTS
+from tests.services.stack.cloud import Cloud
+from tests.services.stack.project import MIB, Project
+
+BACKENDS = ("datera", "ceph", "swift", "s3") * 2
+MEMORY = 1536 * MIB
+"""Of one cinder-backup process: it may have all eight."""
+
+
+def test_all_end_well_and_the_services_stay_responsive(cloud: Cloud, alice: Project) -> None:
+    volumes = [alice.volume("array", (0, 100 * MIB, 70 + number)) for number in range(8)]
+    digests = [alice.digest(volume) for volume in volumes]
+    pids = [cloud.cinder.processes[host].pid for host in BACKUP_HOSTS]
+    with Watch(cloud, pids) as watch:
+        begun = [
+            alice.begin_backup(volume, f"{name}_{number}")
+            for number, (name, volume) in enumerate(zip(BACKENDS, volumes, strict=True))
+        ]
+        for backup in begun:
+            alice.await_backup(backup, "available")
+    assert watch.down == set()
+    assert watch.peak < MEMORY
+    for backup, digest, volume in zip(begun, digests, volumes, strict=True):
+        assert alice.digest(alice.restore(backup, volume)) == digest
+        alice.delete_backup(backup)
+
+
+class Watch:
+    """Looks, while the block runs, at what is down and at the memory of processes.
+
+    :ivar down: services that were found down.
+    :ivar peak: the most memory that one of the processes had, in bytes.
+    """
+
+    def __init__(self, cloud: Cloud, pids: list[int]) -> None:
+        self.down: set[tuple[str, str]] = set()
+        self.peak = 0
+        self._cloud = cloud
+        self._pids = pids
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(1):
+            began = time.monotonic()
+            states = self._cloud.services_up()
+            if time.monotonic() - began > 60:
+                self.down.add(("cinder-api", "slow"))
+            self.down |= {service for service, state in states.items() if state != "up"}
+            self.peak = max(self.peak, *(_resident(pid) for pid in self._pids))
+
+
+def _resident(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    return 0

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two projects: neither gets at the other's backups, nor at what holds them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.services.stack.array_view import instances
+from tests.services.stack.client import CommandFailed
+from tests.services.stack.cloud import Cloud
+from tests.services.stack.project import MIB, Project
+
+NAMES = ("datera_mine", "swift_mine", "ceph_mine", "s3_mine")
+
+
+def test_neither_sees_restores_or_deletes_the_others(
+    cloud: Cloud, alice: Project, bob: Project
+) -> None:
+    volume = alice.volume("array", (0, 2 * MIB, 61))
+    backups = {name: alice.backup(volume, name)["id"] for name in NAMES}
+    theirs = bob.volume("array", (0, 2 * MIB, 62))
+    own = bob.backup(theirs, "datera_mine")["id"]
+    seen = {entry["ID"] for entry in bob.do("volume", "backup", "list")}
+    assert seen == {own}
+    for backup in backups.values():
+        for command in ("show", "delete"):
+            with pytest.raises(CommandFailed):
+                bob.do("volume", "backup", command, backup)
+        with pytest.raises(CommandFailed):
+            bob.begin_restore(backup)
+        with pytest.raises(CommandFailed):
+            bob.do("volume", "backup", "record", "export", backup)
+        assert alice.record(backup)["status"] == "available"
+    with pytest.raises(CommandFailed):
+        bob.do("volume", "backup", "record", "import", "datera_backup.driver", "e30=")
+    with pytest.raises(CommandFailed):
+        bob.do("volume", "backup", "create", "--name", "datera_taken", volume)
+
+    # A container of the other's name is only a name: nothing is shared by it.
+    container = alice.record(backups["datera_mine"])["container"]
+    named = bob.backup(theirs, "datera_named", "--container", container)
+    assert named["container"] != container
+
+    digest = alice.digest(volume)
+    for backup in (own, named["id"]):
+        bob.delete_backup(backup)
+    for backup in backups.values():
+        assert alice.digest(alice.restore(backup)) == digest
+        alice.delete_backup(backup)
+
+
+def test_each_projects_volumes_lie_in_a_tenant_of_its_own(
+    cloud: Cloud, alice: Project, bob: Project
+) -> None:
+    volumes = {person: person.volume("array") for person in (alice, bob)}
+    tenants = {
+        person: {one.tenant for one in instances(cloud.array) if volume in one.name}
+        for person, volume in volumes.items()
+    }
+    assert tenants[alice] != tenants[bob]
+    for person, found in tenants.items():
+        (tenant,) = found
+        assert person.project_id.replace("-", "") in tenant.replace("-", "")
