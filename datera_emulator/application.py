@@ -67,7 +67,11 @@ class Application:
         if isinstance(outcome, Hang):
             outcome.release.wait(outcome.seconds)
             return answer or self._serve(request)
-        return None if isinstance(outcome, Drop) else outcome
+        if isinstance(outcome, Drop):
+            return None
+        if answer is not None and answer.status >= 400 > outcome.status:  # noqa: PLR2004
+            return answer  # however broken, no cluster tells of a success that was none
+        return outcome
 
     def _serve(self, request: Request) -> Answer:
         found = _VERSIONED.match(request.path)

@@ -11,11 +11,14 @@ from typing import Any
 from datera_emulator.cluster import Cluster
 from datera_emulator.documents import Document, Json
 from datera_emulator.errors import ApiError
+from datera_emulator.model import AppInstance
 from datera_emulator.query import Page, Query
 from datera_emulator.render import HIDDEN
 from datera_emulator.routing import VERBS, Bare, Listing
 from datera_emulator.switches import Dialect
 
+# What of an app instance is shown as it is kept.
+_PLAIN = {"name", "id", "descr", "admin_state", "create_mode", "uuid", "tenant"}
 SECRET_KEYS = {"password", "target_pswd", "initiator_pswd", "key"}
 
 
@@ -85,8 +88,8 @@ def _page(
     switches = cluster.switches
 
     def attribute(item: Any, key: str) -> Any:
-        if key == "name" and hasattr(item, "name"):  # the common case, and much the cheapest
-            return item.name
+        if key in _PLAIN and isinstance(item, AppInstance):
+            return getattr(item, key)  # showing each of ten thousand would take seconds
         return result.show(item)[key]
 
     items = result.items

@@ -148,6 +148,24 @@ def test_lists_have_no_order_that_a_client_could_rely_on(make_api: MakeApi) -> N
     assert {one["id"] for one in api.good("GET", "/app_instances")} == set(created)
 
 
+def test_lists_are_filtered_and_sorted_by_what_is_shown(api: Api) -> None:
+    for name, descr in (("one", "blue"), ("two", "red"), ("three", "blue")):
+        api.create(name, descr=descr)
+    api.offline(api.good("GET", "/app_instances/two"))
+
+    def names(**query: str) -> list[str]:
+        return [one["name"] for one in api.good("GET", "/app_instances", **query)]
+
+    assert names(filter="descr=blue", sort="name") == ["one", "three"]
+    assert names(filter="admin_state=offline") == ["two"]
+    assert names(filter="health=ok", sort="-name") == ["two", "three", "one"]
+    assert names(filter="match(name,^t)", sort="name", limit="1") == ["three"]
+    assert names(filter="match(name,^t)", sort="name", limit="1", offset="1") == ["two"]
+    for kept_but_not_shown in ("cloning_reads", "created_ns", "metadata"):
+        query = {"filter": f"{kept_but_not_shown}=0"}
+        assert api.refused("GET", "/app_instances", **query)[0] == 422
+
+
 def test_system_counts_replicas(api: Api) -> None:
     before = api.good("GET", "/system")
     volume = {"name": "volume-1", "size": 10, "replica_count": 2}

@@ -40,6 +40,14 @@ def test_a_burst_of_503_ends(api: Api) -> None:
     assert fault.hits == 2
 
 
+def test_what_was_refused_is_not_told_as_a_success(api: Api) -> None:
+    api.faults.empty(method="DELETE")
+    assert api.ask("DELETE", "/app_instances/none")[0] == 404
+    api.create("one")
+    api.faults.empty(method="GET")
+    assert api.ask("GET", "/app_instances/one") == (200, b"")
+
+
 def test_a_drop_before_or_after_the_effect(api: Api) -> None:
     body = b'{"name":"acme"}'
     headers = {"auth-token": api.key}
