@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many threads on a cluster that fails in every way that it can, and nothing is left in the end.
+
+``DATERA_SOAK_SECONDS`` says for how long (10 unless it is set), ``DATERA_SOAK_SEED`` which faults.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+import traceback
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from datera_emulator import Emulator
+from datera_volume import attachment, provisioning
+from datera_volume.connection import (
+    Cluster,
+    ClusterBusy,
+    ClusterFault,
+    ClusterUnreachable,
+    OutcomeUnknown,
+    Tenant,
+    UnexpectedAnswer,
+)
+from datera_volume.policies import Policies
+from datera_volume.provisioning import Wanted
+
+T = TypeVar("T")
+
+SECONDS = float(os.environ.get("DATERA_SOAK_SECONDS", "10"))
+SEED = int(os.environ.get("DATERA_SOAK_SEED", "1"))
+THREADS = 32
+RATE = 0.02
+TENANT = "/root/soak"
+# How long a thread may take to end what it is at, once the time is over.
+PATIENCE = 60.0
+
+# What a failing cluster may make of an operation. Nothing that tells an operator to do something
+# (a password, a permission), and nothing that would be a wrong word about what is there.
+EXPECTED = (ClusterBusy, ClusterFault, ClusterUnreachable, OutcomeUnknown, UnexpectedAnswer)
+POLICIES = Policies(replica_count=1)
+
+
+@dataclass
+class Soak:
+    """What all threads share, and what they have to tell."""
+
+    tenant: Tenant
+    deadline: float
+    done: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def tried(self, what: str, operation: Callable[[], T]) -> T | None:
+        """Do it once, as Cinder does; None where the cluster failed."""
+        try:
+            result = operation()
+        except EXPECTED as exc:
+            self.failed[f"{what}: {type(exc).__name__}"] += 1
+            return None
+        self.done[what] += 1
+        return result
+
+    def insisted(self, what: str, operation: Callable[[], Any]) -> None:
+        """Do it until it works, as an operator does who deletes what is in error."""
+        for _attempt in range(50):
+            with suppress(*EXPECTED):
+                operation()
+                self.done[what] += 1
+                return
+        raise AssertionError(f"{what} never works")
+
+
+class Worker:
+    """One user's life: volumes come, are used, copied, and go."""
+
+    def __init__(self, soak: Soak, number: int) -> None:
+        self.soak = soak
+        self.connector = {
+            "initiator": f"iqn.1994-05.com.redhat:host{number % 8}",
+            "host": f"host{number % 8}",
+            "multipath": False,
+        }
+
+    def run(self) -> None:
+        try:
+            while time.monotonic() < self.soak.deadline:
+                self.one_life()
+        except Exception:
+            self.soak.wrong.append(traceback.format_exc())
+
+    def one_life(self) -> None:
+        soak, tenant = self.soak, self.soak.tenant
+        first, copy, clone, snapshot = (str(uuid.uuid4()) for _ in range(4))
+        try:
+            made = soak.tried("create", lambda: provisioning.create(tenant, wanted(first)))
+            if made is None:
+                return
+            self.attach(first)
+            taken = soak.tried(
+                "snapshot", lambda: (provisioning.take_snapshot(tenant, first, snapshot), True)
+            )
+            if taken:
+                self.copied(
+                    "copy of a snapshot",
+                    lambda: provisioning.copy_snapshot(tenant, wanted(copy), first, snapshot),
+                )
+            self.copied("clone", lambda: provisioning.copy_volume(tenant, wanted(clone), first))
+            soak.tried("extend", lambda: provisioning.extend(tenant, first, 3, None))
+            soak.tried(
+                "detach",
+                lambda: attachment.detach(tenant, first, str(self.connector["initiator"])),
+            )
+        finally:
+            for one in (copy, clone):
+                soak.insisted("delete", lambda one=one: provisioning.delete(tenant, one))  # type: ignore[misc]
+            soak.insisted(
+                "delete a snapshot", lambda: provisioning.delete_snapshot(tenant, first, snapshot)
+            )
+            soak.insisted("delete", lambda: provisioning.delete(tenant, first))
+
+    def attach(self, volume_id: str) -> None:
+        found = self.soak.tried(
+            "attach",
+            lambda: attachment.attach(self.soak.tenant, volume_id, self.connector, chap=None),
+        )
+        assert found is None or found["data"]["target_iqn"]
+
+    def copied(self, what: str, operation: Callable[[], Any]) -> None:
+        made = self.soak.tried(what, operation)
+        assert made is None or made.volume.size_gib in (1, 2)
+
+
+def wanted(volume_id: str) -> Wanted:
+    return Wanted(volume_id, 2 if volume_id[0] < "8" else 1, POLICIES)
+
+
+def strike(emulator: Emulator) -> list[Any]:
+    """Let each kind of fault strike its share of the requests."""
+    rates = dict.fromkeys(
+        (
+            "answer",
+            "busy",
+            "drop",
+            "drop_applied",
+            "empty",
+            "expired_token",
+            "html",
+            "slow",
+            "wrong_body",
+        ),
+        RATE,
+    )
+    # A creation that is carried out long after everybody has given it up, and deleted what it was
+    # for, leaves something behind whatever a client does: POSTs do not hang.
+    return [
+        emulator.faults.random(rates, seed=SEED, slow_seconds=0.1),
+        *(
+            emulator.faults.random({"hang": RATE}, seed=SEED, method=method, hang_seconds=1.0)
+            for method in ("GET", "PUT", "DELETE")
+        ),
+    ]
+
+
+def test_nothing_is_left_of_what_many_threads_did_on_a_flaky_cluster(
+    emulator: Emulator, connect: Callable[..., Cluster]
+) -> None:
+    cluster = connect(emulator, busy_timeout=2.0, busy_interval=0.05, read_timeout=0.7)
+    tenant = cluster.tenant(TENANT)
+    tenant.ensure()
+    faults = strike(emulator)
+    soak = Soak(tenant, time.monotonic() + SECONDS)
+    threads = [
+        threading.Thread(target=Worker(soak, number).run, name=f"soak-{number}", daemon=True)
+        for number in range(THREADS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.1, soak.deadline + PATIENCE - time.monotonic()))
+    stuck = [thread.name for thread in threads if thread.is_alive()]
+    for fault in faults:
+        fault.end()
+    story = f"seed {SEED}; done {dict(soak.done)}; failed {dict(soak.failed)}"
+    assert not stuck, story
+    assert not soak.wrong, f"{story}\n{soak.wrong[0]}"
+    assert [ai.name for ai in emulator.cluster.app_instances.values()] == [], story
+    assert tenant.app_instances() == []
+    assert min(soak.done[what] for what in ("create", "attach", "snapshot", "clone")) > 0, story
+    assert sum(sum(fault.hits.values()) for fault in faults) > 0
