@@ -13,8 +13,9 @@ from cinder.volume import driver
 from cinder.volume.drivers.san import san
 from oslo_log import log as logging
 
-from datera_volume import naming, opts
-from datera_volume.connection import Cluster, Tenant
+from datera_volume import metadata, naming, opts
+from datera_volume.connection import AppInstance, Cluster, Tenant
+from datera_volume.provisioning import Wanted
 from datera_volume.settings import BackendSettings, read_settings
 from datera_volume.specs import TypeSpecs
 from datera_volume.translation import cinder_errors
@@ -90,7 +91,26 @@ class Backend(driver.ISCSIDriver):
                 LOG.log(level, "%s: %s after %.3f s", what % name, outcome, took)
 
     def _tenant(self, volume: Any) -> Tenant:
-        return self.cluster.tenant(naming.tenant_for(self.settings.tenant, volume.project_id))
+        """The tenant that a volume lies in: its project's, or the one it was found or left in."""
+        return self.cluster.tenant(naming.remembered_tenant(volume) or self._own_path(volume))
+
+    def _own_path(self, volume: Any) -> str:
+        return naming.tenant_for(self.settings.tenant, volume.project_id)
+
+    def _remembered(self, volume: Any, tenant: Tenant) -> dict[str, Any]:
+        """What Cinder must keep of a volume that lies in this tenant, so that it is found again."""
+        return {"provider_id": None if tenant.path == self._own_path(volume) else tenant.path}
+
+    def _wanted(self, volume: Any) -> Wanted:
+        # The name_id differs from the id after a migration only, never for a new volume.
+        policies = self._types.policies(volume.volume_type_id)
+        override = self.settings.template_override
+        return Wanted(volume.name_id, volume.size, policies, override_size=override)
+
+    def _note(self, tenant: Tenant, ai: AppInstance, volume: Any) -> None:
+        """Write what Cinder knows of a volume beside it, unless the operator does not want that."""
+        if self.settings.extended_metadata:
+            metadata.note(tenant, ai, volume)
 
     def _tenant_made(self, volume: Any) -> Tenant:
         tenant = self._tenant(volume)

@@ -14,9 +14,13 @@ from cinder.volume import driver, volume_utils
 from cinder.volume.drivers.san import san
 from oslo_log import log as logging
 
-from datera_volume import capabilities, opts, provisioning, retyping, version
-from datera_volume.attaching import Attaching
-from datera_volume.provisioning import Wanted
+from datera_volume import capabilities, naming, opts, provisioning, retyping, version
+from datera_volume.grouping import Grouping
+from datera_volume.image_cache import ImageCache
+from datera_volume.managing import Managing
+from datera_volume.moving import Moving
+from datera_volume.reverting import Reverting
+from datera_volume.snapshot_attachment import AttachingSnapshots, delete_copy
 from datera_volume.stats import capacity_stats
 
 LOG = logging.getLogger(__name__)
@@ -34,11 +38,13 @@ CONNECTION_OPTIONS = (
 
 
 @interface.volumedriver
-class DateraDriver(Attaching):
+class DateraDriver(Reverting, AttachingSnapshots, Grouping, ImageCache, Managing, Moving):
     """Volumes on a Datera cluster, over iSCSI."""
 
     VERSION = version.VERSION
     CI_WIKI_NAME = "datera-ci"
+    # Who is on the way in or out of a volume is remembered in one process: see Guests.
+    SUPPORTS_ACTIVE_ACTIVE = False
 
     @staticmethod
     def get_driver_options() -> list[Any]:
@@ -52,24 +58,32 @@ class DateraDriver(Attaching):
     def create_volume(self, volume: Any) -> None:
         """Make an empty volume."""
         with self._doing("Creating volume %s", volume.id):
-            provisioning.create(self._tenant_made(volume), self._wanted(volume))
+            tenant = self._tenant_made(volume)
+            self._note(tenant, provisioning.create(tenant, self._wanted(volume)), volume)
 
-    def create_cloned_volume(self, volume: Any, src_vref: Any) -> None:
-        """Make a volume with the contents of another, and its own type's policies."""
+    def create_cloned_volume(self, volume: Any, src_vref: Any) -> dict[str, Any]:
+        """Make a volume with the contents of another, and its own type's policies.
+
+        It lies in the tenant of that other, wherever its own project's volumes lie.
+        """
         with self._doing("Cloning volume %s", volume.id):
-            provisioning.copy_volume(
-                self._tenant_made(volume), self._wanted(volume), src_vref.name_id
-            )
+            tenant = self._tenant(src_vref)
+            ai = provisioning.copy_volume(tenant, self._wanted(volume), src_vref.name_id)
+            self._note(tenant, ai, volume)
+            return self._remembered(volume, tenant)
 
-    def create_volume_from_snapshot(self, volume: Any, snapshot: Any) -> None:
-        """Make a volume with the contents of a snapshot, and its own type's policies."""
+    def create_volume_from_snapshot(self, volume: Any, snapshot: Any) -> dict[str, Any]:
+        """Make a volume with the contents of a snapshot, and its own type's policies.
+
+        It lies in the tenant of the snapshot, wherever its own project's volumes lie.
+        """
         with self._doing("Creating volume %s from a snapshot", volume.id):
-            provisioning.copy_snapshot(
-                self._tenant_made(volume),
-                self._wanted(volume),
-                snapshot.volume.name_id,
-                snapshot.id,
+            tenant, source = self._tenant(snapshot.volume), snapshot.volume.name_id
+            ai = provisioning.copy_snapshot(
+                tenant, self._wanted(volume), source, naming.snapshot_key(snapshot)
             )
+            self._note(tenant, ai, volume)
+            return self._remembered(volume, tenant)
 
     def delete_volume(self, volume: Any) -> None:
         """Delete a volume; one that is gone is deleted.
@@ -116,8 +130,12 @@ class DateraDriver(Attaching):
         """
         volume = snapshot.volume
         with self._doing("Deleting a snapshot of volume %s", volume.id):
+            tenant, key = self._tenant(volume), naming.snapshot_key(snapshot)
             try:
-                provisioning.delete_snapshot(self._tenant(volume), volume.name_id, snapshot.id)
+                if not snapshot.use_quota:
+                    # Cinder's own, for a backup that may have died while it was attached.
+                    delete_copy(tenant, snapshot.id)
+                provisioning.delete_snapshot(tenant, volume.name_id, key)
             except provisioning.Busy as exc:
                 LOG.warning("Snapshot %s cannot be deleted now: %s", snapshot.id, exc)
                 raise exception.SnapshotIsBusy(snapshot_name=snapshot.name) from exc
@@ -142,6 +160,7 @@ class DateraDriver(Attaching):
             "online_extend_support": True,
             "multiattach": True,
             "QoS_support": True,
+            "consistent_group_snapshot_enabled": True,
             "filter_function": self.get_filter_function(),
             "goodness_function": self.get_goodness_function(),
             **capacity_stats(system, self.settings.default_policies.replica_count),
@@ -153,11 +172,3 @@ class DateraDriver(Attaching):
             settings.type_defaults, one_replica=settings.one_replica
         )
         return properties, capabilities.VENDOR
-
-    # -- what the operations share
-
-    def _wanted(self, volume: Any) -> Wanted:
-        # The name_id differs from the id after a migration only, never for a new volume.
-        policies = self._types.policies(volume.volume_type_id)
-        override = self.settings.template_override
-        return Wanted(volume.name_id, volume.size, policies, override_size=override)

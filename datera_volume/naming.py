@@ -4,10 +4,16 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from datera_volume.connection.paths import tenant_path
+from datera_volume.connection.paths import ROOT, tenant_path
 
 PREFIX = "OS"
+UNMANAGED = "UNMANAGED"
+# What the driver keeps for itself; the id at the end is no volume's.
+IMAGE = f"{PREFIX}-image"
+SNAPSHOT = f"{PREFIX}-snapshot"
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def instance_name(volume_id: str) -> str:
@@ -36,6 +42,58 @@ def is_instance_name(name: str, volume_id: str) -> bool:
     )
 
 
+def unmanaged_name(volume_id: str) -> str:
+    """Return what a volume is called when Cinder gives it up; the in-tree driver says so too."""
+    return f"{UNMANAGED}-{volume_id}"
+
+
+def image_name(image_id: str) -> str:
+    """Return the name of a cached image's app instance."""
+    return f"{IMAGE}-{image_id}"
+
+
+def snapshot_copy_name(snapshot_id: str) -> str:
+    """Return the name of the copy that a snapshot is attached as."""
+    return f"{SNAPSHOT}-{snapshot_id}"
+
+
+def id_in(name: str) -> str | None:
+    """Return the id that ends a volume's name; None where it cannot be a volume's of Cinder's."""
+    match = re.fullmatch(rf"{PREFIX}-(?:.*-)?({UUID})", name)
+    return match.group(1) if match and own_use_of(name) is None else None
+
+
+def own_use_of(name: str) -> str | None:
+    """Return what an app instance of this name serves, if that is no volume of its own."""
+    for prefix, use in (
+        (IMAGE, "a cached image"),
+        (SNAPSHOT, "a snapshot while it is attached"),
+        ("backup", "a container of backups"),
+    ):
+        if re.fullmatch(rf"{prefix}-{UUID}", name):
+            return use
+    return None
+
+
+def snapshot_key(snapshot: Any) -> str:
+    """Return what a snapshot is found by: Cinder's id, or the cluster's where it was managed.
+
+    Cinder's in-tree driver keeps that in the same field.
+    """
+    return str(snapshot.provider_location or snapshot.id)
+
+
+def remembered_tenant(volume: Any) -> str | None:
+    """Return the tenant that a volume lies in, where that is not the one of its project."""
+    text = str(volume.provider_id or "")
+    return text if text == ROOT or text.startswith(f"{ROOT}/") else None
+
+
+def is_map(setting: str | None) -> bool:
+    """Whether each project has a tenant of its own, by the option ``datera_tenant_id``."""
+    return (setting or "").strip().lower() == "map"
+
+
 def tenant_for(setting: str | None, project_id: str) -> str:
     """Return the path of the tenant that a project's volumes lie in.
 
@@ -44,6 +102,6 @@ def tenant_for(setting: str | None, project_id: str) -> str:
     word = (setting or "").strip()
     if word.lower() in ("", "none"):
         return tenant_path(None)
-    if word.lower() == "map":
+    if is_map(setting):
         return tenant_path(instance_name(project_id))
     return tenant_path(word)

@@ -24,7 +24,7 @@ from datera_volume.connection import (
     Tenant,
 )
 from datera_volume.connection.model import SourceKind
-from datera_volume.lookup import instance_of
+from datera_volume.lookup import instance_of, snapshot_of
 from datera_volume.policies import Limits, Policies
 
 LOG = logging.getLogger(__name__)
@@ -88,10 +88,8 @@ def copy_snapshot(tenant: Tenant, wanted: Wanted, source_id: str, snapshot_id: s
     :raises NotOnCluster: the snapshot or its volume does not exist.
     """
     source = instance_of(tenant, source_id).volume
-    for snapshot in tenant.snapshots(source):
-        if snapshot.uuid == snapshot_id:
-            return _copy(tenant, wanted, snapshot.path, "snapshot")
-    raise NotOnCluster(f"Snapshot {snapshot_id} of volume {source_id} does not exist")
+    snapshot = snapshot_of(tenant, source, snapshot_id)
+    return _copy(tenant, wanted, snapshot.path, "snapshot")
 
 
 def delete(tenant: Tenant, volume_id: str) -> None:
@@ -100,7 +98,18 @@ def delete(tenant: Tenant, volume_id: str) -> None:
     :raises Busy: the cluster will not delete it now.
     """
     try:
-        tenant.delete_app_instance(instance_of(tenant, volume_id))
+        remove(tenant, instance_of(tenant, volume_id))
+    except NotOnCluster as exc:
+        LOG.warning("Nothing to delete: %s", exc)
+
+
+def remove(tenant: Tenant, ai: AppInstance) -> None:
+    """Delete an app instance; one that is gone meanwhile is deleted.
+
+    :raises Busy: the cluster will not delete it now.
+    """
+    try:
+        tenant.delete_app_instance(ai)
     except NotOnCluster as exc:
         LOG.warning("Nothing to delete: %s", exc)
     except (AlreadyOnCluster, RequestRefused) as exc:

@@ -24,7 +24,7 @@ def annotate(asking: Asking, ai: AppInstance, words: Mapping[str, str]) -> None:
         asking.put(child(ai.path, "metadata"), dict(words))
 
 
-def annotations(asking: Asking, ai: AppInstance) -> dict[str, str]:
+def words_of(asking: Asking, ai: AppInstance) -> dict[str, str]:
     """Return the keys and values; values come back as texts, whatever the product makes of them."""
     name = "int_ecosystem_data" if asking.dialect.ecosystem_data else "metadata"
     return {key: str(value) for key, value in asking.get(child(ai.path, name)).items()}

@@ -30,12 +30,12 @@ def listed(asking: Asking, ref: VolumeRef) -> list[Snapshot]:
 
 
 def find(asking: Asking, ref: VolumeRef, uuid: str) -> Snapshot:
-    """Return the snapshot with this uuid.
+    """Return the snapshot with this uuid, or with this id on the cluster.
 
     :raises NotOnCluster: there is none, or no such volume.
     """
     for snapshot in listed(asking, ref):
-        if snapshot.uuid == uuid:
+        if uuid in (snapshot.uuid, snapshot.utc_ts):
             return snapshot
     raise NotOnCluster(f"No snapshot {uuid} of {ref.path} in {asking.tenant}")
 
@@ -49,7 +49,7 @@ def take(asking: Asking, ref: VolumeRef, uuid: str) -> Snapshot:
 
 
 def delete(asking: Asking, ref: VolumeRef, uuid: str) -> None:
-    """Delete the snapshot with this uuid.
+    """Delete the snapshot with this uuid, or with this id on the cluster.
 
     :raises NotOnCluster: there is none, or no such volume.
     """

@@ -110,7 +110,7 @@ class Tenant:
 
     def annotations(self, ai: AppInstance) -> dict[str, str]:
         """Return its metadata."""
-        return annotating.annotations(self._asking, ai)
+        return annotating.words_of(self._asking, ai)
 
     def delete_app_instance(self, ai: AppInstance) -> None:
         """Switch it off, cutting off whoever still uses it, and delete it with all its snapshots.
@@ -183,7 +183,7 @@ class Tenant:
         return snapshots.listed(self._asking, ref)
 
     def delete_snapshot(self, ref: VolumeRef, uuid: str) -> None:
-        """Delete the snapshot with this uuid.
+        """Delete the snapshot with this uuid, or with this id on the cluster.
 
         :raises NotOnCluster: there is none, or no such volume.
         """

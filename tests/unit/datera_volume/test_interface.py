@@ -53,10 +53,11 @@ def mismatch(asked: Any, given: Any) -> str | None:
     offered = list(inspect.signature(given).parameters.values())
     takes_more = any(p.kind is p.VAR_POSITIONAL for p in offered)
     takes_words = any(p.kind is p.VAR_KEYWORD for p in offered)
-    plain = [p for p in offered if p.kind is p.POSITIONAL_OR_KEYWORD]
+    plain = [p for p in offered if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
     for place, one in enumerate(p for p in wanted if p.kind is p.POSITIONAL_OR_KEYWORD):
         if place < len(plain):
-            if plain[place].name != one.name:
+            # Where Cinder's own declarations call one parameter by two names, ours has none.
+            if plain[place].name != one.name and plain[place].kind is not one.POSITIONAL_ONLY:
                 return f"parameter {place} is {plain[place].name}, not {one.name}"
             if one.default is not one.empty and plain[place].default is one.empty:
                 return f"{one.name} must be given"
