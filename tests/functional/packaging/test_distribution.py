@@ -8,11 +8,13 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from fasteners import InterProcessLock
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = {"backup_dispatch", "datera_backup", "datera_emulator", "datera_volume"}
@@ -24,21 +26,23 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def copied(folder: Path) -> Path:
     """A copy of the tree, as a clone has it: building must not write into the checkout."""
-    copy = tmp_path_factory.mktemp("sources") / "tree"
-    left_out = shutil.ignore_patterns(
-        ".venv", ".git", ".tox", "*.egg-info", "build", "dist", "__pycache__", ".*_cache", "_build"
-    )
-    shutil.copytree(ROOT, copy, ignore=left_out)
-    return copy
+    left_out = shutil.ignore_patterns(".*", "*.egg-info", "build", "dist", "__pycache__", "_build")
+    return Path(shutil.copytree(ROOT, folder / "tree", ignore=left_out))
 
 
 @pytest.fixture(scope="module")
-def wheel(sources: Path) -> Path:
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", "out", cwd=sources)
-    (built,) = (sources / "out").glob("*.whl")
+def wheel(run_directory: Path) -> Path:
+    """The wheel with the source archive beside it, made once for all the processes of a run."""
+    made = run_directory / "distribution"
+    with InterProcessLock(run_directory / "distribution.lock"):
+        if not made.exists():
+            with tempfile.TemporaryDirectory(dir=run_directory) as folder:
+                tree = copied(Path(folder))
+                run(sys.executable, "-m", "build", "--no-isolation", "--outdir", "out", cwd=tree)
+                (tree / "out").rename(made)
+    (built,) = made.glob("*.whl")
     return built
 
 
@@ -54,7 +58,8 @@ def test_twine_accepts_the_wheel_and_the_source_archive(wheel: Path) -> None:
     run(sys.executable, "-m", "twine", "check", "--strict", *archives, cwd=wheel.parent)
 
 
-def test_the_command_of_older_documentation_builds_too(sources: Path) -> None:
+def test_the_command_of_older_documentation_builds_too(tmp_path: Path) -> None:
+    sources = copied(tmp_path)
     run(sys.executable, "setup.py", "-q", "sdist", "bdist_wheel", cwd=sources)
     assert {path.suffix for path in (sources / "dist").iterdir()} == {".whl", ".gz"}
 
