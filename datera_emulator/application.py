@@ -119,6 +119,8 @@ class Application:
         except ApiError as exc:
             if isinstance(exc, RouteInvalid):
                 self.cluster.counters.count_request(request.method, "?")
+            if isinstance(exc, ValidationFailed):
+                exc.status = int(self.cluster.switches.validation_status)
             error = exc
         except (OSError, sqlite3.Error) as exc:
             LOG.exception("The emulator's own storage failed at %s %s", request.method, path)

@@ -36,7 +36,7 @@ def check_app_instance_room(call: Call) -> None:
         raise RequestInvalid(
             f"The cluster holds {len(cluster.app_instances)} app instances, its limit"
         )
-    if cluster.app_instance_named(call.tenant, wish["name"]) is not None:
+    if cluster.app_instance_holding(call.tenant, wish["name"]) is not None:
         raise Conflict(f"App instance {wish['name']} exists already in tenant {call.tenant}")
     wanted = _own_uuid(wish)
     if cluster.index.uuid_taken(wanted):
@@ -106,6 +106,7 @@ def check_storage_instance(call: Call, wish: Document) -> None:
     check_volume_room(call, len(wish.get("volumes", [])))
     for one in wish.get("volumes", []):
         check_placement(call, one)
+        check_size(call, one["size"])
         checked_policies(one.get("snapshot_policies", []))
     if "auth" in wish:
         checked_auth(wish["auth"])
@@ -201,6 +202,16 @@ def check_placement(call: Call, wish: Document) -> str | None:
     if name not in call.cluster.placement_policies:
         raise NotFound(f"No placement policy {name}")
     return name
+
+
+def check_size(call: Call, size: float) -> None:
+    """Refuse a volume that is larger than the array's largest.
+
+    :raises ValidationFailed: ``size``, in GiB, is.
+    """
+    largest = call.cluster.switches.largest_volume_gib
+    if size > largest:
+        raise ValidationFailed(f"size: {size} is greater than the maximum of {largest}")
 
 
 def ip_pool_named(call: Call, wish: Document) -> str | None:

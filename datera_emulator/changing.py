@@ -14,6 +14,7 @@ from datera_emulator.acl import referenced_groups, referenced_initiators
 from datera_emulator.admission import acl_changed
 from datera_emulator.building import (
     check_placement,
+    check_size,
     check_storage_instance,
     check_storage_room,
     check_volume_room,
@@ -58,7 +59,8 @@ def volume_change(call: Call, place: Place, wish: Document, *, online: bool) -> 
     snapshot_policies = volume.snapshot_policies
     if "snapshot_policies" in wish:
         snapshot_policies = checked_policies(wish["snapshot_policies"])
-    if size < volume.size:
+    check_size(call, size)
+    if size < volume.size and not call.cluster.switches.shrink:
         raise RequestInvalid(f"A volume only grows: {volume.size} GiB cannot become {size}")
     if replicas < volume.replica_count:
         raise RequestInvalid("The number of replicas only grows")
@@ -181,6 +183,7 @@ def _volume_changes(
     for one in wishes:
         if one in new:
             check_placement(call, one)
+            check_size(call, one["size"])
             checked_policies(one.get("snapshot_policies", []))
             changes.append(partial(_add_volume, call, storage, one))
         else:

@@ -19,6 +19,7 @@ from datera_emulator.faults import LoginFaults
 from datera_emulator.files import DataFiles
 from datera_emulator.index import Index
 from datera_emulator.kinds import KINDS, kind_name
+from datera_emulator.lockouts import Lockouts
 from datera_emulator.model import (
     AppInstance,
     Initiator,
@@ -76,6 +77,9 @@ class Cluster:
             self.switches.key_lifetime_seconds,
             idle=self.switches.key_expiry == "idle",
         )
+        self.lockouts = Lockouts(
+            clock_ns, self.switches.lockout_failures, self.switches.lockout_seconds
+        )
         self.login_faults = LoginFaults()
         self.portals: list[str] = []
         self.app_instances: dict[str, AppInstance] = {}
@@ -88,6 +92,8 @@ class Cluster:
         self.users: dict[str, User] = {}
         self.identity: Document = {}
         self.index = Index()
+        self.on_commit: list[Callable[[], None]] = []
+        """Called after each change, with the lock held."""
         self._changes: dict[Key, Any] = {}
         self._doomed_files: list[str] = []
         self._new_files: list[str] = []
@@ -115,9 +121,12 @@ class Cluster:
             raise NotFound(f"No app instance {name_or_id} in tenant {tenant}")
         return found
 
-    def app_instance_named(self, tenant: str, name: str) -> AppInstance | None:
-        """Return the app instance of exactly this name, if there is one."""
-        identity = self.index.named(tenant, name)
+    def app_instance_holding(self, tenant: str, name: str) -> AppInstance | None:
+        """Return the app instance that has this name already, where names must differ."""
+        if self.switches.app_instance_names == "tenant":
+            identity = self.index.named(tenant, name)
+        else:
+            identity = self.index.named_anywhere(name)
         return None if identity is None else self.app_instances[identity]
 
     def app_instances_of(self, tenant: str) -> list[AppInstance]:
@@ -180,9 +189,11 @@ class Cluster:
         :raises sqlite3.Error: the store could not be written.
         """
         with self.lock:
+            changed = False
             try:
                 yield
-                if self._changes:
+                changed = bool(self._changes)
+                if changed:
                     self._store.write(
                         (key, None if thing is None else document_of(thing))
                         for key, thing in self._changes.items()
@@ -200,6 +211,9 @@ class Cluster:
                 self._changes.clear()
                 self._doomed_files.clear()
                 self._new_files.clear()
+            if changed:
+                for hear in self.on_commit:
+                    hear()
 
     def save(self, thing: object) -> None:
         """Name an object whose present state the transaction shall keep."""
@@ -251,6 +265,7 @@ class Cluster:
                     self.forget(thing)
             self._save_built_in()
         self.tokens.revoke_all()
+        self.lockouts.clear()
         self.counters.reset()
 
     def close(self) -> None:

@@ -35,9 +35,9 @@ def reply(
 
     :raises ValidationFailed: the result is a list and the parameters ask for what cannot be.
     """
-    if isinstance(result, Bare):
-        return result.document
     body: Document = {"tenant": tenant, "path": path, "version": dialect.api}
+    if isinstance(result, Bare):
+        return {**body, "data": result.document} if result.wrapped else result.document
     if isinstance(result, Listing):
         page = _page(cluster, dialect, parameters, result)
         body["data"] = [result.show(item) for item in page.items]

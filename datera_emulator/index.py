@@ -32,6 +32,7 @@ class Index:
         self.storage_instances = 0
         self._entries: dict[str, _Entry] = {}
         self._names: dict[tuple[str, str], str] = {}
+        self._anywhere: dict[str, dict[str, None]] = {}
         self._iqns: dict[str, str] = {}
         self._uuids: Counter[str] = Counter()
         self._tenants: dict[str, dict[str, None]] = {}
@@ -52,6 +53,7 @@ class Index:
         )
         self._entries[instance.id] = entry
         self._names[entry.tenant, entry.name] = instance.id
+        self._anywhere.setdefault(entry.name, {})[instance.id] = None
         self._iqns.update(dict.fromkeys(entry.iqns, instance.id))
         self._uuids[entry.uuid] += 1
         self._tenants.setdefault(entry.tenant, {})[instance.id] = None
@@ -67,6 +69,9 @@ class Index:
         if entry is None:
             return
         del self._names[entry.tenant, entry.name]
+        del self._anywhere[entry.name][identity]
+        if not self._anywhere[entry.name]:
+            del self._anywhere[entry.name]
         for iqn in entry.iqns:
             del self._iqns[iqn]
         self._uuids[entry.uuid] -= 1
@@ -79,6 +84,10 @@ class Index:
     def named(self, tenant: str, name: str) -> str | None:
         """Return the id of the app instance of this name."""
         return self._names.get((tenant, name))
+
+    def named_anywhere(self, name: str) -> str | None:
+        """Return the id of one app instance of this name, in whatever tenant."""
+        return next(iter(self._anywhere.get(name, {})), None)
 
     def of_tenant(self, tenant: str) -> Iterable[str]:
         """Return the ids of a tenant's app instances."""

@@ -50,9 +50,10 @@ class Listing:
 
 @dataclass(frozen=True)
 class Bare:
-    """A reply without an envelope."""
+    """A reply without an envelope, or with one where the switches say so."""
 
     document: Document
+    wrapped: bool = False
 
 
 Result = Json | Listing | Bare

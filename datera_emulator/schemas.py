@@ -59,7 +59,6 @@ STRING: Schema = {"type": "string"}
 SECRET: Schema = {"type": "string", "minLength": 12, "maxLength": 16}
 PATH = closed(("path",), path={"type": "string", "pattern": r"(^(\/)$)|(^(\/[^\/]+)+$)"})
 STATE = one_of("online", "offline")
-SIZE: Schema = {"type": "number", "minimum": 1, "maximum": 32768}
 REPLICAS = integer(1, 5)
 PLACEMENT = one_of("hybrid", "single_flash", "all_flash")
 CREATE_MODE = one_of(
@@ -248,7 +247,8 @@ def initiator_create(dialect: Dialect) -> Schema:
 def _volume(dialect: Dialect) -> dict[str, Schema]:
     properties = {
         "name": NAME,
-        "size": SIZE,
+        # Later versions are said to know 256 TiB; the switches may allow less.
+        "size": {"type": "number", "minimum": 1, "maximum": 262144 if dialect.pages else 32768},
         "replica_count": REPLICAS,
         "placement_mode": PLACEMENT,
     }

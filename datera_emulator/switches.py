@@ -37,6 +37,8 @@ _WORDS = {
     "list_order": ("id", "created"),
     "nested_members": ("refuse", "keep", "remove"),
     "permission_status": ("401", "403"),
+    "validation_status": ("422", "400"),
+    "app_instance_names": ("tenant", "cluster"),
     "match": ("search", "full"),
     "tenant_path_form": ("short", "long"),
     "default_placement_mode": ("hybrid", "single_flash", "all_flash"),
@@ -55,6 +57,11 @@ class Switches:
 
     key_lifetime_seconds: float = 900.0
     key_expiry: str = "idle"  # or "absolute": counted from the login
+    lockout_failures: int = 10  # 0: never
+    lockout_seconds: float = 300.0
+    wrapped_login: bool = False
+    wrapped_api: bool = False
+    validation_status: str = "422"  # or "400"
     snapshot_creating_reads: int = 2
     storage_unavailable_reads: int = 1
     clone_cloning_reads: int = 2
@@ -64,6 +71,10 @@ class Switches:
     online_delete: str = "refuse"  # or "force": allowed with force; or "allow"
     offline_needs_force_with_sessions: bool = True
     online_resize: bool | None = None  # None: as the product, from 3.0 on
+    online_restore: bool = False
+    shrink: bool = False
+    largest_volume_gib: int = 32768
+    snapshots_prevent_delete: bool = False
     restore_keeps_newer_snapshots: bool = False
     acl_removal_drops_sessions: bool = True
     parent_initiators_usable: bool = False
@@ -73,6 +84,9 @@ class Switches:
     nested_members: str = "refuse"  # or "keep", or "remove": those that a list does not name
     template_in_use_deletable: bool = False
     bound_ip_pool_changes: bool = False
+    app_instance_names: str = "tenant"  # or "cluster": where they are unique
+    metadata_merges: bool = True
+    ecosystem_data_wrapped: bool = False
     list_order: str = "id"  # or "created": oldest first
     match: str = "search"  # or "full": the whole value must match
     largest_page: int = 100

@@ -15,7 +15,7 @@ from datera_emulator.routing import Call
 from datera_emulator.snapshot_policies import checked_policies
 from datera_emulator.template_model import AppTemplate, StorageTemplate, VolumeTemplate
 
-_LARGEST_SIZE = 32768  # GiB; what a volume's own schema allows
+_LARGEST_SIZE = 262144  # GiB; the switches may allow less
 
 
 def template_named(call: Call, wish: Document) -> AppTemplate | None:

@@ -73,7 +73,7 @@ def update(call: Call) -> Result:
             call, instance, wish["storage_instances"], parent_online=state == "online"
         )
     if "restore_point" in wish:
-        if state != "offline":
+        if state != "offline" and not call.cluster.switches.online_restore:
             raise RequestInvalid(f"{instance.path} must be offline to be restored")
         snapshot_in(instance.snapshots, wish["restore_point"])
         volumes = [volume for _, volume in instance.volumes()]
@@ -103,6 +103,9 @@ def delete(call: Call) -> Result:
     }
     if not allowed[call.cluster.switches.online_delete]:
         raise RequestInvalid(f"{instance.path} is online; it must be offline to be deleted")
+    kept = any(volume.snapshots for _, volume in instance.volumes())
+    if kept and call.cluster.switches.snapshots_prevent_delete:
+        raise RequestInvalid(f"{instance.path} has snapshots")
     shown = _shown(call, instance)
     call.cluster.forget(instance)
     return shown
@@ -114,7 +117,7 @@ def _shown(call: Call, instance: AppInstance) -> Document:
 
 def _check_name(call: Call, instance: AppInstance) -> None:
     name = call.body.get("name", instance.name)
-    holder = call.cluster.app_instance_named(call.tenant, name)
+    holder = call.cluster.app_instance_holding(call.tenant, name)
     if holder not in (None, instance):
         raise Conflict(f"App instance {name} exists already in tenant {call.tenant}")
 

@@ -53,6 +53,7 @@ def routes_describing(router: Router) -> Router:
         for template, names in _METRICS.items():
             schema = {"metric": {"type": "string", "enum": names}}
             paths[template] = {"read": {"op": "read", "urlParamSchema": schema}}
-        return Bare({**paths, "version": call.dialect.api, "request_time": 0})
+        document = {**paths, "version": call.dialect.api, "request_time": 0}
+        return Bare(document, wrapped=call.dialect.pages and call.cluster.switches.wrapped_api)
 
     return own

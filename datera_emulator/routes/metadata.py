@@ -43,7 +43,8 @@ def update_old(call: Call) -> Result:
 @ROUTES.route("GET", _NEW, entity="metadata", available=lambda dialect: dialect.ecosystem_data)
 def show_new(call: Call) -> Result:
     """Show the metadata."""
-    return dict(app_instance_of(call).metadata)
+    metadata = dict(app_instance_of(call).metadata)
+    return {"data": metadata} if call.cluster.switches.ecosystem_data_wrapped else metadata
 
 
 @ROUTES.route(
@@ -60,7 +61,7 @@ def update_new(call: Call) -> Result:
 
 def _merged(call: Call, keys: Document) -> Result:
     instance = app_instance_of(call)
-    merged = {**instance.metadata, **keys}
+    merged = {**instance.metadata, **keys} if call.cluster.switches.metadata_merges else keys
     limit = call.cluster.switches.limits.metadata_characters
     if len(json.dumps(merged)) > limit:
         raise RequestInvalid(f"Metadata hold no more than {limit} characters")

@@ -17,7 +17,8 @@ def log_in(call: Call) -> Result:
     caller = _caller(call)
     key = call.cluster.tokens.issue()
     call.cluster.tokens.give(key, caller)
-    return Bare({"key": key, "version": call.dialect.api, "request_time": 0})
+    document = {"key": key, "version": call.dialect.api, "request_time": 0}
+    return Bare(document, wrapped=call.dialect.pages and call.cluster.switches.wrapped_login)
 
 
 @ROUTES.route("PUT", "/logout", entity="session", body={"type": "object"})
@@ -30,8 +31,11 @@ def log_out(call: Call) -> Result:
 def _caller(call: Call) -> Caller:
     """Return who logs in: one of the cluster's users, or one that a remote server knows."""
     cluster, name, server = call.cluster, call.body["name"], call.body.get("remote_server", "")
+    locked = cluster.lockouts.locked(name, server)
     known = cluster.directories.get(server, ()) if server else list(cluster.users.values())
     for user in known:
-        if user.user_id == name and user.proves(call.body["password"]):
+        if not locked and user.user_id == name and user.proves(call.body["password"]):
+            cluster.lockouts.succeeded(name, server)
             return caller_from(user, server)
+    cluster.lockouts.failed(name, server)
     raise AuthFailed("Login failed: the user name or the password is wrong.")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datera_emulator import render
-from datera_emulator.building import check_volume_room, new_volume
+from datera_emulator.building import check_size, check_volume_room, new_volume
 from datera_emulator.changing import volume_change
 from datera_emulator.errors import Conflict, RequestInvalid
 from datera_emulator.lookup import Place, storage_instance_of, volume_of
@@ -36,6 +36,7 @@ def create(call: Call) -> Result:
     if call.body["name"] in storage.volumes:
         raise Conflict(f"Volume {call.body['name']} exists already in {storage.name}")
     check_volume_room(call, 1, storage)
+    check_size(call, call.body["size"])
     volume = new_volume(call, call.body)
     storage.volumes[volume.name] = volume
     call.cluster.save(instance)
@@ -62,7 +63,7 @@ def update(call: Call) -> Result:
     if "restore_point" in wish:
         if wish.get("size", volume.size) != volume.size:
             raise RequestInvalid("A volume is not restored and resized in one request")
-        if online:
+        if online and not call.cluster.switches.online_restore:
             raise RequestInvalid(f"{instance.path} must be offline to be restored")
         restore(call, instance, [volume], wish["restore_point"])
     call.cluster.save(instance)
