@@ -8,7 +8,7 @@ DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_disp
   datera_emulator datera_volume)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional test-contract test-services docs dist lock clean
+.PHONY: help demo test lint types unit functional test-matrix test-contract test-services docs dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,7 +38,11 @@ unit: $(VENV)/.installed ## fast tests, no servers
 	$(BIN)/python -m pytest -n 2 tests/unit
 
 functional: $(VENV)/.installed ## the drivers against the emulator, real Cinder and real Swift
-	$(BIN)/python -m pytest -n 2 tests/functional
+	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
+	  $(BIN)/python -m pytest -p tests.fixtures.as_service -n 2 tests/functional
+
+test-matrix: $(VENV)/.installed ## the unit and functional tests on each supported Cinder
+	@TOX=$(BIN)/tox .ci/matrix $(EXCEPT)
 
 test-contract: $(VENV)/.installed ## the functional tests in API 2.1, held against a real array's schema (DATERA_RECORDED)
 	@test -d "$$DATERA_RECORDED" || \
@@ -61,4 +65,4 @@ lock: ## resolve the lock files anew (needs uv)
 	locks/resolve
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) $(SERVICES_VENV) build dist docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SERVICES_VENV) build dist docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .tox

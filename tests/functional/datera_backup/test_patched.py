@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.patching import EVENTLET
+
 SCRIPT = Path(__file__).with_name("patched_service.py")
 ROOT = Path(__file__).parents[3]
 
@@ -26,7 +28,7 @@ def test_a_chain_goes_there_and_back_under_monkey_patching(
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
+        env={**os.environ, **EVENTLET, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])

@@ -15,6 +15,7 @@ import pytest
 
 from backup_dispatch.errors import BackendDown
 from backup_dispatch.health import Health
+from tests.fixtures.patching import EVENTLET
 
 PATIENCE = 30.0
 """Seconds after which a test gives up on a thread: far more than it needs."""
@@ -152,7 +153,7 @@ sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:xdist", "-q", sys.argv
 def test_all_of_this_holds_in_cinders_eventlet_mode() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IN_GREEN_THREADS, str(Path(__file__))],
-        env={**os.environ, "IN_GREEN_THREADS": "yes"},
+        env={**os.environ, **EVENTLET, "IN_GREEN_THREADS": "yes"},
         check=False,
         capture_output=True,
         text=True,
