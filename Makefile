@@ -2,13 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 SERVICES_VENV ?= .venv-services
+BENCH_VENV ?= .bench-venv
+BENCH ?=
 LOCK ?= locks/cinder-29.txt
 BIN := $(VENV)/bin
 DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_dispatch datera_backup \
   datera_emulator datera_volume)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional test-matrix test-contract test-services docs dist lock clean
+.PHONY: help demo test lint types unit functional test-matrix test-contract test-services bench docs dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -53,6 +55,17 @@ test-services: ## the drivers on real servers, which it installs from Debian (as
 	@$(PYTHON) tests/services/install.py $(SERVICES_VENV)
 	$(SERVICES_VENV)/bin/python -m pytest tests/services
 
+$(BENCH_VENV)/.installed: setup.cfg
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check borgbackup 2>/dev/null || \
+	  echo "Borg does not build here: one that is installed is used, if there is one." >&2
+	@touch $@
+
+bench: $(VENV)/.installed $(BENCH_VENV)/.installed ## the side-by-side figures (BENCH='--size 256M --runs 1' for a look)
+	@$(BIN)/python -m bench --programs $(BENCH_VENV)/bin --output $(BENCH_VENV)/results.json $(BENCH)
+	@$(BENCH_VENV)/bin/python -m bench.chart $(BENCH_VENV)/results.json docs
+
 docs: $(VENV)/.installed ## the pages under docs/ as HTML
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	$(BIN)/python -m sphinx -q -W -b html docs docs/_build/html
@@ -65,4 +78,4 @@ lock: ## resolve the lock files anew (needs uv)
 	locks/resolve
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) $(SERVICES_VENV) build dist docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .tox
+	rm -rf $(VENV) $(SERVICES_VENV) $(BENCH_VENV) build dist docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .tox

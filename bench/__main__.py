@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m bench``: the Datera backup backend beside its peers, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import image, machine, memory, report, service, suite
+from bench.peers import InProcess, Peer, find_program
+
+MODES = ("zlib", "zstd", "none")
+PROGRAMS = ("borg", "restic")
+ROOM = 8
+"""Of the image's size what everything at once may take up."""
+SHARED_MEMORY = Path("/dev/shm")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    parent = options.directory or _roomy(ROOM * options.size)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as name:
+        folder = Path(name)
+        about: dict[str, Any] = {"machine": machine.describe(folder), "versions": {}}
+        if options.memory:
+            sizes = memory.measure(folder, options.memory, options.holding, _say)
+            print(
+                json.dumps({**about, "memory": sizes})
+                if options.format == "json"
+                else memory.table(sizes)
+            )
+            return 0
+        peers, absent = _peers(options)
+        about["versions"] = {**machine.versions(), **_of_programs(peers)}
+        about["absent"] = absent
+        results = suite.measure(folder, peers, options.size, options.runs, _say)
+        about["service"] = (
+            None if options.no_service else service.measure(folder, options.size, _say)
+        )
+    found = report.summary(results, about)
+    if options.output:
+        options.output.write_text(json.dumps(found, indent=1) + "\n")
+    if options.format == "json":
+        print(json.dumps(found, indent=1))
+    else:
+        print(report.tables(results, about))
+        if about["service"]:
+            print("\n" + service.sentence(about["service"]))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--size",
+        type=_size,
+        default=2 << 30,
+        metavar="SIZE",
+        help="of the image: 256M, 2G (the default), …",
+    )
+    parser.add_argument("--runs", type=int, default=3, help="default: 3")
+    parser.add_argument("--peers", default="", metavar="NAME,…", help="only these")
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        help="where to work; default: shared memory if there is room, else TMPDIR",
+    )
+    parser.add_argument(
+        "--programs",
+        type=Path,
+        default=Path(".bench-venv/bin"),
+        help="a folder where borg or restic may be",
+    )
+    parser.add_argument(
+        "--no-service",
+        action="store_true",
+        help="leave out the whole driver in a service with the emulator",
+    )
+    parser.add_argument(
+        "--memory",
+        type=_size,
+        nargs="*",
+        metavar="SIZE",
+        help="instead: memory and time of the Datera backend at these sizes",
+    )
+    parser.add_argument(
+        "--holding",
+        type=_size,
+        metavar="SIZE",
+        help="with --memory: bytes that the images hold, the rest being a hole",
+    )
+    parser.add_argument("-f", "--format", choices=["table", "json"], default="table")
+    parser.add_argument("--output", type=Path, help="write the JSON into this file besides")
+    return parser
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d+)([MGT])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text} is not a number with M, G or T")
+    return int(match[1]) << {"M": 20, "G": 30, "T": 40}[match[2]]
+
+
+def _roomy(need: int) -> Path | None:
+    # Else a disk's speed would be measured, which is the same for all.
+    if SHARED_MEMORY.is_dir() and image.free_for(SHARED_MEMORY) > need:
+        return SHARED_MEMORY
+    return None
+
+
+def _peers(options: argparse.Namespace) -> tuple[list[Peer], list[str]]:
+    versions = machine.versions()
+    peers: list[Peer] = [InProcess("datera", versions.get("backup-dispatch", "?"))]
+    peers += [InProcess(f"posix-{mode}", versions.get("cinder", "?")) for mode in MODES]
+    absent = []
+    for name in PROGRAMS:
+        program = find_program(name, options.programs.absolute())
+        if program is None:
+            absent.append(name)
+        else:
+            peers.append(program)
+    wanted = options.peers.split(",") if options.peers else None
+    if wanted is not None:
+        # Everything is compared with the first.
+        peers = [p for p in peers if p.name in wanted or p.name == report.DATERA]
+        absent = [name for name in absent if name in wanted]
+    return peers, absent
+
+
+def _of_programs(peers: Sequence[Peer]) -> dict[str, str]:
+    return {peer.name: peer.version for peer in peers if peer.name in PROGRAMS}
+
+
+def _say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

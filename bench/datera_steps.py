@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Datera backend's steps: its engine, as the driver runs it, with a file for a device."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from bench.process import AddedMemory
+from datera_backup.container import BackupReader, Container, FileDevice, Geometry, NewBackup
+from datera_backup.container.geometry import LOG_START, worst_case
+from datera_backup.engine import BackupJob, FileSink, FileSource, Job, RestoreJob, Settings
+
+CHAIN = UUID(int=1)
+NUMBERS = {"full": 1, "unchanged": 2, "changed": 3}
+
+
+def back_up(folder: Path, image: Path, step: str) -> dict[str, Any]:
+    """Take one backup of the chain in ``folder``."""
+    size = image.stat().st_size
+    path = folder / "device"
+    if step == "full":
+        with path.open("wb") as file:
+            # Thin, as a container is: room for the worst case of each backup.
+            file.truncate(LOG_START + 3 * worst_case(size, Geometry()))
+        container = Container.format(FileDevice(path), CHAIN)
+    else:
+        container = Container.open(FileDevice(path), CHAIN)
+    parent = None
+    if step != "full":
+        parent = BackupReader(container, UUID(int=NUMBERS[step] - 1))
+    with image.open("rb") as source:
+        memory, begin = AddedMemory(), time.perf_counter()
+        new = NewBackup(
+            backup_id=UUID(int=NUMBERS[step]),
+            volume_id="a volume",
+            source_size=size,
+            parent_id=None if parent is None else parent.commit.backup_id,
+        )
+        writer = container.begin(new, living=container.committed)
+        commit = _result(BackupJob(FileSource(source), writer, parent, Settings()))
+        seconds = time.perf_counter() - begin
+    return {
+        "seconds": seconds,
+        "memory": memory.peak,
+        "stored": commit.statistics.stored_bytes,
+    }
+
+
+def restore(folder: Path, target: Path) -> dict[str, Any]:
+    """Restore the last backup of the chain onto an empty volume."""
+    container = Container.open(FileDevice(folder / "device", writable=False), CHAIN)
+    with target.open("r+b") as file:
+        memory, begin = AddedMemory(), time.perf_counter()
+        backup = BackupReader(container, container.committed[-1])
+        job = RestoreJob(backup, FileSink(file), write_zeros=False, settings=Settings())
+        _result(job)
+        return {"seconds": time.perf_counter() - begin, "memory": memory.peak}
+
+
+def _result(job: Job[Any]) -> Any:
+    job.start()
+    return job.result()
+
+
+def allocated(path: Path) -> int:
+    """Return the bytes that a file, or all files below a folder, take up."""
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(os.stat(file).st_blocks * 512 for file in files)

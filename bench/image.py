@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Disk images for measurements: the same bytes for the same seed, wherever they are made."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+MIB = 1 << 20
+RUN = MIB
+"""An image consists of runs of this many bytes, each of one kind."""
+CHANGE = 64 << 10
+"""Bytes of one change, which begins at a multiple of them."""
+NOISE_SHARE = 0.25
+TEXT_SHARE = 0.35
+_TEXTS = 64
+
+
+class Content:
+    """Gives one run after the other: a quarter noise, a third text, the rest zeros."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        letters = b"abcdefghijklmnopqrstuvwxyz"
+        self._words = [
+            bytes(self._random.choices(letters, k=self._random.randint(3, 9))) for _ in range(4000)
+        ]
+        self._texts = [self._text() for _ in range(_TEXTS)]
+
+    def _text(self) -> bytes:
+        """Words of one vocabulary in any order, with numbers between them."""
+        text = bytearray()
+        while len(text) < RUN:
+            text += b"%b %d " % (self._random.choice(self._words), self._random.randrange(100_000))
+        return bytes(text[:RUN])
+
+    def run(self) -> bytes | None:
+        """Return the next run; None is one of zeros."""
+        kind = self._random.random()
+        if kind < NOISE_SHARE:
+            return self._random.randbytes(RUN)
+        if kind < NOISE_SHARE + TEXT_SHARE:
+            text = self._random.choice(self._texts)
+            turn = self._random.randrange(RUN)
+            return text[turn:] + text[:turn]
+        return None
+
+
+def make(path: Path, size: int, seed: int, *, holding: int | None = None) -> None:
+    """Write an image; its zeros are holes.
+
+    :param size: bytes of the image, as a multiple of a mebibyte.
+    :param holding: bytes at most that the content covers, zeros included, spread evenly over the
+        image; None is all of it.
+    """
+    content = Content(seed)
+    runs = (size if holding is None else min(holding, size)) // RUN
+    stride = size // RUN // max(1, runs)
+    with path.open("wb") as file:
+        for number in range(runs):
+            data = content.run()
+            if data is not None:
+                file.seek(number * stride * RUN)
+                file.write(data)
+        file.truncate(size)
+
+
+def change(path: Path, copy: Path, share: float, seed: int) -> int:
+    """Copy an image and overwrite a share of it in scattered places; return the bytes changed."""
+    with path.open("rb") as source, copy.open("wb") as target:
+        size = _copy_sparsely(source.fileno(), target.fileno())
+    places = random.Random(seed).sample(range(size // CHANGE), int(size / CHANGE * share))
+    rnd = random.Random(seed + 1)
+    with copy.open("r+b") as target:
+        for place in places:
+            target.seek(place * CHANGE)
+            target.write(rnd.randbytes(CHANGE))
+    return len(places) * CHANGE
+
+
+def _copy_sparsely(source: int, target: int) -> int:
+    size = os.fstat(source).st_size
+    os.ftruncate(target, size)
+    position = 0
+    while position < size:
+        try:
+            start = os.lseek(source, position, os.SEEK_DATA)
+        except OSError:  # nothing but a hole up to the end
+            break
+        end = os.lseek(source, start, os.SEEK_HOLE)
+        os.lseek(source, start, os.SEEK_SET)
+        os.lseek(target, start, os.SEEK_SET)
+        while start < end:
+            start += os.sendfile(target, source, None, min(end - start, 64 * MIB))
+        position = end
+    return size
+
+
+def same(one: Path, other: Path) -> bool:
+    """Say whether two files hold the same bytes."""
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as first, other.open("rb") as second:
+        while data := first.read(8 * MIB):
+            if data != second.read(len(data)):
+                return False
+    return True
+
+
+def free_for(folder: Path) -> int:
+    """Return the bytes that are free where a folder lies."""
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was measured, and on what."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+_PACKAGES = ("backup-dispatch", "cinder", "zstandard", "zstd", "eventlet")
+
+
+def describe(folder: Path) -> dict[str, str]:
+    """Return what a reader of the figures must know of the machine, each under its name."""
+    return {
+        "processor": _field("/proc/cpuinfo", "model name") or platform.processor(),
+        "cores that may be used": str(len(os.sched_getaffinity(0))),
+        "memory": f"{int(_field('/proc/meminfo', 'MemTotal').split()[0]) >> 20} GiB",
+        "system": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
+        "everything lies on": _filesystem(folder),
+        "load when it began": " ".join(f"{load:.1f}" for load in os.getloadavg()),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that do the work."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _field(path: str, name: str) -> str:
+    for line in Path(path).read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == name:
+            return value.strip()
+    return ""
+
+
+def _filesystem(folder: Path) -> str:
+    where, kind = Path("/"), "?"
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        point = Path(line.split()[1])
+        if folder.is_relative_to(point) and len(point.parts) >= len(where.parts):
+            where, kind = point, line.split()[2]
+    return kind

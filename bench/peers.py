@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whom the Datera backend is measured beside, and the commands that make them work."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bench.process import run
+
+STEPS = ("full", "unchanged", "changed", "restore")
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One step of one peer.
+
+    :param memory: bytes that it added to its process.
+    """
+
+    seconds: float
+    memory: int
+
+
+class Peer(Protocol):
+    """Something that backs images up into a folder and restores the last backup."""
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+
+    @property
+    def version(self) -> str:
+        """What was measured."""
+
+    def prepare(self, folder: Path) -> None:
+        """Make an empty store in an empty folder."""
+
+    def step(self, step: str, folder: Path, image: Path) -> Figure:
+        """Do one of :data:`STEPS`; for ``restore``, ``image`` is an empty sparse file."""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of what is measured: of the user's only what finds programs."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """A driver that is called in a Python process of its own; its start does not count."""
+
+    name: str
+    version: str
+
+    def prepare(self, folder: Path) -> None:
+        """The first step makes what it needs."""
+
+    def step(self, step: str, folder: Path, image: Path) -> Figure:
+        """Do one step."""
+        command = [sys.executable, "-m", "bench.inside", self.name, step, str(folder), str(image)]
+        told = json.loads(run(command, folder=folder, environment=environment()).output)
+        return Figure(told["seconds"], told["memory"])
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program whose start is taken off its time and its memory.
+
+    :param start: what it takes to say its version.
+    """
+
+    name: str
+    version: str
+    path: str
+    start: Figure
+
+    def prepare(self, folder: Path) -> None:
+        """Make an empty store."""
+        self._run("init", folder, Path(), folder)
+
+    def step(self, step: str, folder: Path, image: Path) -> Figure:
+        """Do one step."""
+        if step != "restore":
+            return self._run(step, folder, image, folder)
+        # Programs restore a file below its own name: it is moved to where it was asked for.
+        into = image.with_name("extracted")
+        into.mkdir()
+        try:
+            took = self._run(step, folder, image, into)
+            (extracted,) = (path for path in into.rglob("*") if path.is_file())
+            extracted.replace(image)
+        finally:
+            shutil.rmtree(into)
+        return took
+
+    def _run(self, step: str, folder: Path, image: Path, into: Path) -> Figure:
+        store = str(folder / "store")
+        arguments = (_borg if self.name == "borg" else _restic)(step, store, image)
+        took = run([self.path, *arguments], folder=into, environment=_of(folder))
+        return Figure(
+            max(0.0, took.seconds - self.start.seconds), max(0, took.peak - self.start.memory)
+        )
+
+
+def _borg(step: str, store: str, image: Path) -> list[str]:
+    if step == "init":
+        return ["init", "--encryption", "none", store]
+    if step == "restore":
+        return ["extract", "--sparse", f"{store}::changed"]
+    # Devices have no times to go by, so Borg's cache of files would be no help with volumes.
+    return [
+        "create",
+        "--compression=zstd,1",
+        "--chunker-params=fixed,4194304",
+        "--files-cache=disabled",
+        f"{store}::{step}",
+        str(image),
+    ]
+
+
+def _restic(step: str, store: str, image: Path) -> list[str]:
+    if step == "init":
+        return ["init", "--repo", store]
+    if step == "restore":
+        return ["restore", "latest", "--repo", store, "--target", "."]
+    return ["backup", "--repo", store, "--force", str(image)]
+
+
+def _of(folder: Path) -> Mapping[str, str]:
+    return environment(
+        HOME=str(folder),
+        XDG_CACHE_HOME=str(folder / "cache"),
+        BORG_BASE_DIR=str(folder),
+        RESTIC_PASSWORD="none",
+    )
+
+
+def find_program(name: str, *folders: Path) -> Program | None:
+    """Return a program if it is installed, in one of the folders or on the path."""
+    path = shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
+    if path is None:
+        return None
+    version = "version" if name == "restic" else "--version"
+    took = run([path, version], folder=Path("/"), environment=environment())
+    words = took.output.split()
+    return Program(name, words[1], path, Figure(took.seconds, took.peak))

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of Cinder's posix driver, with a database of its own and no service around it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cinder import context, objects, rpc
+
+objects.register_all()
+
+from cinder.backup.drivers import posix  # noqa: E402 - needs the objects
+from oslo_config import cfg  # noqa: E402
+
+from bench.process import AddedMemory  # noqa: E402
+from tests.fixtures.cinder_environment import configure, database_template  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONFIGURATION = """\
+[DEFAULT]
+state_path = {folder}
+transport_url = fake:/
+backup_posix_path = {folder}/store
+backup_compression_algorithm = {compression}
+[database]
+connection = sqlite:///{folder}/cinder.sqlite
+sqlite_synchronous = false
+[oslo_concurrency]
+lock_path = {folder}
+"""
+
+
+def back_up(folder: Path, image: Path, step: str, compression: str) -> dict[str, Any]:
+    """Take one backup of the chain in ``folder``."""
+    if step == "full":
+        (folder / "store").mkdir()
+        # Beside what is measured, where the next one finds it.
+        shutil.copyfile(database_template(folder.parent), folder / "cinder.sqlite")
+    with _cinder(folder, compression) as ctxt:
+        gib = max(1, image.stat().st_size >> 30)
+        parent = None
+        if step == "full":
+            volume = objects.Volume(ctxt, size=gib, status="available", host="h@b#p")
+            volume.create()
+        else:
+            parent = _newest(ctxt)
+            volume = objects.Volume.get_by_id(ctxt, parent.volume_id)
+        backup = objects.Backup(
+            ctxt,
+            volume_id=volume.id,
+            size=gib,
+            parent_id=None if parent is None else parent.id,
+            status="creating",
+            user_id="user",
+            project_id="project",
+            host="h",
+            fail_reason="",
+        )
+        backup.create()
+        driver = posix.PosixBackupDriver(ctxt)
+        with image.open("rb", buffering=0) as source:
+            memory, begin = AddedMemory(), time.perf_counter()
+            driver.backup(backup, source, backup_metadata=False)
+            seconds = time.perf_counter() - begin
+        backup.status = "available"
+        backup.save()
+        return {"seconds": seconds, "memory": memory.peak}
+
+
+def _newest(ctxt: Any) -> Any:
+    """The end of the chain: the one backup that is nobody's parent."""
+    backups = objects.BackupList.get_all(ctxt)
+    parents = {backup.parent_id for backup in backups}
+    (newest,) = (backup for backup in backups if backup.id not in parents)
+    return newest
+
+
+def restore(folder: Path, target: Path, compression: str) -> dict[str, Any]:
+    """Restore the last backup of the chain onto an empty volume."""
+    with _cinder(folder, compression) as ctxt:
+        backup = _newest(ctxt)
+        backup.status = "restoring"
+        backup.save()
+        driver = posix.PosixBackupDriver(ctxt)
+        with target.open("r+b", buffering=0) as file:
+            memory, begin = AddedMemory(), time.perf_counter()
+            driver.restore(backup, backup.volume_id, file, volume_is_new=True)
+            seconds = time.perf_counter() - begin
+        return {"seconds": seconds, "memory": memory.peak}
+
+
+@contextmanager
+def _cinder(folder: Path, compression: str) -> Iterator[Any]:
+    path = folder / "cinder.conf"
+    path.write_text(CONFIGURATION.format(folder=folder, compression=compression))
+    undo = configure(path)
+    try:
+        rpc.init(cfg.CONF)
+        yield context.RequestContext("user", "project", is_admin=True)
+    finally:
+        undo()

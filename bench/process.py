@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes of their own for measurements, and how much memory they take."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_LOOK_SECONDS = 0.01
+
+
+class Failed(Exception):
+    """A command that was to be measured ended with an error."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command took.
+
+    :param peak: bytes of memory at the most.
+    """
+
+    seconds: float
+    peak: int
+    output: str
+
+
+def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Run:
+    """Run a command to its end.
+
+    :raises Failed: its exit status was not 0.
+    """
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        begin = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=folder, env=dict(environment), stdout=output, stderr=errors
+        )
+        with _Watched(process.pid) as memory:
+            process.wait()
+            seconds = time.perf_counter() - begin
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode:
+            raise Failed(f"{' '.join(command)}: {errors.read()[-2000:]}")
+        return Run(seconds, memory.peak, output.read())
+
+
+class _Watched:
+    """The highest memory of another process, looked up again and again while it runs.
+
+    What the system tells afterwards, ``ru_maxrss``, is no less than what this process had when it
+    started the other one.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.peak = 0
+        self._pid = pid
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            # It is gone, or going.
+            with contextlib.suppress(OSError, LookupError):
+                self.peak = max(self.peak, _status("VmHWM", self._pid))
+
+    def __enter__(self) -> _Watched:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+
+class AddedMemory:
+    """How much this process grows, at the most, from here on."""
+
+    def __init__(self) -> None:
+        # Linux forgets the highest figure so far when it is asked to.
+        Path("/proc/self/clear_refs").write_text("5")
+        self._before = _status("VmRSS")
+
+    @property
+    def peak(self) -> int:
+        """Bytes by which it had grown when it was largest."""
+        return max(0, _status("VmHWM") - self._before)
+
+
+def _status(field: str, pid: int | str = "self") -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(field)

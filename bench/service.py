@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole driver in a Cinder under eventlet, with the emulator: what it adds, and stalls."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.peers import environment
+from bench.process import run
+
+ACTIONS = ("full", "incremental", "restore")
+
+
+def measure(folder: Path, size: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Take backups of a volume and restore one, in a process that is patched as a service is."""
+    say("the whole driver in a service, with the emulator")
+    work = folder / "service"
+    work.mkdir()
+    with _emulator(work / "array") as address:
+        command = [sys.executable, "-m", "bench.service_inside", str(work), str(size), address]
+        # Cinder 29 patches only where it is told to.
+        env = environment(OS_CINDER_DISABLE_EVENTLET_PATCHING="")
+        found: dict[str, Any] = json.loads(
+            run(command, folder=work, environment=env).output.splitlines()[-1]
+        )
+    return found
+
+
+@contextmanager
+def _emulator(folder: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "datera_emulator", "serve", "--state-dir", str(folder)]
+    ports = ["--http-port", "0", "--https-port", "0"]
+    with subprocess.Popen(
+        [*command, *ports], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else b""
+            yield str(json.loads(line)["https_port"])
+        finally:
+            process.terminate()
+
+
+def sentence(found: dict[str, Any]) -> str:
+    """Say in words what was found."""
+    parts = [
+        f"{action}: {found[action]['seconds']:.2f} s, of which {found[action]['around']:.2f} s are "
+        f"attaching, detaching, calls and records; longest stall of the service "
+        f"{found[action]['stall'] * 1000:.0f} ms"
+        for action in ACTIONS
+    ]
+    return "The whole driver in a service, with the emulator:\n\n- " + "\n- ".join(parts)
