@@ -14,6 +14,7 @@ import hashlib
 import logging
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from os_brick import exception
@@ -27,7 +28,10 @@ from datera_emulator.login import PortalLogin
 
 LOG = logging.getLogger(__name__)
 
-_CLASS = "datera_emulator.brick.FileConnector"
+CLASSES = {
+    "file": "datera_emulator.brick.FileConnector",
+    "libiscsi": "datera_emulator.tgt_connector.LibiscsiConnector",
+}
 _REAL_CLASS = "os_brick.initiator.connectors.iscsi.ISCSIConnector"
 _MAPPINGS = (
     connector._connector_mapping_linux,
@@ -89,21 +93,25 @@ def default_initiator() -> str:
 _HOST = _Host()
 
 
-def install(initiator: str | None = None) -> str:
-    """Put the connector into os-brick's tables and return the initiator's name.
+def install(initiator: str | None = None, connector_name: str = "file") -> str:
+    """Put a connector into os-brick's tables and return the initiator's name.
 
     :param initiator: this host's IQN; by default :func:`default_initiator`.
+    :param connector_name: ``file``, or ``libiscsi`` for the transport ``tgt``.
+    :raises KeyError: there is no such connector.
     """
+    chosen = CLASSES[connector_name]
     with _HOST.lock:
         _HOST.initiator = initiator or default_initiator()
         _HOST.installed = True
-    _replace(_REAL_CLASS, _CLASS)
+    _replace(_REAL_CLASS, chosen)
     return _HOST.initiator
 
 
 def uninstall() -> None:
     """Put os-brick's own connector back and end every session of this process."""
-    _replace(_CLASS, _REAL_CLASS)
+    for ours in CLASSES.values():
+        _replace(ours, _REAL_CLASS)
     with _HOST.lock:
         attachments, _HOST.attachments = _HOST.attachments, []
         _HOST.installed = False
@@ -113,13 +121,16 @@ def uninstall() -> None:
 
 def _replace(old: str, new: str) -> None:
     for mapping in _MAPPINGS:
-        mapping[protocols.ISCSI] = new
+        if mapping[protocols.ISCSI] == old:
+            mapping[protocols.ISCSI] = new
     listed = connector._get_connector_list()
     listed[:] = [new if name == old else name for name in listed]
 
 
 class FileConnector(base.BaseLinuxConnector, base_iscsi.BaseISCSIConnector):
     """What os-brick makes for protocol iSCSI while it is installed."""
+
+    login_class: Callable[..., PortalLogin] = PortalLogin
 
     def __init__(
         self, root_helper: str, *args: Any, expect_raw_disk: bool = False, **kwargs: Any
@@ -217,7 +228,7 @@ class FileConnector(base.BaseLinuxConnector, base_iscsi.BaseISCSIConnector):
         for portal, iqn, lun in targets:
             try:
                 logins.append(
-                    PortalLogin(
+                    self.login_class(
                         portal,
                         initiator=_HOST.initiator,
                         target=iqn,

@@ -20,8 +20,11 @@ from datera_emulator.faults import FaultPlan
 from datera_emulator.portal import FilePortals
 from datera_emulator.server import RestServer
 from datera_emulator.switches import Switches, product_version
+from datera_emulator.tgt import TgtPortals
 from datera_emulator.transport import Transport
 from datera_emulator.users import Directories
+
+TRANSPORTS: dict[str, Callable[[Cluster], Transport]] = {"file": FilePortals, "tgt": TgtPortals}
 
 _LOCK = "in-use"
 
@@ -38,7 +41,7 @@ class Emulator:
 
     :param state_dir: where everything lies; made if missing, kept afterwards.
     :param http_port: 0 for a free one; the same with ``https_port``.
-    :param transport: how volumes are reached; only "file" so far.
+    :param transport: how volumes are reached: "file", or "tgt" for a real iSCSI target.
     :param directories: users by the ``remote_server`` that vouches for them.
     :param clock_ns: nanoseconds since 1970.
     :raises ValueError: the transport or the software version is unknown.
@@ -59,8 +62,8 @@ class Emulator:
         directories: Directories | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        if transport != "file":
-            raise ValueError(f"transport {transport!r} is not there yet; use 'file'")
+        if transport not in TRANSPORTS:
+            raise ValueError(f"transport {transport!r} is none of {', '.join(TRANSPORTS)}")
         product_version(sw_version)  # it must be understood before anything is made
         self.state_dir = Path(state_dir)
         self.faults = FaultPlan()
@@ -74,6 +77,7 @@ class Emulator:
         self._clock_ns = clock_ns
         self._lock_descriptor = -1
         self._cluster: Cluster | None = None
+        self._reached_by = transport
         self._transport: Transport | None = None
         self._servers: list[RestServer] = []
 
@@ -95,7 +99,7 @@ class Emulator:
                 directories=self._directories,
                 clock_ns=self._clock_ns,
             )
-            self._transport = FilePortals(self._cluster)
+            self._transport = TRANSPORTS[self._reached_by](self._cluster)
             self._transport.start()
             application = Application(self._cluster, self.faults)
             tls = certificates_in(self.state_dir).server_context()

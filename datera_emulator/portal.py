@@ -69,7 +69,7 @@ class FilePortals:
 
     def _listen(self, wanted: str | None) -> _PortalServer:
         for _ in range(_ATTEMPTS):
-            address = wanted or _random_address()
+            address = wanted or random_address()
             wanted = None
             try:
                 return _PortalServer(address, self._cluster)
@@ -179,7 +179,8 @@ class _PortalHandler(StreamRequestHandler):
             LOG.debug("Session of %s was closed already", self.client_address)
 
 
-def _random_address() -> str:
+def random_address() -> str:
+    """Return an address of 127.0.0.0/8 that is likely to be nobody else's."""
     # Not a secret: only likely to be nobody else's. The first block has 127.0.0.1 and friends.
     number = random.randrange(1 << 16, (1 << 24) - 1)  # noqa: S311
     return f"127.{number >> 16}.{number >> 8 & 255}.{number & 255}"

@@ -46,13 +46,6 @@ def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _serve(options: argparse.Namespace) -> int:
-    if options.transport != "file":
-        print(
-            f"datera-emulator: transport {options.transport} is not there yet; "
-            "use --transport file",
-            file=sys.stderr,
-        )
-        return 2
     try:
         switches = Switches().changed(dict(_assignment(text) for text in options.switch))
         emulator = Emulator(

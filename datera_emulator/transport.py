@@ -9,8 +9,9 @@ from typing import Protocol
 class Transport(Protocol):
     """Listens on the portals of a cluster, for as long as it is started.
 
-    Changes of targets need no call: an implementation asks the cluster at each login, and hears
-    through :class:`~datera_emulator.sessions.Sessions` when a session is dropped.
+    Changes of targets need no call: an implementation asks the cluster at each login, or hears
+    through ``Cluster.on_commit``; and through :class:`~datera_emulator.sessions.Sessions` when a
+    session is dropped.
     """
 
     def start(self) -> None:

@@ -54,7 +54,7 @@ class _InstallAfterImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             self._real.exec_module(module)
         from datera_emulator import brick  # it imports os-brick, see above
 
-        brick.install(self._initiator)
+        brick.install(self._initiator, os.environ.get("DATERA_EMULATOR_CONNECTOR", "file"))
 
 
 class _NotYet(importlib.abc.Loader):

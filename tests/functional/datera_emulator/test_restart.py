@@ -98,7 +98,6 @@ def test_data_and_snapshots_survive(serve: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--transport", "tgt"], "transport tgt is not there yet"),
         (["--switch", "colour=blue"], "there is no switch 'colour'"),
         (["--switch", "colour"], "is not NAME=VALUE"),
         (["--sw-version", "new"], "software version 'new' is not dotted integers"),
