@@ -121,12 +121,16 @@ class Cluster:
             raise NotFound(f"No app instance {name_or_id} in tenant {tenant}")
         return found
 
+    def app_instance_named(self, tenant: str, name: str) -> AppInstance | None:
+        """Return the tenant's app instance of exactly this name, if there is one."""
+        identity = self.index.named(tenant, name)
+        return None if identity is None else self.app_instances[identity]
+
     def app_instance_holding(self, tenant: str, name: str) -> AppInstance | None:
-        """Return the app instance that has this name already, where names must differ."""
+        """Return the app instance that has a name already, where names must differ."""
         if self.switches.app_instance_names == "tenant":
-            identity = self.index.named(tenant, name)
-        else:
-            identity = self.index.named_anywhere(name)
+            return self.app_instance_named(tenant, name)
+        identity = self.index.named_anywhere(name)
         return None if identity is None else self.app_instances[identity]
 
     def app_instances_of(self, tenant: str) -> list[AppInstance]:
