@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import textwrap
@@ -104,3 +105,14 @@ def test_under_monkey_patching() -> None:
     )
     assert done.stdout == "all went well\n", done.stderr
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("package", ["engine", "container"])
+def test_what_runs_in_native_threads_has_nothing_to_log_with(package: str) -> None:
+    """Under eventlet the locks of logging are green ones: a native thread would hang on them."""
+    for path in (ROOT / "datera_backup" / package).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                assert "logging" not in [alias.name for alias in node.names], path
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module not in ("logging", "oslo_log"), path

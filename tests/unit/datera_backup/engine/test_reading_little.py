@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is read is read once, in the order in which it lies, and in small steps."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from datera_backup.container import BackupReader, Container, Geometry, NewBackup
+from datera_backup.engine import BackupJob, RestoreJob, Settings
+from tests.fixtures.devices import Buffer, MemoryDevice
+from tests.fixtures.moving import (
+    BLOCK,
+    FEW,
+    MemorySink,
+    SparseSource,
+    back_up,
+    changed,
+    identifier,
+    new_container,
+    restore_onto,
+    some_bytes,
+)
+
+MIB = 1 << 20
+
+
+class Noting(MemoryDevice):
+    """Knows where it was read."""
+
+    def __init__(self, content: Buffer, reads: list[tuple[str, int, int]], name: str) -> None:
+        super().__init__(content=content)
+        self._reads = reads
+        self._name = name
+
+    def pread(self, offset: int, buffer: memoryview) -> None:
+        self._reads.append((self._name, offset, len(buffer)))
+        super().pread(offset, buffer)
+
+
+def noting(container: Container, reads: list[tuple[str, int, int]], name: str) -> Container:
+    assert isinstance(container.device, MemoryDevice)
+    return Container.open(Noting(container.device.content, reads, name), container.id)
+
+
+def test_a_parents_manifest_is_read_once_however_many_holes_its_chunk_has() -> None:
+    rng = random.Random(1)
+    block = Geometry().block_size
+    places = range(0, 40 * block, 2 * block)
+    source = SparseSource(40 * block, {at: rng.randbytes(BLOCK) for at in places})
+    container = Container.format(MemoryDevice(8 * MIB), identifier(1))
+    full = BackupJob(source, container.begin(NewBackup(identifier(1), "v", source.size), living=()))
+    full.start()
+    full.result()
+    reads: list[tuple[str, int, int]] = []
+    again = noting(container, reads, "device")
+    parent = BackupReader(again, identifier(1))
+    new = NewBackup(identifier(2), "v", source.size, parent_id=identifier(1))
+    writer = again.begin(new, living=[identifier(1)])
+    (manifest,) = parent.commit.manifests
+    assert manifest is not None
+    reads.clear()
+    job = BackupJob(source, writer, parent)
+    job.start()
+    statistics = job.result().statistics
+    assert (statistics.new_blocks, statistics.inherited_manifests) == (0, 1)
+    assert [offset for _, offset, _ in reads].count(manifest.offset) == 1
+
+
+def test_the_containers_of_a_chain_are_read_one_after_the_other_each_block_once() -> None:
+    first, second = new_container(1), new_container(2)
+    data = some_bytes(1, 8 * BLOCK)
+    newer = changed(data, 2, 4)
+    parent = back_up(first, 1, data)
+    back_up(second, 2, newer, parent)
+    reads: list[tuple[str, int, int]] = []
+    home, other = noting(second, reads, "second"), noting(first, reads, "first")
+    reader = BackupReader(home, identifier(2), [other])
+    chunk = reader.chunk(0)
+    assert chunk is not None
+    assert len(set(chunk.indices)) == 2, "blocks of both"
+    reads.clear()
+    sink = MemorySink(len(newer))
+    restore_onto(reader, sink)
+    assert bytes(sink.content) == newer
+    blocks = reads[1:]  # after the manifest
+    assert sum(length for _, _, length in blocks) == sum(chunk.lengths)
+    order = [("second", "first").index(name) for name, _, _ in blocks]
+    assert order == sorted(order)
+    for name in ("first", "second"):
+        offsets = [offset for where, offset, _ in blocks if where == name]
+        assert offsets == sorted(set(offsets))
+
+
+@pytest.mark.parametrize("write_zeros", [True, False])
+def test_zeros_are_written_in_steps_that_a_cancellation_need_not_wait_for(
+    write_zeros: bool,
+) -> None:
+    class Steps(MemorySink):
+        def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
+            raise AssertionError("there is nothing but zeros")
+
+        def zero(self, offset: int, length: int) -> None:
+            ranges.append((offset, length))
+
+    size = 100 * MIB + 5
+    ranges: list[tuple[int, int]] = []
+    container = new_container(1)
+    writer = container.begin(NewBackup(identifier(1), "v", size), living=())
+    job = BackupJob(SparseSource(size, {}), writer, settings=FEW)
+    job.start()
+    job.result()
+    sink = Steps(0)
+    sink.size = size
+    restoring = RestoreJob(
+        BackupReader(container, identifier(1)), sink, write_zeros=write_zeros, settings=FEW
+    )
+    restoring.start()
+    assert restoring.result().zero_bytes == size
+    assert sum(length for _, length in ranges) == (size if write_zeros else 0)
+    assert all(length <= 16 * MIB for _, length in ranges)
+
+
+def test_rates_that_make_no_sense() -> None:
+    for wrong in ({"backup_rate": -1}, {"restore_rate": -1}):
+        with pytest.raises(ValueError, match="negative"):
+            Settings(**wrong)  # type: ignore[arg-type]
