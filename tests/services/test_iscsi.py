@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attaching, backup and restore over real iSCSI: tgtd on one side, libiscsi on the other."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from datera_emulator import Emulator, brick
+from datera_emulator.sessions import Sessions
+from tests.fixtures.contract_backends import datera_options
+
+if TYPE_CHECKING:
+    from tests.fixtures.cinder_service import CinderService
+
+INITIATOR = "iqn.1993-08.org.debian:01:iscsihost"
+STRANGER = "iqn.1993-08.org.debian:01:stranger"
+MIB = 2**20
+
+pytestmark = pytest.mark.skipif(
+    not os.access("/dev/fuse", os.R_OK | os.W_OK),
+    reason="this user may not use /dev/fuse, through which libiscsi's volumes are shown",
+)
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[Emulator]:
+    with Emulator(state_dir=tmp_path / "array", transport="tgt") as running:
+        brick.install(INITIATOR, "libiscsi")
+        yield running
+        brick.uninstall()
+
+
+@pytest.fixture
+def cinder(
+    emulator: Emulator, start_cinder: Callable[..., CinderService]
+) -> Iterator[CinderService]:
+    """A Cinder with volumes and backups on the cluster, CHAP switched on."""
+    from datera_backup.backend import forget_backends
+
+    backend = f"""\
+volume_driver = datera_volume.driver.DateraDriver
+san_ip = 127.0.0.1
+san_login = {emulator.username}
+san_password = {emulator.password}
+datera_api_port = {emulator.https_port}
+driver_ssl_cert_verify = True
+driver_ssl_cert_path = {emulator.ca_bundle}
+use_chap_auth = True
+chap_username = cinder
+chap_password = secretsecret1
+"""
+    driver = "backup_driver = datera_backup.driver.DateraBackupDriver"
+    yield start_cinder(
+        defaults=f"{driver}\n{datera_options(emulator)}", backend=backend, section="array"
+    )
+    forget_backends()
+
+
+@pytest.fixture
+def logins(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The IQNs of the targets that somebody has logged in to."""
+    seen: list[str] = []
+    real = Sessions.add
+
+    def add(sessions: Sessions, session: Any, end: Callable[[], None]) -> None:
+        seen.append(session.iqn)
+        real(sessions, session, end)
+
+    monkeypatch.setattr(Sessions, "add", add)
+    return seen
+
+
+def data_file(emulator: Emulator, name: str) -> Path:
+    """The file behind the only app instance whose name ends so."""
+    cluster = emulator.cluster
+    with cluster.lock:
+        (found,) = [one for one in cluster.app_instances.values() if one.name.endswith(name)]
+        ((_, volume),) = found.volumes()
+        return cluster.files.path(volume.file)
+
+
+def test_a_volume_is_backed_up_and_restored(
+    emulator: Emulator, cinder: CinderService, logins: list[str]
+) -> None:
+    volume = cinder.create_volume(1)
+    expected = random.Random(1).randbytes(5 * MIB)
+    with data_file(emulator, volume.id).open("r+b") as file:
+        file.seek(17 * MIB)
+        file.write(expected)
+    backup = cinder.create_backup(volume, "nightly")
+    assert backup.status == "available", (backup.fail_reason, cinder.failures)
+    assert len(set(logins)) == 2, "the volume and the container"
+    target = cinder.restore_backup(backup)
+    assert target.status == "available", cinder.failures
+    restored = data_file(emulator, target.id).read_bytes()
+    assert restored[17 * MIB : 22 * MIB] == expected
+    assert not any(restored[: 17 * MIB])
+    assert cinder.delete_backup(backup) is None
+    assert not list(emulator.cluster.sessions)
+    assert {one.admin_state for one in emulator.cluster.app_instances.values()} == {"offline"}
+
+
+def test_a_target_is_there_while_its_storage_is_online(
+    emulator: Emulator, cinder: CinderService
+) -> None:
+    from os_brick.exception import BrickException
+    from os_brick.initiator import connector
+
+    volume = cinder.create_volume(1)
+    driver = cinder.volume_manager.driver
+    host = {"initiator": INITIATOR, "host": "iscsihost", "multipath": False}
+    connection = driver.initialize_connection(volume, host)["data"]
+    assert connection["auth_method"] == "CHAP"
+    iscsi = connector.InitiatorConnector.factory("ISCSI", "env", expect_raw_disk=True)
+    device = iscsi.connect_volume(connection)
+    assert device["path"].write(b"over the wire".ljust(4096)) == 4096
+    iscsi.disconnect_volume(connection, device)
+    with data_file(emulator, volume.id).open("rb") as file:
+        assert file.read(13) == b"over the wire"
+
+    for refused in ({**connection, "auth_password": "wrongwrongwrong"},):
+        with pytest.raises(BrickException, match="Authentication failure"):
+            iscsi.connect_volume(refused)
+    brick.install(STRANGER, "libiscsi")
+    with pytest.raises(BrickException, match="not found"):
+        iscsi.connect_volume(connection)
+    brick.install(INITIATOR, "libiscsi")
+    driver.terminate_connection(volume, host)
+    with pytest.raises(BrickException):
+        iscsi.connect_volume(connection)
