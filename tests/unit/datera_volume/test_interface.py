@@ -64,7 +64,13 @@ def mismatch(asked: Any, given: Any) -> str | None:
         elif not (takes_more or (takes_words and one.default is not one.empty)):
             return f"{one.name} is not taken"
     names = {p.name for p in wanted}
-    needed = [p.name for p in plain if p.default is p.empty and p.name not in names]
+    needed = [
+        p.name
+        for place, p in enumerate(plain)
+        if p.default is p.empty
+        and p.name not in names
+        and not (p.kind is p.POSITIONAL_ONLY and place < len(wanted))
+    ]
     return f"{needed} would never be given" if needed else None
 
 
