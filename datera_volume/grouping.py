@@ -119,8 +119,11 @@ class Grouping(Attaching):
         for volume in volumes:
             with self._doing("Looking who uses volume %s", volume.id):
                 ai = instance_of(self._tenant(volume), volume.name_id)
-            # Who is let in to what is offline cannot write, and is let in to it only by attaching.
-            if ai.online:
+            storage = ai.storage_instance
+            # Who stands in the list of what is offline cannot write; attaching would switch it on.
+            if ai.online and (
+                storage.initiators or storage.initiator_groups or storage.open_to_all
+            ):
                 raise exception.InvalidVolume(
                     reason=f"Volume {volume.id} is attached: the cluster can take a consistent "
                     f"snapshot of several volumes only while no host is attached to any of them"

@@ -12,7 +12,7 @@ from cinder import exception, objects
 from cinder.volume import volume_utils
 from oslo_log import log as logging
 
-from datera_volume import naming
+from datera_volume import naming, switching
 from datera_volume.backend import Backend
 from datera_volume.connection import AppInstance, NotOnCluster, Tenant, Volume
 from datera_volume.lookup import instance_of, snapshot_of
@@ -48,7 +48,7 @@ class Managing(Backend):
             tenant, ai, found = self._referenced(volume, existing_ref)
             size = whole_gib(found)
             if found.exact_gib != size:
-                tenant.resize_volume(found, size)
+                switching.change(tenant, ai, lambda: tenant.resize_volume(found, size))
             if volume.volume_type_id:
                 limits = self._types.limits(volume)
                 if limits is not None:

@@ -76,11 +76,16 @@ def test_a_volume_of_a_type(start_datera: StartDatera, stored: Stored) -> None:
     assert limits == {"total_iops_max": 500, "total_bandwidth_max": 200}
 
 
-def test_a_create_costs_one_request(start_datera: StartDatera, emulator: Emulator) -> None:
-    service = start_datera()
+@pytest.mark.parametrize(("without", "requests"), [("False", 2), ("True", 1)])
+def test_a_create_costs_one_request_and_another_for_its_metadata(
+    start_datera: StartDatera, stored: Stored, emulator: Emulator, without: str, requests: int
+) -> None:
+    service = start_datera(f"datera_disable_extended_metadata = {without}\n")
     emulator.cluster.counters.reset()
-    service.create_volume(1)
-    assert emulator.cluster.counters.requests.total() == 1
+    volume = service.create_volume(1, name="A database")
+    assert emulator.cluster.counters.requests.total() == requests
+    words = stored(volume).metadata
+    assert words.get("display_name") == (None if requests == 1 else "A database")
 
 
 def test_type_defaults_apply_without_a_type(start_datera: StartDatera, stored: Stored) -> None:

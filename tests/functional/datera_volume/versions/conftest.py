@@ -86,16 +86,15 @@ class Array:
         from cinder import objects
 
         context = self.service.context
-        volume = objects.Volume(
-            context,
-            size=size,
-            project_id=context.project_id,
-            user_id=context.user_id,
-            status="available",
-            host="testhost@array",
-            volume_type_id=(volume_type or self.volume_type()).id,
-            **fields,
-        )
+        usual = {
+            "size": size,
+            "project_id": context.project_id,
+            "user_id": context.user_id,
+            "status": "available",
+            "host": "testhost@array",
+            "volume_type_id": (volume_type or self.volume_type()).id,
+        }
+        volume = objects.Volume(context, **{**usual, **fields})
         volume.create()
         return volume
 
@@ -189,6 +188,25 @@ def array(request: pytest.FixtureRequest, arrays: dict[str, Array]) -> Iterator[
 def recent(arrays: dict[str, Array]) -> Iterator[Array]:
     """One cluster of today, for what does not depend on its generation."""
     yield from _emptied(arrays["2.2 of 3.3.1"])
+
+
+@pytest.fixture
+def mapped(recent: Array) -> Iterator[Array]:
+    """The same cluster with a tenant for each project."""
+    yield from _with_settings(recent, tenant="Map")
+
+
+@pytest.fixture
+def caching(recent: Array) -> Iterator[Array]:
+    """The same cluster, keeping images."""
+    yield from _with_settings(recent, image_cache=True)
+
+
+def _with_settings(array: Array, **changes: Any) -> Iterator[Array]:
+    usual = array.driver.settings
+    array.driver._settings = dataclasses.replace(usual, **changes)
+    yield array
+    array.driver._settings = usual
 
 
 @pytest.fixture

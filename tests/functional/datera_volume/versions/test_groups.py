@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Snapshots of several volumes at one moment: given where they can be, refused where not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cinder import exception, objects
+
+HOST = {"initiator": "iqn.1994-05.com.redhat:one", "host": "one"}
+
+
+@pytest.fixture
+def consistent(array: Any) -> dict[str, Any]:
+    """A group, as far as the driver looks at it."""
+    from cinder.volume import group_types
+    from oslo_utils import uuidutils
+
+    made = group_types.create(
+        array.service.context,
+        uuidutils.generate_uuid(),
+        {"consistent_group_snapshot_enabled": "<is> True"},
+    )
+    return {"group_type_id": made["id"]}
+
+
+def unmade(array: Any, volume: Any) -> Any:
+    snapshot = objects.Snapshot(
+        array.service.context,
+        volume_id=volume.id,
+        volume_size=volume.size,
+        project_id=volume.project_id,
+        user_id=volume.user_id,
+        status="creating",
+    )
+    snapshot.create()
+    return snapshot
+
+
+def test_a_groups_snapshot_from_birth_to_death(array: Any, consistent: dict[str, Any]) -> None:
+    driver, volumes = array.driver, [array.volume(), array.volume()]
+    assert driver.create_group(None, consistent) == {"status": "available"}
+    assert driver.update_group(None, consistent, volumes) == (None, None, None)
+    snapshots = [unmade(array, volume) for volume in volumes]
+    driver.initialize_connection(volumes[1], HOST)
+    with pytest.raises(exception.InvalidVolume, match=f"{volumes[1].id} is attached"):
+        driver.create_group_snapshot(None, consistent, snapshots)
+    assert all(not array.stored(volume)[2].snapshots for volume in volumes)
+    driver.terminate_connection(volumes[1], HOST)
+    driver.initialize_connection(volumes[0], HOST)
+    driver.terminate_connection(volumes[0], HOST)
+
+    group, each = driver.create_group_snapshot(None, consistent, snapshots)
+    assert group == {"status": "available"}
+    assert each == [{"id": one.id, "status": "available"} for one in snapshots]
+    copies = [array.record(1, snapshot_id=one.id) for one in reversed(snapshots)]
+    driver.create_group_from_src(None, consistent, copies, consistent, snapshots)
+    others = [array.record(1, source_volid=one.id) for one in volumes]
+    driver.create_group_from_src(
+        None, consistent, others, source_group=consistent, source_vols=volumes
+    )
+    assert len(array.emulator.cluster.app_instances) == 6
+    assert driver.delete_group_snapshot(None, consistent, snapshots)[0] == {"status": "deleted"}
+    for members in (volumes, copies, others):
+        assert driver.delete_group(None, consistent, members)[0] == {"status": "deleted"}
+    assert array.emulator.cluster.app_instances == {}
+
+
+def test_volumes_that_were_never_attached_are_still(recent: Any) -> None:
+    """They are online as the cluster made them, and nobody is let in."""
+    volumes = [recent.volume(), recent.volume()]
+    assert {recent.stored(volume)[0].admin_state for volume in volumes} == {"online"}
+    with recent.driver._still(volumes):
+        pass
+
+
+def test_a_group_snapshot_that_fails_leaves_no_snapshot(recent: Any) -> None:
+    from datera_volume import grouping
+
+    taken: list[str] = []
+
+    def make(one: str) -> None:
+        if one == "second":
+            raise exception.VolumeBackendAPIException(data="full")
+        taken.append(one)
+
+    class Named(str):
+        id = "an id"
+
+    with pytest.raises(exception.VolumeBackendAPIException, match="full"):
+        grouping._made([Named("first"), Named("second")], make, taken.remove)
+    assert taken == []
+
+
+def test_a_group_that_asks_for_no_consistency_is_left_to_cinder(recent: Any) -> None:
+    plain = {"group_type_id": None}
+    driver = recent.driver
+    for call in (
+        lambda: driver.create_group(None, plain),
+        lambda: driver.update_group(None, plain),
+        lambda: driver.delete_group(None, plain, []),
+        lambda: driver.create_group_snapshot(None, plain, []),
+        lambda: driver.delete_group_snapshot(None, plain, []),
+        lambda: driver.create_group_from_src(None, plain, []),
+    ):
+        with pytest.raises(NotImplementedError):
+            call()
