@@ -37,23 +37,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 else memory.table(sizes)
             )
             return 0
-        peers, absent = _peers(options)
-        about["versions"] = {**machine.versions(), **_of_programs(peers)}
-        about["absent"] = absent
-        results = suite.measure(folder, peers, options.size, options.runs, _say)
-        about["service"] = (
-            None if options.no_service else service.measure(folder, options.size, _say)
-        )
-    found = report.summary(results, about)
-    if options.output:
-        options.output.write_text(json.dumps(found, indent=1) + "\n")
-    if options.format == "json":
-        print(json.dumps(found, indent=1))
-    else:
-        print(report.tables(results, about))
-        if about["service"]:
-            print("\n" + service.sentence(about["service"]))
+        print(_side_by_side(options, folder, about))
     return 0
+
+
+def _side_by_side(options: argparse.Namespace, folder: Path, about: dict[str, Any]) -> str:
+    """Measure all peers, and return the report."""
+    peers, about["absent"] = _peers(options)
+    about["versions"] = {**machine.versions(), **_of_programs(peers)}
+    about["service"] = None
+    if not options.no_service:
+        about["service"] = service.measure(folder, options.size, _say)
+    for results in suite.measure(folder, peers, options.size, options.runs, _say):
+        found = report.summary(results, about)
+        # After each run, because whoever is in a hurry may end this before the last.
+        if options.output:
+            options.output.write_text(json.dumps(found, indent=1) + "\n")
+    if options.format == "json":
+        return json.dumps(found, indent=1)
+    text = report.tables(results, about)
+    return f"{text}\n\n{service.sentence(about['service'])}" if about["service"] else text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SIZE",
         help="of the image: 256M, 2G (the default), …",
     )
-    parser.add_argument("--runs", type=int, default=3, help="default: 3")
+    parser.add_argument(
+        "--runs", type=int, choices=range(1, 100), metavar="N", default=3, help="default: 3"
+    )
     parser.add_argument("--peers", default="", metavar="NAME,…", help="only these")
     parser.add_argument(
         "--directory",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,11 @@ class Results:
 
 def measure(
     folder: Path, peers: Sequence[Peer], size: int, runs: int, say: Callable[[str], None]
-) -> Results:
-    """Measure; everything lies below ``folder`` and is removed as soon as it can be."""
+) -> Iterator[Results]:
+    """Measure, and yield after each run what was found so far.
+
+    Everything lies below ``folder`` and is removed as soon as it can be.
+    """
     say(f"making an image of {size >> 20} MiB")
     first, second = folder / "image", folder / "image-changed"
     image.make(first, size, SEED_OF_IMAGE)
@@ -52,7 +55,7 @@ def measure(
             found = _one_peer(peer, folder, first, second)
             for step, figure in found.items():
                 results.figures.setdefault(peer.name, {}).setdefault(step, []).append(figure)
-    return results
+        yield results
 
 
 def _primitives(folder: Path, source: Path) -> dict[str, Any]:
