@@ -70,6 +70,82 @@ def test_killed_while_it_works_it_has_all_that_it_acknowledged(serve: Any) -> No
     assert len(acknowledged) <= len(files) <= len(acknowledged) + 1
 
 
+class Worker:
+    """Changes a cluster of every kind, and remembers what was acknowledged."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.known: dict[str, dict[str, Any] | None] = {}
+        self.under_way = ""
+        self.enough = threading.Event()
+
+    def run(self) -> None:
+        """Work until the cluster is gone."""
+        try:
+            for number in range(10_000):
+                self._one(number)
+                if number == 6:
+                    self.enough.set()
+        except requests.ConnectionError:
+            return
+
+    def _one(self, number: int) -> None:
+        volume = {"name": "volume-1", "size": 1}
+        template = {"name": "storage-1", "volume_templates": [volume]}
+        path = f"/app_templates/gold-{number}"
+        self._do(path, "POST", "/app_templates", name=path[15:], storage_templates=[template])
+        made = self._do(
+            f"/app_instances/one-{number}",
+            "POST",
+            "/app_instances",
+            name=f"one-{number}",
+            app_template={"path": path},
+        )
+        one = f"/app_instances/one-{number}"
+        policy = {"name": "nightly", "interval": "1day", "retention_count": 7}
+        self._do(one, "PUT", one, descr="a note", snapshot_policies=[policy])
+        point = self._do("", "POST", f"{made['path']}/snapshots")
+        self.known[point["path"]] = {"uuid": point["uuid"]}
+        user = f"/users/user_{number}"
+        self._do(user, "POST", "/users", user_id=user[7:], full_name="A User", password="secret_")
+        if number % 2:
+            self._do("", "PUT", one, admin_state="offline")
+            del self.known[point["path"]]  # it goes along, at the same moment
+            self._do(one, "DELETE", one)
+            self.known[one] = self.known[point["path"]] = None
+
+    def _do(self, path: str, method: str, where: str, **body: Any) -> Any:
+        """Ask for a change of what is at ``path``, and remember it once it was acknowledged."""
+        self.under_way = path
+        answer = self._client.good(method, where, body)
+        told: dict[str, Any] = {
+            key: body[key] for key in ("name", "descr", "user_id") if key in body
+        }
+        self.known[path] = {**(self.known.get(path) or {}), **told}
+        return answer
+
+
+def test_killed_in_the_middle_of_changes_it_has_all_of_them(serve: Any) -> None:
+    process, ready = serve("--switch", "snapshot_creating_reads=0")
+    work = Worker(client_of(ready))
+    thread = threading.Thread(target=work.run)
+    thread.start()
+    assert work.enough.wait(60)
+    process.send_signal(signal.SIGKILL)
+    thread.join(60)
+
+    _, ready = serve()
+    again = client_of(ready)
+    for path, known in work.known.items():
+        if path in ("", work.under_way):  # whether it came to be, nobody was told
+            continue
+        answer = again.ask("GET", path)
+        assert answer.status_code == (404 if known is None else 200), path
+        if known is not None:
+            shown = answer.json()["data"]
+            assert {key: shown[key] for key in known} == known
+
+
 def test_data_and_snapshots_survive(serve: Any) -> None:
     process, ready = serve()
     client = client_of(ready)

@@ -12,6 +12,18 @@ import pytest
 from datera_emulator.store import Store
 from tests.fixtures.emulated_api import Api, MakeApi
 
+KEPT = (
+    "/app_instances",
+    "/app_templates",
+    "/tenants",
+    "/initiators",
+    "/initiator_groups",
+    "/access_network_ip_pools",
+    "/placement_policies",
+    "/users",
+    "/system",
+)
+
 
 def test_only_the_owner_reads_what_has_secrets(tmp_path: Path) -> None:
     Store(tmp_path / "db").write([(("kind", "a"), {})])
@@ -44,21 +56,36 @@ def test_everything_is_there_after_a_restart(make_api: MakeApi) -> None:
     api.good("POST", f"{api.volume(instance)}/snapshots", {})
     api.good("POST", f"{api.volume(instance)}/performance_policy", {"total_iops_max": 7})
     api.good("PUT", f"{instance['path']}/int_ecosystem_data", {"data": {"k": "v"}})
-    before = {
-        path: api.good("GET", path)
-        for path in ("/app_instances", "/tenants", "/initiators", "/initiator_groups", "/system")
+    policy = {"name": "nightly", "interval": "1day", "retention_count": 7}
+    volume = {"name": "volume-1", "size": 1, "snapshot_policies": [policy]}
+    template = {
+        "name": "gold",
+        "snapshot_policies": [policy],
+        "storage_templates": [
+            {"name": "storage-1", "auth": credentials, "volume_templates": [volume]}
+        ],
     }
+    path = api.good("POST", "/app_templates", template)["path"]
+    api.good("POST", "/app_instances", {"name": "bound", "app_template": {"path": path}})
+    api.good("POST", f"{instance['path']}/snapshot_policies", policy)
+    api.good("POST", f"{instance['path']}/snapshots", {})
+    api.good("POST", "/access_network_ip_pools", {"name": "pool-1", "network_paths": []})
+    api.good("POST", "/placement_policies", {"name": "fast"})
+    user = {"user_id": "alice", "full_name": "Alice Doe", "password": "correct_horse"}
+    api.good("POST", "/users", {**user, "roles": [{"path": "/roles/viewer"}]})
+    before = {path: api.good("GET", path) for path in KEPT}
     secret = api.cluster.app_instances[instance["id"]].storage_instances["storage-1"].auth
 
     again = make_api()
     for _ in range(3):
         again.good("GET", "/app_instances")
-        api_view = again.good("GET", "/app_instances")
+        seen_again = again.good("GET", "/app_instances")
     assert again.cluster.app_instances[instance["id"]].storage_instances["storage-1"].auth == secret
     for path, seen in before.items():
-        now = api_view if path == "/app_instances" else again.good("GET", path)
+        now = seen_again if path == "/app_instances" else again.good("GET", path)
         assert _settled(now) == _settled(seen)
     assert again.good("GET", f"{instance['path']}/int_ecosystem_data") == {"k": "v"}
+    again.good("PUT", "/login", {"name": "alice", "password": "correct_horse"})
 
 
 def _settled(document: Any) -> Any:
