@@ -163,8 +163,10 @@ class Project:
 
     def begin_restore(self, backup_id: str, onto: str | None = None) -> str:
         """Order what `restore` waits for; return the volume's id."""
-        target = ["--force", onto] if onto else [f"restored {uuid.uuid4().hex[:8]}"]
-        return str(self.do("volume", "backup", "restore", backup_id, *target)["volume_id"])
+        words = [] if onto is None else ["--force"]
+        target = onto or f"restored {uuid.uuid4().hex[:8]}"
+        made = self.do("volume", "backup", "restore", *words, backup_id, target)
+        return str(made["volume_id"])
 
     def delete_backup(self, backup_id: str, *options: str) -> None:
         """Delete a backup and wait until its record is gone."""
