@@ -23,7 +23,7 @@ class Patience:
 
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
-    first: float = 0.1
+    first: float = 0.02
     growth: float = 1.5
     longest: float = 2.0
 
