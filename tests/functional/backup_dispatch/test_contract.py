@@ -231,8 +231,7 @@ def test_a_restores_optional_argument_is_passed_on_if_given(cloud: Cloud) -> Non
     backup.status = "restoring"
     backup.save()
     variants: list[dict[str, bool]] = [{"volume_is_new": True}, {"volume_is_new": False}]
-    if not cloud.backend.chunked:
-        # Cinder's chunked drivers must be told.
+    if not cloud.backend.must_be_told:
         variants.append({})
     for optional in variants:
         target = cloud.cinder.create_volume(1)
