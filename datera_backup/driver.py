@@ -9,7 +9,6 @@ incrementals after it. What stands where in a container is the business of
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, TypeVar, cast
 from uuid import UUID
@@ -43,7 +42,7 @@ from datera_backup.translate import translated
 from datera_backup.undo import Undo
 from datera_backup.version import VERSION
 from datera_backup.writing import Writing
-from datera_volume.connection import DateraError
+from datera_volume.connection import DateraError, tracing
 
 CONF = cfg.CONF
 CONF.register_opts(OPTS)
@@ -55,21 +54,15 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def traced(method: Method) -> Method:
-    """Log how long each call took, as the options say."""
+    """Mark what each call logs, and log what it cost, as the options say."""
 
     @functools.wraps(method)
     def call(self: DateraBackupDriver, backup: Any, *args: Any, **kwargs: Any) -> Any:
-        level = self.settings.timing_level
-        if level is None:
+        what = f"{method.__name__} of backup {backup.id}"
+        with tracing.call(what, LOG, level=self.settings.timing_level) as trace:
+            if self.settings.debug:
+                LOG.debug("[%s] %s begins", trace.id, what)
             return method(self, backup, *args, **kwargs)
-        if self.settings.debug:
-            LOG.debug("%s of backup %s begins", method.__name__, backup.id)
-        begin = time.monotonic()
-        try:
-            return method(self, backup, *args, **kwargs)
-        finally:
-            seconds = time.monotonic() - begin
-            LOG.log(level, "%s of backup %s took %.3f s", method.__name__, backup.id, seconds)
 
     return cast("Method", call)
 

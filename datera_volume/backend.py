@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,7 @@ from cinder.volume.drivers.san import san
 from oslo_log import log as logging
 
 from datera_volume import metadata, naming, opts
-from datera_volume.connection import AppInstance, Cluster, Tenant
+from datera_volume.connection import AppInstance, Cluster, Tenant, tracing
 from datera_volume.provisioning import Wanted
 from datera_volume.settings import BackendSettings, read_settings
 from datera_volume.specs import TypeSpecs
@@ -77,18 +76,11 @@ class Backend(driver.ISCSIDriver):
 
     @contextmanager
     def _doing(self, what: str, name: str) -> Iterator[None]:
-        """Translate errors, and tell how long it took."""
-        started = time.monotonic()
-        outcome = "failed"
-        try:
-            with cinder_errors(what % name):
-                yield
-            outcome = "done"
-        finally:
-            level = self.settings.timing_level
-            if level is not None:
-                took = time.monotonic() - started
-                LOG.log(level, "%s: %s after %.3f s", what % name, outcome, took)
+        """Translate errors, mark what is logged meanwhile, and tell what it cost."""
+        doing = what % name
+        level = self.settings.timing_level
+        with tracing.call(doing, LOG, level=level), cinder_errors(doing):
+            yield
 
     def _tenant(self, volume: Any) -> Tenant:
         """The tenant that a volume lies in: its project's, or the one it was found or left in."""

@@ -6,8 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from oslo_log import log as logging
-
+from datera_volume.connection import tracing
 from datera_volume.connection.asking import Asking
 from datera_volume.connection.errors import (
     AlreadyOnCluster,
@@ -20,7 +19,7 @@ from datera_volume.connection.model import StorageInstanceRef
 from datera_volume.connection.paths import child
 from datera_volume.connection.reading import initiator_in
 
-LOG = logging.getLogger(__name__)
+LOG = tracing.logger(__name__)
 
 CREATE_ATTEMPTS = 2
 INITIATORS = "/initiators"

@@ -6,9 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from oslo_log import log as logging
-
-from datera_volume.connection import reading
+from datera_volume.connection import reading, tracing
 from datera_volume.connection.asking import SETTLE_SECONDS, Asking
 from datera_volume.connection.dialect import Dialect
 from datera_volume.connection.errors import (
@@ -29,7 +27,7 @@ from datera_volume.connection.model import (
 from datera_volume.connection.paths import child
 from datera_volume.connection.templates import template_fields
 
-LOG = logging.getLogger(__name__)
+LOG = tracing.logger(__name__)
 
 COLLECTION = "/app_instances"
 COPYING = "cloning"

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
-from oslo_log import log as logging
 
+from datera_volume.connection import tracing
 from datera_volume.connection.dialect import Dialect
 from datera_volume.connection.errors import DateraError, SessionEnded, UnexpectedAnswer
 from datera_volume.connection.exchange import Exchange
@@ -26,7 +26,7 @@ from datera_volume.connection.sdk import SDK_VERSION, ApiConnection, ApiContext
 from datera_volume.connection.settings import ClusterSettings
 from datera_volume.connection.wire import Wire
 
-LOG = logging.getLogger(__name__)
+LOG = tracing.logger(__name__)
 
 Fields = Mapping[str, Any]
 

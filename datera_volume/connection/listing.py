@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from oslo_log import log as logging
-
+from datera_volume.connection import tracing
 from datera_volume.connection.answers import NO_DATA
 from datera_volume.connection.dialect import Dialect
 from datera_volume.connection.errors import DateraError, UnexpectedAnswer
 
-LOG = logging.getLogger(__name__)
+LOG = tracing.logger(__name__)
 
 Fields = Mapping[str, Any]
 Item = dict[str, Any]

@@ -7,8 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from oslo_log import log as logging
-
+from datera_volume.connection import tracing
 from datera_volume.connection.answers import UNAUTHORIZED
 from datera_volume.connection.dialect import Dialect, dialect_for
 from datera_volume.connection.errors import (
@@ -27,7 +26,7 @@ from datera_volume.connection.errors import (
 from datera_volume.connection.exchange import Exchange
 from datera_volume.connection.paths import ROOT
 
-LOG = logging.getLogger(__name__)
+LOG = tracing.logger(__name__)
 
 
 # Seconds in which a name and password that were refused are not sent again: they are the same, and

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import tenacity
-from oslo_log import log as logging
 
+from datera_volume.connection import tracing
 from datera_volume.connection.errors import (
     ClusterUnreachable,
     NotOnCluster,
@@ -19,7 +19,7 @@ from datera_volume.connection.errors import (
 )
 from datera_volume.connection.settings import ClusterSettings
 
-LOG = logging.getLogger(__name__)
+LOG = tracing.logger(__name__)
 
 T = TypeVar("T")
 

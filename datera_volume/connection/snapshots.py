@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oslo_log import log as logging
-
-from datera_volume.connection import reading
+from datera_volume.connection import reading, tracing
 from datera_volume.connection.asking import SETTLE_SECONDS, Asking
 from datera_volume.connection.errors import (
     AlreadyOnCluster,
@@ -19,7 +17,7 @@ from datera_volume.connection.errors import (
 from datera_volume.connection.model import AVAILABLE, Snapshot, VolumeRef
 from datera_volume.connection.paths import child
 
-LOG = logging.getLogger(__name__)
+LOG = tracing.logger(__name__)
 
 CREATE_ATTEMPTS = 3
 

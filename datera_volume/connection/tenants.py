@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from oslo_log import log as logging
-
+from datera_volume.connection import tracing
 from datera_volume.connection.asking import Asking
 from datera_volume.connection.errors import (
     AlreadyOnCluster,
@@ -16,7 +15,7 @@ from datera_volume.connection.errors import (
 )
 from datera_volume.connection.paths import ROOT
 
-LOG = logging.getLogger(__name__)
+LOG = tracing.logger(__name__)
 
 COLLECTION = "/tenants"
 

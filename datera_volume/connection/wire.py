@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
@@ -17,6 +16,7 @@ import urllib3.exceptions
 from oslo_log import log as logging
 from requests.adapters import HTTPAdapter
 
+from datera_volume.connection import tracing
 from datera_volume.connection.answers import Answer
 from datera_volume.connection.errors import (
     CertificateRefused,
@@ -63,6 +63,13 @@ class Wire:
                 settings.names.tls,
                 settings.names.tls,
             )
+        elif not settings.tls.enabled:
+            LOG.warning(
+                "The password and everything else goes to the Datera cluster %s in clear; set "
+                "%suse_ssl to True to speak HTTPS.",
+                settings.address,
+                settings.names.tls,
+            )
 
     def send(
         self,
@@ -82,7 +89,7 @@ class Wire:
         :raises CertificateRefused: TLS was not agreed on.
         :raises OutcomeUnknown: it was sent, and no complete answer came.
         """
-        trace = uuid.uuid4().hex[:12]
+        trace = tracing.mark()
         asked = f"{method} {path} at {self.settings.address}"
         self.masker.learn(*secrets_in(body))
         LOG.debug(
@@ -113,6 +120,8 @@ class Wire:
                 "[%s] ! %s after %.3f s", trace, self.masker.text(exc), self._clock() - started
             )
             raise
+        finally:
+            tracing.spent(self._clock() - started)
         LOG.debug(
             "[%s] < %d in %.3f s, %d characters: %s",
             trace,
@@ -141,7 +150,7 @@ class Wire:
             if _broke_off(exc):
                 raise OutcomeUnknown(f"{asked}: the connection broke off inside TLS") from exc
             _tls(self.settings)
-            raise CertificateRefused(f"{asked}: {self._reason(exc)}") from exc
+            raise CertificateRefused(f"{asked}: {self._reason(exc)}{self._hint(exc)}") from exc
         except requests.exceptions.ConnectTimeout as exc:
             raise ClusterUnreachable(
                 f"{asked}: no connection within {self.settings.connect_timeout:g} s"
@@ -164,6 +173,16 @@ class Wire:
             # So says requests, before it sends anything, where a certificate's file has vanished.
             _tls(self.settings)
             raise
+
+    def _hint(self, exc: requests.exceptions.SSLError) -> str:
+        """What may help where the cluster is the side that refused."""
+        text = str(exc)
+        if self._cert is None and ("HANDSHAKE_FAILURE" in text or "CERTIFICATE_REQUIRED" in text):
+            return (
+                f"; if the cluster asks for a client certificate, set "
+                f"{self.settings.names.tls}client_cert"
+            )
+        return ""
 
     def _reason(self, exc: BaseException) -> str:
         """The innermost cause, which is what an operator can act on."""

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import random
 import threading
 import time
 import traceback
@@ -104,9 +103,7 @@ class Worker:
             if made is None:
                 return
             self.attach(first)
-            taken = soak.tried(
-                "snapshot", lambda: (provisioning.take_snapshot(tenant, first, snapshot), True)
-            )
+            taken = soak.tried("snapshot", lambda: snapshot_taken(tenant, first, snapshot))
             if taken:
                 self.copied(
                     "copy of a snapshot",
@@ -136,6 +133,11 @@ class Worker:
     def copied(self, what: str, operation: Callable[[], Any]) -> None:
         made = self.soak.tried(what, operation)
         assert made is None or made.volume.size_gib in (1, 2)
+
+
+def snapshot_taken(tenant: Tenant, volume_id: str, snapshot_id: str) -> bool:
+    provisioning.take_snapshot(tenant, volume_id, snapshot_id)
+    return True
 
 
 def wanted(volume_id: str) -> Wanted:

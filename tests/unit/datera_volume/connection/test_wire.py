@@ -176,6 +176,15 @@ def test_verification_off_is_told_once_with_its_option(caplog: pytest.LogCapture
     assert caplog.records == []
 
 
+def test_tls_off_is_told_once_with_its_option(caplog: pytest.LogCaptureFixture) -> None:
+    one = wire(1, tls=TLS(enabled=False))
+    for _twice in range(2):
+        with pytest.raises(connection.ClusterUnreachable):
+            one.send("GET", "/x", headers={})
+    (record,) = [r for r in caplog.records if r.levelname == "WARNING"]
+    assert "driver_use_ssl" in record.getMessage()
+
+
 def test_a_bug_is_not_dressed_up_as_trouble_on_the_way(
     make_link: Callable[..., Link], scripted: Any
 ) -> None:
