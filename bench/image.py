@@ -22,19 +22,23 @@ class Content:
     """Gives one run after the other: a quarter noise, a third text, the rest zeros."""
 
     def __init__(self, seed: int) -> None:
+        self._seed = seed
         self._random = random.Random(seed)
         letters = b"abcdefghijklmnopqrstuvwxyz"
         self._words = [
             bytes(self._random.choices(letters, k=self._random.randint(3, 9))) for _ in range(4000)
         ]
-        self._texts = [self._text() for _ in range(_TEXTS)]
+        self._texts: dict[int, bytes] = {}
 
-    def _text(self) -> bytes:
+    def _text(self, number: int) -> bytes:
         """Words of one vocabulary in any order, with numbers between them."""
-        text = bytearray()
-        while len(text) < RUN:
-            text += b"%b %d " % (self._random.choice(self._words), self._random.randrange(100_000))
-        return bytes(text[:RUN])
+        if number not in self._texts:
+            own = random.Random(f"{self._seed} {number}")
+            text = bytearray()
+            while len(text) < RUN:
+                text += b"%b %d " % (own.choice(self._words), own.randrange(100_000))
+            self._texts[number] = bytes(text[:RUN])
+        return self._texts[number]
 
     def run(self) -> bytes | None:
         """Return the next run; None is one of zeros."""
@@ -42,7 +46,7 @@ class Content:
         if kind < NOISE_SHARE:
             return self._random.randbytes(RUN)
         if kind < NOISE_SHARE + TEXT_SHARE:
-            text = self._random.choice(self._texts)
+            text = self._text(self._random.randrange(_TEXTS))
             turn = self._random.randrange(RUN)
             return text[turn:] + text[:turn]
         return None
