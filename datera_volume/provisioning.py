@@ -26,6 +26,7 @@ from datera_volume.connection import (
 from datera_volume.connection.model import SourceKind
 from datera_volume.lookup import instance_of, snapshot_of
 from datera_volume.policies import Limits, Policies
+from datera_volume.undoing import all_or_nothing
 
 LOG = logging.getLogger(__name__)
 
@@ -117,17 +118,21 @@ def remove(tenant: Tenant, ai: AppInstance) -> None:
 
 
 def extend(tenant: Tenant, volume_id: str, size_gib: int, limits: Limits | None) -> None:
-    """Grow a volume; one that is that large already is left alone.
+    """Grow a volume; one that is that large already is left alone. If that fails it is as it was.
 
     :param limits: those of its type, in case they follow the size; None leaves what is set.
     :raises NotOnCluster: it does not exist.
     :raises RequestRefused: the cluster does not allow it, or not while it is attached.
     """
     ai = instance_of(tenant, volume_id)
-    if ai.volume.size_gib < size_gib:
-        switching.change(tenant, ai, lambda: tenant.resize_volume(ai.volume, size_gib))
-    if limits is not None and limits.follow_size:
-        tenant.set_limits(ai.volume, limits.for_size(size_gib))
+    volume = ai.volume
+    with all_or_nothing(ai) as undo:
+        if limits is not None and limits.follow_size:
+            undo(lambda: tenant.set_limits(volume, volume.limits))
+            tenant.set_limits(volume, limits.for_size(size_gib))
+        # Last, for there is no way back from it.
+        if volume.size_gib < size_gib:
+            switching.change(tenant, ai, lambda: tenant.resize_volume(volume, size_gib))
 
 
 def take_snapshot(tenant: Tenant, volume_id: str, snapshot_id: str) -> None:

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 
 from oslo_log import log as logging
 
 from datera_volume import switching
 from datera_volume.connection import (
     AppInstance,
-    DateraError,
     RequestInvalid,
     RequestRefused,
     Tenant,
@@ -25,6 +23,7 @@ from datera_volume.policies import (
     PER_GB,
     Policies,
 )
+from datera_volume.undoing import Undo, all_or_nothing
 
 LOG = logging.getLogger(__name__)
 
@@ -75,25 +74,24 @@ def _change(
 ) -> None:
     """Make all changes, the one that cannot be undone last; undo the others if one fails."""
     volume = ai.volume
-    with ExitStack() as undo:
+    with all_or_nothing(ai) as undo:
         if (
             new.template is None
             or new.limits.any
             or any(name in old for name in (*LIMITS, *PER_GB))
         ):
-            undo.callback(_attempt, ai, lambda: tenant.set_limits(volume, volume.limits))
+            undo(lambda: tenant.set_limits(volume, volume.limits))
             tenant.set_limits(volume, new.limits.for_size(size_gib))
         if new.template is None:
-            _place(tenant, volume, new, old, undo=lambda back: undo.callback(_attempt, ai, back))
+            _place(tenant, volume, new, old, undo)
             if _leaves_pool(ai, new):
-                undo.callback(_attempt, ai, lambda: _put_back_into_pool(tenant, ai))
+                undo(lambda: _put_back_into_pool(tenant, ai))
                 with switching.switched_off(tenant, ai):
                     tenant.set_ip_pool(ai.storage_instance, new.ip_pool())
             if (volume.replica_count or 0) < new.replica_count:
                 switching.change(
                     tenant, ai, lambda: tenant.set_replica_count(volume, new.replica_count)
                 )
-        undo.pop_all()
 
 
 def _place(
@@ -101,7 +99,7 @@ def _place(
     volume: Volume,
     new: Policies,
     old: Mapping[str, str],
-    undo: Callable[[Callable[[], None]], object],
+    undo: Callable[[Undo], None],
 ) -> None:
     """Move it where its type says; where no type says anything, it stays where it lies."""
     policy, mode = new.placement_policy, new.placement_mode
@@ -133,11 +131,3 @@ def _put_back_into_pool(tenant: Tenant, ai: AppInstance) -> None:
 
 def _last(path: str | None) -> str:
     return (path or "").rsplit("/", 1)[-1]
-
-
-def _attempt(ai: AppInstance, undo: Callable[[], None]) -> None:
-    """Undo one change; the failure that led here is the one to raise."""
-    try:
-        undo()
-    except DateraError as exc:
-        LOG.warning("App instance %s may be of both types: %s", ai.name, exc)

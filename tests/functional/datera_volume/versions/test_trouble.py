@@ -32,6 +32,16 @@ def test_a_resize_that_fails_leaves_the_volume_as_large_and_as_online_as_it_was(
     assert storage.admin_state == "online"
 
 
+@pytest.mark.parametrize("failing", [VOLUME, ".*/performance_policy"])
+def test_a_volume_that_cannot_grow_keeps_the_limits_of_its_size(recent: Any, failing: str) -> None:
+    volume = recent.volume(1, recent.volume_type(iops_per_gb="10"))
+    recent.emulator.faults.answer(500, {"message": "broken"}, method="PUT", path=failing)
+    with pytest.raises(exception.VolumeBackendAPIException, match="broken"):
+        recent.driver.extend_volume(volume, 2)
+    assert recent.stored(volume)[2].size == 1
+    assert recent.limits(volume) == {"total_iops_max": 10}
+
+
 def test_limits_change_without_a_moment_without_any(recent: Any) -> None:
     volume = recent.volume(1, recent.volume_type(iops_per_gb="10"))
     counters = recent.emulator.cluster.counters
