@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from bench.process import AddedMemory
+from bench.process import Measured
 from datera_backup.container import BackupReader, Container, FileDevice, Geometry, NewBackup
 from datera_backup.container.geometry import LOG_START, worst_case
 from datera_backup.engine import BackupJob, FileSink, FileSource, Job, RestoreJob, Settings
@@ -33,7 +32,7 @@ def back_up(folder: Path, image: Path, step: str) -> dict[str, Any]:
     if step != "full":
         parent = BackupReader(container, UUID(int=NUMBERS[step] - 1))
     with image.open("rb") as source:
-        memory, begin = AddedMemory(), time.perf_counter()
+        measured = Measured()
         new = NewBackup(
             backup_id=UUID(int=NUMBERS[step]),
             volume_id="a volume",
@@ -41,24 +40,19 @@ def back_up(folder: Path, image: Path, step: str) -> dict[str, Any]:
             parent_id=None if parent is None else parent.commit.backup_id,
         )
         writer = container.begin(new, living=container.committed)
-        commit = _result(BackupJob(FileSource(source), writer, parent, Settings()))
-        seconds = time.perf_counter() - begin
-    return {
-        "seconds": seconds,
-        "memory": memory.peak,
-        "stored": commit.statistics.stored_bytes,
-    }
+        _result(BackupJob(FileSource(source), writer, parent, Settings()))
+        return measured.so_far()
 
 
 def restore(folder: Path, target: Path) -> dict[str, Any]:
     """Restore the last backup of the chain onto an empty volume."""
     container = Container.open(FileDevice(folder / "device", writable=False), CHAIN)
     with target.open("r+b") as file:
-        memory, begin = AddedMemory(), time.perf_counter()
+        measured = Measured()
         backup = BackupReader(container, container.committed[-1])
         job = RestoreJob(backup, FileSink(file), write_zeros=False, settings=Settings())
         _result(job)
-        return {"seconds": time.perf_counter() - begin, "memory": memory.peak}
+        return measured.so_far()
 
 
 def _result(job: Job[Any]) -> Any:

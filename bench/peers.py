@@ -22,10 +22,12 @@ ROOT = Path(__file__).parents[1]
 class Figure:
     """One step of one peer.
 
+    :param processor: seconds that all of its threads took of the cores.
     :param memory: bytes that it added to its process.
     """
 
     seconds: float
+    processor: float
     memory: int
 
 
@@ -67,7 +69,7 @@ class InProcess:
         """Do one step."""
         command = [sys.executable, "-m", "bench.inside", self.name, step, str(folder), str(image)]
         told = json.loads(run(command, folder=folder, environment=environment()).output)
-        return Figure(told["seconds"], told["memory"])
+        return Figure(told["seconds"], told["processor"], told["memory"])
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ class Program:
         arguments = (_borg if self.name == "borg" else _restic)(step, store, image)
         took = run([self.path, *arguments], folder=into, environment=_of(folder))
         return Figure(
-            max(0.0, took.seconds - self.start.seconds), max(0, took.peak - self.start.memory)
+            max(0.0, took.seconds - self.start.seconds),
+            max(0.0, took.processor - self.start.processor),
+            max(0, took.peak - self.start.memory),
         )
 
 
@@ -151,4 +155,4 @@ def find_program(name: str, *folders: Path) -> Program | None:
     version = "version" if name == "restic" else "--version"
     took = run([path, version], folder=Path("/"), environment=environment())
     words = took.output.split()
-    return Program(name, words[1], path, Figure(took.seconds, took.peak))
+    return Program(name, words[1], path, Figure(took.seconds, took.processor, took.peak))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ objects.register_all()
 from cinder.backup.drivers import posix  # noqa: E402 - needs the objects
 from oslo_config import cfg  # noqa: E402
 
-from bench.process import AddedMemory  # noqa: E402
+from bench.process import Measured  # noqa: E402
 from tests.fixtures.cinder_environment import configure, database_template  # noqa: E402
 
 if TYPE_CHECKING:
@@ -65,12 +64,12 @@ def back_up(folder: Path, image: Path, step: str, compression: str) -> dict[str,
         backup.create()
         driver = posix.PosixBackupDriver(ctxt)
         with image.open("rb", buffering=0) as source:
-            memory, begin = AddedMemory(), time.perf_counter()
+            measured = Measured()
             driver.backup(backup, source, backup_metadata=False)
-            seconds = time.perf_counter() - begin
+            found = measured.so_far()
         backup.status = "available"
         backup.save()
-        return {"seconds": seconds, "memory": memory.peak}
+        return found
 
 
 def _newest(ctxt: Any) -> Any:
@@ -89,10 +88,9 @@ def restore(folder: Path, target: Path, compression: str) -> dict[str, Any]:
         backup.save()
         driver = posix.PosixBackupDriver(ctxt)
         with target.open("r+b", buffering=0) as file:
-            memory, begin = AddedMemory(), time.perf_counter()
+            measured = Measured()
             driver.restore(backup, backup.volume_id, file, volume_is_new=True)
-            seconds = time.perf_counter() - begin
-        return {"seconds": seconds, "memory": memory.peak}
+            return measured.so_far()
 
 
 @contextmanager

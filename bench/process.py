@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import tempfile
 import threading
@@ -23,10 +24,12 @@ class Failed(Exception):
 class Run:
     """What a command took.
 
+    :param processor: seconds that all of its threads took of the cores.
     :param peak: bytes of memory at the most.
     """
 
     seconds: float
+    processor: float
     peak: int
     output: str
 
@@ -37,18 +40,21 @@ def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str])
     :raises Failed: its exit status was not 0.
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), os.times()
         process = subprocess.Popen(
             command, cwd=folder, env=dict(environment), stdout=output, stderr=errors
         )
         with _Watched(process.pid) as memory:
             process.wait()
             seconds = time.perf_counter() - begin
+        after = os.times()
+        processor = after.children_user - before.children_user
+        processor += after.children_system - before.children_system
         output.seek(0)
         errors.seek(0)
         if process.returncode:
             raise Failed(f"{' '.join(command)}: {errors.read()[-2000:]}")
-        return Run(seconds, memory.peak, output.read())
+        return Run(seconds, processor, memory.peak, output.read())
 
 
 class _Watched:
@@ -79,18 +85,23 @@ class _Watched:
         self._thread.join()
 
 
-class AddedMemory:
-    """How much this process grows, at the most, from here on."""
+class Measured:
+    """What this process takes from here on: time, the cores' time, and memory."""
 
     def __init__(self) -> None:
         # Linux forgets the highest figure so far when it is asked to.
         Path("/proc/self/clear_refs").write_text("5")
-        self._before = _status("VmRSS")
+        self._memory = _status("VmRSS")
+        self._processor = time.process_time()
+        self._begin = time.perf_counter()
 
-    @property
-    def peak(self) -> int:
-        """Bytes by which it had grown when it was largest."""
-        return max(0, _status("VmHWM") - self._before)
+    def so_far(self) -> dict[str, float]:
+        """Return the seconds, those of the cores, and the bytes by which it has grown at most."""
+        return {
+            "seconds": time.perf_counter() - self._begin,
+            "processor": time.process_time() - self._processor,
+            "memory": max(0, _status("VmHWM") - self._memory),
+        }
 
 
 def _status(field: str, pid: int | str = "self") -> int:

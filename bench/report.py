@@ -82,7 +82,8 @@ def tables(results: Results, about: dict[str, Any]) -> str:
     parts = [
         "\n".join(f"- {name}: {value}" for name, value in about["machine"].items()),
         "- versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()),
-        _figures(results, about["absent"]),
+        _figures(results, about["absent"], "seconds"),
+        _figures(results, about["absent"], "processor"),
         "How many times longer a peer took than the Datera backend, in the same run:\n\n"
         + _rows(
             ("step", "peer", "minimum", "median", "maximum", "target"),
@@ -102,11 +103,12 @@ def tables(results: Results, about: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _figures(results: Results, absent: Sequence[str]) -> str:
-    heads = ("seconds, median", *STEPS, "memory added", "stored")
+def _figures(results: Results, absent: Sequence[str], what: str) -> str:
+    name = {"seconds": "seconds, median", "processor": "… of all cores together"}[what]
+    heads = (name, *STEPS, "memory added", "stored")
     rows = []
     for peer, steps in results.figures.items():
-        seconds = [f"{median(run['seconds'] for run in steps[step]):.2f}" for step in STEPS]
+        seconds = [f"{median(run[what] for run in steps[step]):.2f}" for step in STEPS]
         memory = max(run["memory"] for runs in steps.values() for run in runs)
         stored = sum(median(run["stored"] for run in steps[step]) for step in STEPS[:-1])
         rows.append((peer, *seconds, f"{memory / 1e6:.0f} MB", f"{stored / 1e6:.0f} MB"))

@@ -24,8 +24,8 @@ CHANGED_SHARE = 0.02
 class Results:
     """What was found.
 
-    :param figures: for each peer and step, one entry a run: seconds, bytes of memory added, bytes
-        that its store grew by.
+    :param figures: for each peer and step, one entry a run: seconds, those of the cores, bytes of
+        memory added, bytes that its store grew by.
     :param primitives: one entry a run, see :func:`bench.primitives.measure`.
     """
 
