@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 import uuid
@@ -19,6 +20,7 @@ from tests.services.stack.loopback import HOST, free_port, free_ports
 
 SECONDS = 180.0
 OSD_PORTS = 16
+USER = "cinder"
 BACKUPS_POOL = "backups"
 VOLUMES_POOL = "volumes"
 
@@ -46,6 +48,19 @@ class Ceph:
         return self._directory / "ceph.conf"
 
     @property
+    def user(self) -> str:
+        """Whom clients say that they are; nothing checks it."""
+        return USER
+
+    @property
+    def name(self) -> str:
+        """The cluster's name, for os-brick, which looks for ``/etc/ceph/NAME.client.USER.keyring``.
+
+        It leads from there to the cluster's own directory, so that nothing lies in ``/etc``.
+        """
+        return os.path.relpath(self._directory / "ceph", "/etc/ceph")
+
+    @property
     def s3_url(self) -> str:
         """The gateway's endpoint."""
         return f"http://{HOST}:{self._gateway_port}"
@@ -56,6 +71,7 @@ class Ceph:
             (self._directory / name).mkdir(parents=True)
         cluster = str(uuid.uuid4())
         self._write_conf(cluster)
+        (self._directory / f"ceph.client.{USER}.keyring").write_text(f"[client.{USER}]\n")
         monitors = self._directory / "monmap"
         where = f"[v2:{HOST}:{self._monitor_port}]"
         self._run(["monmaptool", "--create", "--fsid", cluster, "--addv", "a", where, monitors])

@@ -83,6 +83,9 @@ def cinder_sections(
             "volume_backend_name": "rbd",
             "rbd_pool": VOLUMES_POOL,
             "rbd_ceph_conf": ceph.conf,
+            # The backup driver wants a name, also where authentication is off.
+            "rbd_user": ceph.user,
+            "rbd_cluster_name": ceph.name,
         },
         "database": {"connection": neighbours.database_url},
         "oslo_messaging_rabbit": {
@@ -122,8 +125,7 @@ def vanilla_ceph(ceph: Ceph) -> dict[str, object]:
     """Return ``[DEFAULT]``'s lines of Cinder's own Ceph driver."""
     return {
         "backup_ceph_conf": ceph.conf,
-        # Not empty, also where authentication is off.
-        "backup_ceph_user": "cinder",
+        "backup_ceph_user": ceph.user,
         "backup_ceph_pool": BACKUPS_POOL,
         "backup_ceph_chunk_size": OBJECT,
     }
