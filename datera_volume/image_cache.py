@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cinder import coordination
+from cinder import coordination, exception
 from cinder.image import image_utils
 from cinder.volume import volume_utils
 from oslo_log import log as logging
@@ -15,6 +15,7 @@ from oslo_log import log as logging
 from datera_volume import attachment, images, provisioning
 from datera_volume.backend import Backend
 from datera_volume.connection import DateraError, NotOnCluster, Tenant
+from datera_volume.policies import BadPolicy
 
 LOG = logging.getLogger(__name__)
 
@@ -60,8 +61,12 @@ class ImageCache(Backend):
         self, context: Any, tenant: Tenant, image: images.Image, volume: Any, image_service: Any
     ) -> bool:
         """Fetch an image into a copy of its own; whether that worked. Else nothing is left."""
-        policies = self._types.policies(self.settings.image_cache_type or volume.volume_type_id)
-        ai = images.begun(tenant, image, policies)
+        type_id = self.settings.image_cache_type or volume.volume_type_id
+        try:
+            ai = images.begun(tenant, image, self._types.policies(type_id))
+        except (DateraError, BadPolicy, exception.CinderException) as exc:
+            LOG.warning("Image %s could not be kept on the cluster: %s", image.id, exc)
+            return False
         try:
             with self._device_of(tenant, image.id) as path:
                 image_utils.fetch_to_raw(

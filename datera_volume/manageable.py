@@ -73,7 +73,7 @@ def volume_in(ai: AppInstance, reference: Reference) -> Volume:
 
 def unfit_reason(ai: AppInstance) -> str | None:
     """Return why an app instance cannot become a volume of Cinder's; None where it can."""
-    use = naming.own_use_of(ai.name)
+    use = naming.own_use_of(ai.name, ai.descr)
     if use:
         return f"is {use}"
     if [len(storage.volumes) for storage in ai.storage_instances] != [1]:

@@ -60,17 +60,20 @@ def snapshot_copy_name(snapshot_id: str) -> str:
 def id_in(name: str) -> str | None:
     """Return the id that ends a volume's name; None where it cannot be a volume's of Cinder's."""
     match = re.fullmatch(rf"{PREFIX}-(?:.*-)?({UUID})", name)
-    return match.group(1) if match and own_use_of(name) is None else None
+    return match.group(1) if match else None
 
 
-def own_use_of(name: str) -> str | None:
-    """Return what an app instance of this name serves, if that is no volume of its own."""
-    for prefix, use in (
-        (IMAGE, "a cached image"),
-        (SNAPSHOT, "a snapshot while it is attached"),
-        ("backup", "a container of backups"),
+def own_use_of(name: str, descr: str) -> str | None:
+    """Return what an app instance serves, if that is no volume of its own.
+
+    The name does not tell: the in-tree driver calls a volume so whose display name is "image".
+    """
+    for prefix, begins, use in (
+        (IMAGE, "Image ", "a cached image"),
+        (SNAPSHOT, "Snapshot ", "a snapshot while it is attached"),
+        ("backup", "Cinder backup container ", "a container of backups"),
     ):
-        if re.fullmatch(rf"{prefix}-{UUID}", name):
+        if descr.startswith(begins) and re.fullmatch(rf"{prefix}-{UUID}", name):
             return use
     return None
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -57,3 +58,24 @@ def test_the_pattern_finds_every_name_of_the_volume_and_none_that_ends_with_anot
 )
 def test_the_tenant_is_as_configured(setting: str | None, path: str) -> None:
     assert naming.tenant_for(setting, "0123") == path
+
+
+def test_what_the_driver_keeps_for_itself_is_told_from_volumes_of_that_display_name() -> None:
+    assert (
+        naming.own_use_of(f"OS-image-{MINE}", f"Image {MINE} of 20260101T000000")
+        == "a cached image"
+    )
+    assert naming.own_use_of(f"OS-image-{MINE}", "") is None
+    assert naming.id_in(f"OS-image-{MINE}") == MINE
+    assert naming.own_use_of(f"backup-{MINE}", f"Cinder backup container of volume {MINE}")
+
+
+@pytest.mark.parametrize("name", [f"OS-{'x' * 36}", f"OS-x{MINE}", MINE, f"UNMANAGED-{MINE}"])
+def test_a_name_that_does_not_end_with_an_id_of_its_own_is_no_volumes(name: str) -> None:
+    assert naming.id_in(name) is None
+
+
+@pytest.mark.parametrize("text", [None, "", "lab", "/rooted/lab", "iqn.x"])
+def test_only_a_path_below_the_root_is_a_remembered_tenant(text: str | None) -> None:
+    assert naming.remembered_tenant(SimpleNamespace(provider_id=text)) is None
+    assert naming.remembered_tenant(SimpleNamespace(provider_id="/root/lab")) == "/root/lab"

@@ -165,6 +165,18 @@ def test_a_fetch_that_fails_leaves_nothing_and_is_cinders_to_repeat(
     assert clone(caching) is not None
 
 
+def test_a_type_for_images_that_is_not_there_is_cinders_to_do_without(
+    caching: Any, fetched: Fetched
+) -> None:
+    import dataclasses
+
+    driver = caching.driver
+    missing = "11111111-2222-4333-8444-555555555556"
+    driver._settings = dataclasses.replace(driver.settings, image_cache_type=missing)
+    assert clone(caching) is None
+    assert (fetched, caching.emulator.cluster.app_instances) == ([], {})
+
+
 def test_a_copy_that_a_dead_process_left_half_is_not_cloned(caching: Any, fetched: Fetched) -> None:
     clone(caching)
     kept(caching).descr = f"Image {IMAGE} while it is fetched"

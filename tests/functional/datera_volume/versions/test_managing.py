@@ -63,7 +63,7 @@ def test_what_cannot_be_a_volume_is_refused_by_name(recent: Any, name: str, reas
         count = {"pair": 2, "none": 0}[name]
         stranger(recent, name, *({"name": f"data-{n}", "size": 1} for n in range(count)))
     if name.startswith("OS-"):
-        stranger(recent, name, {"name": "data", "size": 1})
+        stranger(recent, name, {"name": "data", "size": 1}, descr="Image 1 of 20260101T000000")
     if name == "used":
         stranger(recent, name, {"name": "data", "size": 1})
         tenant = recent.driver.cluster.tenant()
