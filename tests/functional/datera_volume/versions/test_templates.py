@@ -39,6 +39,10 @@ def test_the_template_says_what_the_volume_is_like(array: Any, template: MakeTem
     assert (inside.size, inside.replica_count) == (2, 2)
     assert array.limits(volume) == policy
     assert storage.access_control_mode == "deny_all"
+    # A product might take that from the template, whatever was asked for.
+    storage.access_control_mode = "allow_all"
+    array.driver.create_volume(volume)
+    assert storage.access_control_mode == "deny_all"
 
 
 def test_the_size_is_cinders_or_nothing_is_made(array: Any, template: MakeTemplate) -> None:
