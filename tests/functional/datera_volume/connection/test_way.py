@@ -6,14 +6,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from datera_emulator import Emulator
+from datera_emulator.users import ADMIN, User
 from datera_volume import connection
-from datera_volume.connection import TLS, Cluster, NewAppInstance
+from datera_volume.connection import TLS, Cluster, ClusterSettings, NewAppInstance
 
 Connect = Callable[..., Cluster]
 
@@ -78,6 +81,28 @@ def test_a_wrong_password_is_refused_without_showing_it(
     with pytest.raises(connection.LoginRefused, match=r"127\.0\.0\.1:\d+ refused .* admin") as told:
         cluster.login()
     assert "wrong-horse-7" not in str(told.value)
+
+
+def test_a_remote_server_vouches_for_the_user_and_the_cluster_itself_does_not(
+    start_emulator: Callable[..., Emulator], connect: Connect
+) -> None:
+    user = User("cinder", "cinder", "ldap-secret-1", roles=[ADMIN])
+    array = start_emulator(directories={"ldap.example": [user]})
+    settings = ClusterSettings(
+        "127.0.0.1",
+        "cinder",
+        "ldap-secret-1",
+        port=array.https_port,
+        tls=TLS(verify=True, ca_bundle=array.ca_bundle),
+        busy_timeout=0,
+    )
+    with closing(Cluster(replace(settings, ldap_server="ldap.example"))) as cluster:
+        assert cluster.system().name
+    with (
+        closing(Cluster(settings)) as cluster,
+        pytest.raises(connection.LoginRefused, match="user cinder"),
+    ):
+        cluster.system()
 
 
 def test_an_expired_key_is_renewed_once_for_many_threads(
