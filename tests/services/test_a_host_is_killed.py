@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 import pytest
@@ -20,7 +21,7 @@ SECONDS = 300.0
 
 @pytest.fixture(scope="module")
 def volumes(alice: Project) -> tuple[str, str]:
-    return alice.volume("array", (0, 400 * MIB, 41)), alice.volume("array", (0, 400 * MIB, 42))
+    return alice.volume("array", (0, 800 * MIB, 41)), alice.volume("array", (0, 800 * MIB, 42))
 
 
 @pytest.fixture(autouse=True)
@@ -49,15 +50,20 @@ def await_access(cloud: Cloud, host: str) -> None:
 def both_at_work(
     cloud: Cloud, alice: Project, backend: str, volumes: tuple[str, str]
 ) -> tuple[str, str]:
-    """Begin a backup of each volume, until two hosts have one each; return the backups."""
+    """Begin a backup of each volume, until two hosts have one each; return the backups.
+
+    Cinder's scheduler chooses the hosts at random. Both are ordered at the same time: else the
+    first could be done before the second begins.
+    """
 
     def begun(volume: str) -> str:
         backup = alice.begin_backup(volume, f"{backend}_{volume[:4]}")
         until("a host for it", lambda: alice.record(backup)["service"], seconds=SECONDS)
         return backup
 
-    while True:  # Cinder's scheduler chooses at random
-        first, second = (begun(volume) for volume in volumes)
+    while True:
+        with ThreadPoolExecutor() as side:
+            first, second = side.map(begun, volumes)
         if alice.record(first)["host"] != alice.record(second)["host"]:
             return first, second
         for backup in (first, second):
