@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import subprocess
@@ -56,12 +57,12 @@ def _serve(directory: Path, descriptor: int) -> None:
     with socket.socket(fileno=os.dup(descriptor)) as listener:
         host, port = listener.getsockname()
     config = directory / "glance-api.conf"
-    manage = [Path(sys.prefix) / "bin" / "glance-manage", "--config-file", config, "db_sync"]
+    manage = [f"{sys.prefix}/bin/glance-manage", "--config-file", str(config), "db_sync"]
     subprocess.run(manage, check=True, stdout=sys.stderr)
     os.environ["OS_GLANCE_CONFIG_DIR"] = str(directory)
 
-    from glance.wsgi.api import application
-
+    # Its configuration is read as it is imported.
+    application = importlib.import_module("glance.wsgi.api").application
     server = make_server(
         host, port, application, threaded=True, request_handler=Handler, fd=descriptor
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -96,13 +97,14 @@ def test_a_group_snapshot_that_fails_leaves_no_snapshot(recent: Any) -> None:
 def test_a_group_that_asks_for_no_consistency_is_left_to_cinder(recent: Any) -> None:
     plain = {"group_type_id": None}
     driver = recent.driver
-    for call in (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: driver.create_group(None, plain),
         lambda: driver.update_group(None, plain),
         lambda: driver.delete_group(None, plain, []),
         lambda: driver.create_group_snapshot(None, plain, []),
         lambda: driver.delete_group_snapshot(None, plain, []),
         lambda: driver.create_group_from_src(None, plain, []),
-    ):
+    )
+    for call in calls:
         with pytest.raises(NotImplementedError):
             call()
