@@ -65,8 +65,10 @@ $(BENCH_VENV)/.installed: setup.cfg
 	@touch $@
 
 bench: $(VENV)/.installed $(BENCH_VENV)/.installed ## the side-by-side figures (BENCH='--size 256M --runs 1' for a look)
+	@rm -f $(BENCH_VENV)/results.json
 	@$(BIN)/python -m bench --programs $(BENCH_VENV)/bin --output $(BENCH_VENV)/results.json $(BENCH)
-	@$(BENCH_VENV)/bin/python -m bench.chart $(BENCH_VENV)/results.json docs
+	@[ ! -f $(BENCH_VENV)/results.json ] || \
+	  $(BENCH_VENV)/bin/python -m bench.chart $(BENCH_VENV)/results.json docs
 
 docs: $(VENV)/.installed ## the pages under docs/ as HTML
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
