@@ -49,7 +49,8 @@ def test_over_and_back(cloud: Cloud, alice: Project, vanilla: None) -> None:
     assert alice.digest(alice.restore(added["id"])) == digests[third["id"]]
 
     told = subprocess.run(
-        [BIN / "backup-dispatch", *cloud.cinder.arguments("backup-one"), "release"],
+        [BIN / "backup-dispatch", *cloud.cinder.arguments("backup-one"), "release",
+         "--driver", "ceph"],
         env=environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert added["id"] in told.stdout, (told.stdout, told.stderr)
