@@ -25,6 +25,7 @@ from datera_volume.connection import (
     ClusterFault,
     ClusterUnreachable,
     OutcomeUnknown,
+    SessionEnded,
     Tenant,
     UnexpectedAnswer,
 )
@@ -43,7 +44,14 @@ PATIENCE = 60.0
 
 # What a failing cluster may make of an operation. Nothing that tells an operator to do something
 # (a password, a permission), and nothing that would be a wrong word about what is there.
-EXPECTED = (ClusterBusy, ClusterFault, ClusterUnreachable, OutcomeUnknown, UnexpectedAnswer)
+EXPECTED = (
+    ClusterBusy,
+    ClusterFault,
+    ClusterUnreachable,
+    OutcomeUnknown,
+    SessionEnded,
+    UnexpectedAnswer,
+)
 POLICIES = Policies(replica_count=1)
 
 
