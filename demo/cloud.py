@@ -2,7 +2,6 @@
 """The demo's cloud: a Datera emulator, Swift, Keystone and Cinder, all on free loopback ports."""
 
 import contextlib
-import os
 import socket
 import sys
 from dataclasses import dataclass, field
@@ -124,7 +123,7 @@ class Cloud:
 
     def _launch_cinder(self, array: Array) -> Server:
         directory = self.directory / "cinder"
-        for name in ("backups", "locks", "coordination", "tmp"):
+        for name in ("backups", "locks", "coordination"):
             (directory / name).mkdir(parents=True)
         neighbours = Neighbours(
             keystone_url=self.keystone_url,
@@ -141,7 +140,6 @@ class Cloud:
         return self.servers.launch(
             "cinder",
             with_connector(PROJECT / "demo" / "cinder_server.py", "--config-file", config),
-            env={"TMPDIR": os.fspath(directory / "tmp")},
         )
 
 

@@ -96,7 +96,8 @@ class Server:
 class Servers:
     """The servers started so far, to be stopped in reverse order.
 
-    :param logs: the directory for each server's ``NAME.out`` (standard output) and ``NAME.log``.
+    :param logs: the directory for each server's ``NAME.out`` (standard output), ``NAME.log`` and
+        ``NAME.tmp`` (its ``TMPDIR``).
     """
 
     def __init__(self, logs: Path) -> None:
@@ -136,6 +137,9 @@ class Servers:
         """
         self._logs.mkdir(parents=True, exist_ok=True)
         output, log = self._logs / f"{name}.out", self._logs / f"{name}.log"
+        # What a server that is killed leaves there goes with the logs.
+        temporary = self._logs / f"{name}.tmp"
+        temporary.mkdir(exist_ok=True)
         # A signal that came between the two would leave a process that nobody knows of.
         with output.open("wb") as out, log.open("ab") as err, _signals_held():
             process = subprocess.Popen(
@@ -143,7 +147,7 @@ class Servers:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=environment(env),
+                env=environment({"TMPDIR": os.fspath(temporary), **(env or {})}),
                 start_new_session=True,
                 pass_fds=descriptors,
             )
