@@ -167,7 +167,7 @@ def test_sessions_that_end_one_after_the_other_are_renewed_within_the_busy_timeo
     began = clock.now
     with pytest.raises(connection.SessionEnded, match="ended a session"):
         link.ask("POST", "/x")
-    assert clock.now - began <= 60.0
+    assert clock.now - began <= 60.001  # sums of floats
     assert scripted.asked("PUT", "/login") < 20
 
 
