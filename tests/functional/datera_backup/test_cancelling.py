@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from cinder import exception
+from eventlet import patcher
 
 MIB = 2**20
 
@@ -204,13 +205,17 @@ def test_a_restore_whose_record_changes_its_state_is_cancelled(
 
 
 class Stuck:
-    """A source whose reads hang until somebody lets them go on."""
+    """A source whose reads hang until somebody lets them go on.
+
+    The engine reads in native threads, even where others are green.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.position = 0
-        self.reading = threading.Event()
-        self.go_on = threading.Event()
+        native = patcher.original("threading")
+        self.reading = native.Event()
+        self.go_on = native.Event()
 
     def seek(self, offset: int, whence: int = 0) -> int:
         self.position = {0: 0, 1: self.position, 2: self.size}[whence] + offset
@@ -231,6 +236,7 @@ def test_a_backup_is_cancelled_between_two_reads(cloud: Any, volume: Any, array:
     from cinder import objects
 
     from datera_backup.driver import DateraBackupDriver
+    from datera_backup.native import in_native_thread
 
     record = objects.Backup(
         cloud.context,
@@ -247,7 +253,7 @@ def test_a_backup_is_cancelled_between_two_reads(cloud: Any, volume: Any, array:
         target=lambda: DateraBackupDriver(cloud.context).backup(record, source)
     )
     running.start()
-    assert source.reading.wait(30)
+    assert in_native_thread(source.reading.wait, 30)
     other = cloud.backup(record.id)
     assert other.container == f"backup-{record.id}"
     other.status = "deleting"

@@ -173,7 +173,7 @@ def strike(emulator: Emulator) -> list[Any]:
     return [
         emulator.faults.random(rates, seed=SEED, slow_seconds=0.1),
         *(
-            emulator.faults.random({"hang": RATE}, seed=SEED, method=method, hang_seconds=1.0)
+            emulator.faults.random({"hang": RATE}, seed=SEED, method=method, hang_seconds=4.0)
             for method in ("GET", "PUT", "DELETE")
         ),
     ]
@@ -182,7 +182,7 @@ def strike(emulator: Emulator) -> list[Any]:
 def test_nothing_is_left_of_what_many_threads_did_on_a_flaky_cluster(
     emulator: Emulator, connect: Callable[..., Cluster]
 ) -> None:
-    cluster = connect(emulator, busy_timeout=2.0, busy_interval=0.05, read_timeout=0.7)
+    cluster = connect(emulator, busy_timeout=4.0, busy_interval=0.05, read_timeout=3.0)
     tenant = cluster.tenant(TENANT)
     tenant.ensure()
     faults = strike(emulator)
