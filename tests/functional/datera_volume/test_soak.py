@@ -76,9 +76,13 @@ class Soak:
         return result
 
     def insisted(self, what: str, operation: Callable[[], Any]) -> None:
-        """Do it until it works, as an operator does who deletes what is in error."""
+        """Do it until it works, as an operator does who deletes what is in error.
+
+        A request that hung may be carried out in the middle of it, and switch on what has just been
+        switched off to be deleted: that is told as busy.
+        """
         for _attempt in range(50):
-            with suppress(*EXPECTED):
+            with suppress(*EXPECTED, provisioning.Busy):
                 operation()
                 self.done[what] += 1
                 return
