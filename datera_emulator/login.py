@@ -50,6 +50,7 @@ class PortalLogin:
         self.id: str = answer["session"]
         self.path: str = answer["path"]
         self.size: int = answer["size"]
+        self._keep_length()
 
     def alive(self) -> bool:
         """Return whether the target still holds the session."""
@@ -81,11 +82,22 @@ class PortalLogin:
         """Log out; a session that is gone already is no matter."""
         try:
             if self.alive():
+                self.read_size()
+                self._keep_length()
                 self._ask({"logout": {}})
         except OSError:
             return
         finally:
             self._close()
+
+    def _keep_length(self) -> None:
+        """Make the file as long as the volume again, without data.
+
+        A program that takes the path for a file cuts it off, as ``qemu-img convert`` does before it
+        writes; a device keeps its size.
+        """
+        if os.stat(self.path).st_size < self.size:
+            os.truncate(self.path, self.size)
 
     def _ask(self, request: Document) -> Document:
         self._socket.sendall(json.dumps(request).encode() + b"\n")

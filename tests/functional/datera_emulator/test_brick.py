@@ -165,6 +165,26 @@ def test_a_raw_disk_is_a_device_that_keeps_its_size(client: Client) -> None:
         assert again.read(7) == b"endmore"
 
 
+def test_a_path_that_was_cut_off_is_as_long_as_the_volume_again(client: Client) -> None:
+    made = client.create()
+    client.allow(made)
+    properties = connection_of(made)
+    connector = make_connector()
+    device = connector.connect_volume(properties)
+    with open(device["path"], "wb") as image:
+        image.write(b"image")
+    client.good("PUT", made["storage_instances"][0]["volumes"][0]["path"], {"size": 2})
+    os.truncate(device["path"], 5)
+    connector.disconnect_volume(properties, device)
+    assert os.path.getsize(device["path"]) == 2 << 30
+    os.truncate(device["path"], 5)
+    again = connector.connect_volume(properties)["path"]
+    assert os.path.getsize(again) == 2 << 30
+    with open(again, "rb") as volume:
+        assert volume.read(8) == b"image\0\0\0"
+    assert os.stat(again).st_blocks * 512 < 1 << 20
+
+
 @pytest.mark.parametrize("how", ["offline", "storage", "acl"])
 def test_a_dropped_session_takes_the_device_away(
     emulator: Emulator, client: Client, how: str
