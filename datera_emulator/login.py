@@ -44,13 +44,13 @@ class PortalLogin:
             answer = self._ask({"login": wish})
             if "refused" in answer:
                 raise LoginRefused(answer["refused"], answer["message"])
+            self.id: str = answer["session"]
+            self.path: str = answer["path"]
+            self.size: int = answer["size"]
+            self._keep_length()
         except BaseException:
             self._close()
             raise
-        self.id: str = answer["session"]
-        self.path: str = answer["path"]
-        self.size: int = answer["size"]
-        self._keep_length()
 
     def alive(self) -> bool:
         """Return whether the target still holds the session."""

@@ -77,11 +77,12 @@ class User:
         """Ask for a group's snapshot, see that fail, and remove what Cinder keeps of it."""
         found = self._storage.find_group(group, ignore_missing=False)
         asked = self._storage.create_group_snapshot(group_id=found.id, name="torn")
-        until(
-            f"no snapshot of {group}",
-            lambda: self._storage.get_group_snapshot(asked).status == "error",
+        ended = until(
+            f"an answer about {group}",
+            lambda: {self._storage.get_group_snapshot(asked).status} & {"available", "error"},
             seconds=SECONDS,
         )
+        assert ended == {"error"}
         self._storage.delete_group_snapshot(asked)
         until("none of it left", self._settled, seconds=SECONDS)
 
