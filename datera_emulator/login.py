@@ -47,7 +47,6 @@ class PortalLogin:
             self.id: str = answer["session"]
             self.path: str = answer["path"]
             self.size: int = answer["size"]
-            self._keep_length()
         except BaseException:
             self._close()
             raise
