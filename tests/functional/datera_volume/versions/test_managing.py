@@ -140,8 +140,10 @@ def test_a_snapshot_is_managed_used_and_deleted(array: Any) -> None:
     array.requests()
     listed = array.driver.get_manageable_snapshots([known], None, 10, 0, *SORTED)
     assert array.requests() == 1
-    assert [entry["cinder_id"] for entry in listed] == [None, known.id]
-    reference = listed[0]["reference"]
+    # By references, which are the cluster's moments without leading zeros: no order in time.
+    references = {entry["cinder_id"]: entry["reference"] for entry in listed}
+    assert references.keys() == {None, known.id}
+    reference = references[None]
     snapshot = objects.Snapshot(
         array.service.context,
         volume_id=volume.id,
@@ -155,7 +157,7 @@ def test_a_snapshot_is_managed_used_and_deleted(array: Any) -> None:
     with pytest.raises(exception.ManageExistingInvalidReference, match="does not exist"):
         array.driver.manage_existing_snapshot(snapshot, named("1500000000.1"))
     with pytest.raises(exception.ManageExistingAlreadyManaged):
-        array.driver.manage_existing_snapshot(snapshot, listed[1]["reference"])
+        array.driver.manage_existing_snapshot(snapshot, references[known.id])
     snapshot.update(array.driver.manage_existing_snapshot(snapshot, reference))
     snapshot.save()
     copy = array.record(2)
