@@ -17,20 +17,19 @@ import json
 import logging
 import random
 import socket
-import threading
 import uuid
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from socketserver import StreamRequestHandler
 from typing import Any
 
 from datera_emulator.admission import LoginRefused, admit
 from datera_emulator.cluster import Cluster
 from datera_emulator.documents import Document
+from datera_emulator.listening import PORT, PortalListener
 from datera_emulator.render import volume_path
 from datera_emulator.sessions import Session
 
 LOG = logging.getLogger(__name__)
 
-PORT = 3260
 _ATTEMPTS = 64
 _LONGEST_LINE = 65536
 
@@ -82,33 +81,10 @@ class FilePortals:
         )
 
 
-class _PortalServer(ThreadingTCPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
-    request_queue_size = 64
-
+class _PortalServer(PortalListener):
     def __init__(self, address: str, cluster: Cluster) -> None:
-        self.address = address
         self.cluster = cluster
-        super().__init__((address, PORT), _PortalHandler)
-        self._thread = threading.Thread(
-            target=self.serve_forever,
-            kwargs={"poll_interval": 0.05},
-            name=f"datera-emulator-portal-{address}",
-            daemon=True,
-        )
-        self._started = False
-
-    def start(self) -> None:
-        self._started = True
-        self._thread.start()
-
-    def stop(self) -> None:
-        if self._started:
-            self.shutdown()
-            self._thread.join()
-        self.server_close()
+        super().__init__(address, _PortalHandler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         LOG.exception("A session of %s failed", client_address)

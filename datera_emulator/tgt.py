@@ -13,12 +13,13 @@ import socket
 import threading
 import uuid
 from contextlib import ExitStack
-from socketserver import BaseRequestHandler, ThreadingTCPServer
+from socketserver import BaseRequestHandler
 
 from datera_emulator import tgt_relay
 from datera_emulator.cluster import Cluster
+from datera_emulator.listening import PORT, PortalListener
 from datera_emulator.model import AppInstance, StorageInstance
-from datera_emulator.portal import PORT, random_address
+from datera_emulator.portal import random_address
 from datera_emulator.render import volume_path
 from datera_emulator.sessions import Session
 from datera_emulator.tgt_daemon import Target, TgtDaemon
@@ -147,34 +148,11 @@ def _same_but_initiators(one: Target, other: Target) -> bool:
     )
 
 
-class _Portal(ThreadingTCPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
-    request_queue_size = 64
-
+class _Portal(PortalListener):
     def __init__(self, address: str, cluster: Cluster, target_port: int) -> None:
-        self.address = address
         self.cluster = cluster
         self.target_port = target_port
-        super().__init__((address, PORT), _Connection)
-        self._thread = threading.Thread(
-            target=self.serve_forever,
-            kwargs={"poll_interval": 0.05},
-            name=f"datera-emulator-tgt-{address}",
-            daemon=True,
-        )
-        self._started = False
-
-    def start(self) -> None:
-        self._started = True
-        self._thread.start()
-
-    def stop(self) -> None:
-        if self._started:
-            self.shutdown()
-            self._thread.join()
-        self.server_close()
+        super().__init__(address, _Connection)
 
 
 class _Connection(BaseRequestHandler):
