@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import image, primitives
+from bench import image, machine, primitives
 from bench.datera_steps import allocated
 from bench.peers import STEPS, Peer, environment
 from bench.process import run
 
+MEMORY = 3
+"""Of the image's size what is made ready before each step: a copy of it, a store, a process."""
 SEED_OF_IMAGE, SEED_OF_CHANGES = 7, 9
 CHANGED_SHARE = 0.02
 
@@ -79,6 +81,7 @@ def _one_peer(peer: Peer, folder: Path, first: Path, second: Path) -> dict[str, 
                 with target.open("wb") as file:
                     file.truncate(first.stat().st_size)
             before = allocated(work)
+            machine.make_ready(MEMORY * first.stat().st_size)
             figure = peer.step(step, work, source)
             found[step] = {**asdict(figure), "stored": allocated(work) - before}
         if not image.same(target, second):

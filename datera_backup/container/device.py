@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Sequence
 from typing import Protocol
 
 from datera_backup.container.errors import ContainerDamaged
 
 Buffer = bytes | bytearray | memoryview
+
+_MAX_VECTOR = 1024
+"""Buffers that Linux takes in one call, ``IOV_MAX``."""
 
 
 class Device(Protocol):
@@ -25,8 +29,11 @@ class Device(Protocol):
         :raises ContainerDamaged: the device ends before the buffer is full.
         """
 
-    def pwrite(self, offset: int, data: Buffer) -> None:
-        """Write all of ``data`` at ``offset``; it is durable only after :meth:`flush`."""
+    def pwrite(self, offset: int, *buffers: Buffer) -> None:
+        """Write all the buffers one after the other, the first at ``offset``.
+
+        They are durable only after :meth:`flush`.
+        """
 
     def flush(self) -> None:
         """Return when everything that was written before survives a power cut."""
@@ -73,12 +80,9 @@ class FileDevice:
                 )
             done += count
 
-    def pwrite(self, offset: int, data: Buffer) -> None:
-        """Write all of ``data`` at ``offset``."""
-        view = memoryview(data)
-        done = 0
-        while done < len(view):
-            done += os.pwrite(self._fd, view[done:], offset + done)
+    def pwrite(self, offset: int, *buffers: Buffer) -> None:
+        """Write all the buffers one after the other, the first at ``offset``."""
+        write_all(self._fd, offset, buffers)
 
     def flush(self) -> None:
         """Return when everything that was written before survives a power cut."""
@@ -108,6 +112,20 @@ class FileDevice:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def write_all(descriptor: int, offset: int, buffers: Sequence[Buffer]) -> None:
+    """Write all the buffers one after the other, in as many calls as the system makes of it."""
+    left = [memoryview(buffer) for buffer in buffers if len(buffer)]
+    first = 0
+    while first < len(left):
+        count = os.pwritev(descriptor, left[first : first + _MAX_VECTOR], offset)
+        offset += count
+        while first < len(left) and count >= len(left[first]):
+            count -= len(left[first])
+            first += 1
+        if count:
+            left[first] = left[first][count:]
 
 
 def read(device: Device, offset: int, length: int) -> bytearray:

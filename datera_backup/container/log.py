@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from datera_backup.container.codec import Codec
@@ -26,48 +27,47 @@ class Log:
         :raises ContainerFull: the device ends before.
         """
         ref = RecordRef(self.offset, len(record), checksum_of(record))
-        self.write(record + bytes(padded(len(record)) - len(record)))
+        self.write(len(record), [record])
         return ref
 
-    def write(self, data: Buffer) -> None:
-        """Write what is padded already.
+    def write(self, length: int, parts: Sequence[Buffer]) -> None:
+        """Write a record that has so many bytes in all its parts, and what pads it.
 
         :raises ContainerFull: the device ends before.
         """
-        end = self.offset + len(data)
+        end = self.offset + padded(length)
         if end > self._device.size:
             raise ContainerFull(
                 f"The log of container {self._container_id}", end, self._device.size
             )
-        self._device.pwrite(self.offset, data)
+        self._device.pwrite(self.offset, *parts, bytes(padded(length) - length))
         self.offset = end
 
 
 class Segment:
-    """Gathers blocks in one buffer, which is used again and again."""
+    """Gathers blocks, as they are given, until they are written in one go."""
 
     def __init__(self, log: Log, backup_id: UUID, size: int, geometry: Geometry) -> None:
         self._log = log
         self._backup_id = backup_id
         self._limit = RECORD_HEADER_SIZE + segment_room(size, geometry)
-        self._buffer = bytearray(padded(self._limit))
+        self._parts: list[Buffer] = []
         self._used = RECORD_HEADER_SIZE
-        self._blocks = 0
         self.count = 0
         self.stored_bytes = 0
 
     def add(self, data: Buffer) -> int:
         """Take one stored block and return the byte of the device where it will lie.
 
+        :param data: kept as it is, until ``count`` has grown.
         :raises ContainerFull: the device ends before.
         """
         length = len(data)
         if self._used + length > self._limit:
             self.close()
         offset = self._log.offset + self._used
-        self._buffer[self._used : self._used + length] = data
+        self._parts.append(data)
         self._used += length
-        self._blocks += 1
         self.stored_bytes += length
         return offset
 
@@ -76,7 +76,7 @@ class Segment:
 
         :raises ContainerFull: the device ends before.
         """
-        if not self._blocks:
+        if not self._parts:
             return
         length = self._used - RECORD_HEADER_SIZE
         header = Header(
@@ -85,16 +85,13 @@ class Segment:
             number=self.count,
             stored_length=length,
             plain_length=length,
-            count=self._blocks,
+            count=len(self._parts),
             codec=Codec.RAW,
         )
-        self._buffer[:RECORD_HEADER_SIZE] = header.seal()
-        end = padded(self._used)
-        self._buffer[self._used : end] = bytes(end - self._used)
-        self._log.write(memoryview(self._buffer)[:end])
+        self._log.write(self._used, [header.seal(), *self._parts])
         self.count += 1
         self._used = RECORD_HEADER_SIZE
-        self._blocks = 0
+        self._parts = []
 
 
 def survey(device: Device, backup_id: UUID, start: int) -> tuple[int, int]:

@@ -106,6 +106,11 @@ class BackupWriter:
         """Compressed bytes taken so far; any thread may ask."""
         return self._segment.stored_bytes
 
+    @property
+    def segments(self) -> int:
+        """Segments written so far: when it grows, all blocks taken before are on the device."""
+        return self._segment.count
+
     def zeros(self, count: int) -> None:
         """Take ``count`` blocks that are all zero.
 
@@ -138,6 +143,7 @@ class BackupWriter:
     def store(self, digest: bytes, codec: Codec, data: Buffer) -> None:
         """Take a new block.
 
+        :param data: kept as it is: it must not change before :attr:`segments` has grown.
         :raises ContainerChanged: somebody else took the backup's place.
         :raises ContainerFull: the device ends before.
         :raises ValueError: the source has not so many blocks.

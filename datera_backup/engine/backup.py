@@ -38,6 +38,7 @@ class Batch:
     :param first: number of the first block within its chunk.
     :param data: their bytes; None where they lie in a hole.
     :param findings: one for each block; none at all where all are zero.
+    :param lent: whether findings lie in the buffer, and are written from there.
     """
 
     first: int
@@ -47,6 +48,17 @@ class Batch:
     buffer: memoryview | None = None
     parent: ChunkMap | None = None
     findings: list[Finding] = field(default_factory=list)
+    lent: bool = False
+
+    def settle(self) -> None:
+        """Write from the buffer where it is worth being kept till then: for half of it at least."""
+        room = 0 if self.buffer is None else len(self.buffer)
+        raw = {n: f for n, f in enumerate(self.findings) if type(f) is tuple and f[1] is Codec.RAW}
+        if 2 * sum(len(stored) for _, _, stored in raw.values()) >= room:
+            self.lent = bool(raw)
+            return
+        for place, (digest, codec, stored) in raw.items():
+            self.findings[place] = digest, codec, bytes(stored)
 
 
 class BackupJob(Job[Commit]):
@@ -102,6 +114,7 @@ class _Stages:
         self._buffers = Buffers(self._batch_size)
         self._parent_number = -1
         self._parent_map: ChunkMap | None = None
+        self._lent: list[memoryview] = []
         self._done = 0
 
     def produce(self) -> Iterator[Step[Batch]]:
@@ -171,11 +184,13 @@ class _Stages:
                 find(data[at : at + block_size], place, parent)
                 for place, at in enumerate(range(0, len(data), block_size), batch.first)
             ]
+            batch.settle()
 
         return work
 
     def consume(self, batch: Batch) -> None:
         writer = self._writer
+        segments = writer.segments
         if not batch.findings:
             writer.zeros(batch.blocks)
         for kind, findings in groupby(batch.findings, type):
@@ -187,9 +202,17 @@ class _Stages:
                 writer.inherit(batch.parent, cast("int", run[0]), len(run))
             else:
                 writer.zeros(len(run))
+        if writer.segments != segments:
+            # All but the last of these blocks may be in it, but everything that came before is.
+            self._take_back()
         if batch.buffer is not None:
-            self._buffers.give(batch.buffer)
+            (self._lent.append if batch.lent else self._buffers.give)(batch.buffer)
         self._done += batch.length
+
+    def _take_back(self) -> None:
+        for buffer in self._lent:
+            self._buffers.give(buffer)
+        self._lent.clear()
 
     def finish(self) -> Commit:
         return self._writer.commit()

@@ -13,10 +13,10 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Settings:
-    """Memory is bounded by about ``depth`` times twice ``batch_size``, plus one segment.
+    """Memory is bounded by about ``depth`` times twice ``batch_size``, plus three segments.
 
     :param workers: threads that digest and compress; 0 is one for each core that may be used.
-    :param depth: batches under way at once; 0 is four for each worker.
+    :param depth: batches under way at once; 0 is eight for each worker.
     :param batch_size: bytes of the source that a worker gets at a time.
     :param codec: what new blocks are compressed with.
     :param level: as the codec counts it.
@@ -48,4 +48,4 @@ class Settings:
     @property
     def batches(self) -> int:
         """Batches that may be under way at once."""
-        return self.depth or 4 * self.worker_count
+        return self.depth or 8 * self.worker_count

@@ -8,14 +8,11 @@ import stat
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
+from datera_backup.container.device import Buffer, write_all
 from datera_backup.engine.descriptor import has_descriptor, object_size, size_of
 from datera_backup.engine.threads import native
 
-Buffer = bytes | bytearray | memoryview
-
 _ZEROS = memoryview(bytes(1 << 20))
-# What the system takes at most in one call.
-_MAX_VECTOR = 1024
 
 
 class Sink(Protocol):
@@ -58,29 +55,16 @@ class FileSink:
 
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
         """Write all the buffers one after the other, the first at ``offset``."""
-        for first in range(0, len(buffers), _MAX_VECTOR):
-            part = buffers[first : first + _MAX_VECTOR]
-            length = sum(map(len, part))
-            count = os.pwritev(self._fd, part, offset)
-            if count < length:
-                self._write_rest(offset + count, b"".join(part)[count:])
-            offset += length
+        write_all(self._fd, offset, buffers)
 
     def zero(self, offset: int, length: int) -> None:
         """Make a range read as zeros, whatever was there."""
         for start in range(0, length, len(_ZEROS)):
-            self._write_rest(offset + start, _ZEROS[: length - start])
+            write_all(self._fd, offset + start, [_ZEROS[: length - start]])
 
     def flush(self) -> None:
         """Return when all that was written is durable."""
         os.fsync(self._fd)
-
-    def _write_rest(self, offset: int, data: Buffer) -> None:
-        view = memoryview(data)
-        while view:
-            count = os.pwrite(self._fd, view, offset)
-            view = view[count:]
-            offset += count
 
 
 class ObjectSink:

@@ -137,8 +137,8 @@ class Interfering(MemoryDevice):
         self._theirs = theirs
         self._writes = 0
 
-    def pwrite(self, offset: int, data: Buffer) -> None:
-        super().pwrite(offset, data)
+    def pwrite(self, offset: int, *buffers: Buffer) -> None:
+        super().pwrite(offset, *buffers)
         self._writes += 1
         if self._writes == 2:
             super().pwrite(0, self._theirs)

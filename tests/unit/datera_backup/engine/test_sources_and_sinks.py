@@ -200,5 +200,5 @@ def test_settings_that_make_no_sense() -> None:
         with pytest.raises(ValueError, match="negative"):
             Settings(**wrong)  # type: ignore[arg-type]
     assert Settings().worker_count >= 1
-    assert Settings(workers=3).batches == 12
+    assert Settings(workers=3).batches == 24
     assert Settings().codec is Codec.ZSTD
