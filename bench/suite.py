@@ -16,8 +16,8 @@ from bench.datera_steps import allocated
 from bench.peers import STEPS, Peer, environment
 from bench.process import run
 
-MEMORY = 3
-"""Of the image's size what is made ready before each step: a copy of it, a store, a process."""
+MEMORY = 2
+"""Of the image's size what is made ready before each step: for a store and a process."""
 SEED_OF_IMAGE, SEED_OF_CHANGES = 7, 9
 CHANGED_SHARE = 0.02
 
