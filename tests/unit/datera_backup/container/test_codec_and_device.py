@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import zlib
@@ -99,6 +100,26 @@ def test_a_file_as_a_device(tmp_path: Path) -> None:
         assert device.size == 200
     device.close()
     assert path.read_bytes()[10:13] == b"abc"
+
+
+@pytest.mark.parametrize("most", [1, 7, 4096])
+def test_a_system_that_takes_a_part_at_a_time_gets_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    rng = random.Random(most)
+    buffers = [rng.randbytes(rng.choice((0, 1, 5, 9))) for _ in range(2500)]
+    pwrite = os.pwrite
+
+    def take(descriptor: int, vector: list[memoryview], offset: int) -> int:
+        assert 0 < len(vector) <= 1024
+        return pwrite(descriptor, b"".join(vector)[:most], offset)
+
+    monkeypatch.setattr(os, "pwritev", take)
+    path = tmp_path / "device"
+    path.write_bytes(bytes(20))
+    with FileDevice(path) as device:
+        device.pwrite(10, *buffers)
+    assert path.read_bytes() == bytes(10) + b"".join(buffers)
 
 
 def test_a_descriptor_stays_the_callers(tmp_path: Path) -> None:
