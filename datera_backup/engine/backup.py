@@ -51,14 +51,17 @@ class Batch:
     lent: bool = False
 
     def settle(self) -> None:
-        """Write from the buffer where it is worth being kept till then: for half of it at least."""
+        """Decide whether blocks that do not compress are written from the buffer, or from copies.
+
+        A buffer is kept until the segment is written, so that as many are kept as a segment has
+        room for. Where it is for less than half of its bytes, they are copied instead.
+        """
         room = 0 if self.buffer is None else len(self.buffer)
         raw = {n: f for n, f in enumerate(self.findings) if type(f) is tuple and f[1] is Codec.RAW}
-        if 2 * sum(len(stored) for _, _, stored in raw.values()) >= room:
-            self.lent = bool(raw)
-            return
-        for place, (digest, codec, stored) in raw.items():
-            self.findings[place] = digest, codec, bytes(stored)
+        self.lent = 2 * sum(len(stored) for _, _, stored in raw.values()) >= room
+        if not self.lent:
+            for place, (digest, codec, stored) in raw.items():
+                self.findings[place] = digest, codec, bytes(stored)
 
 
 class BackupJob(Job[Commit]):
