@@ -9,6 +9,7 @@ from typing import Any
 
 from oslo_log import log as logging
 
+from datera_volume.chap import Chap, Login, terms_of
 from datera_volume.connection import (
     AppInstance,
     CertificateRefused,
@@ -20,7 +21,6 @@ from datera_volume.connection import (
     UnexpectedAnswer,
 )
 from datera_volume.lookup import instance_of
-from datera_volume.settings import Chap
 
 LOG = logging.getLogger(__name__)
 
@@ -41,24 +41,29 @@ def attach(
     """Let the connector's initiator in and return how it finds the volume.
 
     :param choose: picks the portal to begin with where ``round_robin`` is set.
+    :param chap: how the backend's section has it.
     :raises NotOnCluster: the volume does not exist.
     :raises NotReadyInTime: its target did not become available.
+    :raises SecretUnknown: it is in use with a CHAP secret that cannot be known here.
     """
     iqn = str(connector["initiator"])
     ai = instance_of(tenant, volume_id)
     storage = ai.storage_instance
     was_in = iqn in storage.initiators
+    terms = terms_of(ai, chap)
+    if terms.to_set:
+        # Before anybody is let in, whose being there would keep it from being set later.
+        _set_chap(tenant, storage, terms.login)
     try:
         if not was_in and not storage.open_to_all:
             tenant.allow_initiator(storage, iqn, f"OpenStack-{connector.get('host') or iqn}")
-        _set_chap(tenant, storage, chap)
         if not ai.available:
             storage = tenant.set_online(ai).storage_instance
         return _properties(
             storage,
             volume_id,
             multipath=bool(connector.get("multipath")),
-            chap=chap,
+            login=terms.login,
             choose=choose if round_robin else _first,
         )
     except (LoginRefused, CertificateRefused):
@@ -94,12 +99,11 @@ def _first(portals: Sequence[str]) -> str:
     return portals[0]
 
 
-def _set_chap(tenant: Tenant, storage: StorageInstance, chap: Chap | None) -> None:
-    if chap is not None:
-        # Each time: the secret that stands there cannot be read, and may be an older one.
-        tenant.set_chap(storage, chap.username, chap.secret)
-    elif storage.auth_type != "none":
+def _set_chap(tenant: Tenant, storage: StorageInstance, login: Login | None) -> None:
+    if login is None:
         tenant.set_chap(storage, None, None)
+    else:
+        tenant.set_chap(storage, login.username, login.secret)
 
 
 def _properties(
@@ -107,7 +111,7 @@ def _properties(
     volume_id: str,
     *,
     multipath: bool,
-    chap: Chap | None,
+    login: Login | None,
     choose: Callable[[Sequence[str]], str],
 ) -> dict[str, Any]:
     portals = [_portal(ip) for ip in storage.ips]
@@ -127,11 +131,11 @@ def _properties(
             "target_iqns": [storage.iqn] * len(portals),
             "target_luns": [LUN] * len(portals),
         }
-    if chap is not None:
+    if login is not None:
         data |= {
             "auth_method": "CHAP",
-            "auth_username": chap.username,
-            "auth_password": chap.secret,
+            "auth_username": login.username,
+            "auth_password": login.secret,
         }
     return {"driver_volume_type": "iscsi", "data": data}
 

@@ -48,6 +48,13 @@ OPTS: list[cfg.Opt] = [
     ),
     cfg.StrOpt("datera_ldap_server", help="LDAP server that the user is logged in against."),
     cfg.BoolOpt(
+        "datera_chap_secret_per_volume",
+        default=True,
+        help="With use_chap_auth: give each volume a CHAP user and secret of its own, derived from "
+        "chap_username and chap_password, so that a host that is let in to one volume learns "
+        "nothing of another's. A volume that is attached keeps what it has until no host is left.",
+    ),
+    cfg.BoolOpt(
         "datera_debug",
         default=False,
         help="Log each operation of the driver, and the seconds it took, at level INFO instead of "

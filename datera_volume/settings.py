@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from cinder import exception
@@ -13,19 +13,10 @@ from cinder.volume import configuration as volume_configuration
 from oslo_config import cfg
 from oslo_config.cfg import Locations
 
+from datera_volume.chap import SECRET_LENGTHS, Chap, Login
 from datera_volume.connection import TLS, ClusterSettings
 from datera_volume.policies import BadPolicy, Policies, policies_from
 from datera_volume.version import DRIVER_HEADER
-
-CHAP_SECRET_LENGTHS = range(12, 17)
-
-
-@dataclass(frozen=True)
-class Chap:
-    """What initiators must know to log in."""
-
-    username: str
-    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -33,6 +24,7 @@ class BackendSettings:
     """One backend, checked.
 
     :param section: the section's name, for messages.
+    :param chap: None where nothing of it is configured.
     :param tenant: as configured; see :func:`datera_volume.naming.tenant_for`.
     :param type_defaults: policies by name that apply where a type says nothing.
     :param one_replica: keep one replica, whatever else is said.
@@ -119,12 +111,16 @@ def _timing_level(configuration: Any) -> int | None:
 
 
 def _chap(configuration: Any, required: Any, bad: Any) -> Chap | None:
-    if not configuration.safe_get("use_chap_auth"):
+    asked = bool(configuration.safe_get("use_chap_auth"))
+    if not asked and not (configuration.chap_username and configuration.chap_password):
         return None
-    chap = Chap(required("chap_username"), required("chap_password"))
-    if len(chap.secret) not in CHAP_SECRET_LENGTHS:
+    common = Login(required("chap_username"), required("chap_password"))
+    if len(common.secret) not in SECRET_LENGTHS:
+        if not asked:
+            return None
         raise bad("The option chap_password must have 12 to 16 characters")
-    return chap
+    per_volume = bool(configuration.datera_chap_secret_per_volume)
+    return Chap(common, per_volume=per_volume, asked=asked)
 
 
 def _tls(configuration: Any) -> TLS:

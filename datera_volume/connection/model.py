@@ -80,6 +80,7 @@ class StorageInstance:
     initiator_groups: tuple[str, ...] = ()
     ip_pool: str | None = None
     auth_type: str = "none"
+    auth_user: str = ""
     access_control_mode: str = DENY_ALL
     volumes: tuple[Volume, ...] = ()
 

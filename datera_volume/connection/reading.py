@@ -121,6 +121,7 @@ def _storage_instance(fields: Fields) -> StorageInstance:
         ip_pool=_reference(fields.get("ip_pool")),
         access_control_mode=_text(fields, "access_control_mode") or DENY_ALL,
         auth_type=_text(auth, "type") or "none" if isinstance(auth, dict) else "none",
+        auth_user=_text(auth, "target_user_name") if isinstance(auth, dict) else "",
         volumes=tuple(_volume(item) for item in _objects(fields, "volumes")),
     )
 

@@ -356,21 +356,6 @@ def test_the_service_asks_nothing_for_its_volumes_when_it_starts(
 CHAP = "use_chap_auth = True\nchap_username = cinder\nchap_password = chap-secret-15c\n"
 
 
-def test_chap_is_asked_for_and_handed_out(
-    start_datera: StartDatera, stored: Stored, hosts: Any
-) -> None:
-    service = start_datera(CHAP)
-    volume = service.create_volume(1)
-    connection = service.volume_manager.driver.initialize_connection(
-        volume, hosts.connector("one")
-    )["data"]
-    assert connection["auth_method"] == "CHAP"
-    assert connection["auth_username"] == "cinder"
-    assert connection["auth_password"] == "chap-secret-15c"
-    ((storage, _volume),) = stored(volume).volumes()
-    assert (storage.auth.type, storage.auth.target_user_name) == ("chap", "cinder")
-
-
 @pytest.fixture
 def this_host() -> Iterator[str]:
     """This process can attach volumes; its initiator's name."""

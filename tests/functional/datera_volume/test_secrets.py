@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from datera_emulator import Emulator
+from datera_volume.connection import Tenant
 
 if TYPE_CHECKING:
     from tests.fixtures.cinder_service import CinderService
@@ -26,7 +27,7 @@ def emulator(start_emulator: Callable[..., Emulator]) -> Emulator:
 
 
 def every_operation(
-    service: CinderService, emulator: Emulator, hosts: Any, keys: list[str]
+    service: CinderService, emulator: Emulator, hosts: Any, keys: list[str], secrets: list[str]
 ) -> list[str]:
     """Call all that the driver offers, working and failing; return exceptions' texts and reprs.
 
@@ -67,7 +68,8 @@ def every_operation(
     for failing in (True, False):
         for name in operations:
             if failing:
-                echo = {"message": f"no {PASSWORD} {CHAP_SECRET} {keys[-1]}", "params": keys[-1]}
+                told_back = " ".join([PASSWORD, keys[-1], *secrets])
+                echo = {"message": f"no {told_back}", "params": keys[-1]}
                 emulator.faults.answer(500, echo, times=None)
             operation = getattr(driver, name)
             wanted = inspect.signature(operation).parameters.values()
@@ -96,6 +98,15 @@ def test_no_password_key_or_chap_secret_is_logged(
         return keys[-1]
 
     monkeypatch.setattr(emulator.cluster.tokens, "issue", remembered)
+    secrets: list[str] = []
+    set_chap = Tenant.set_chap
+
+    def seen(tenant: Tenant, storage: Any, user: str | None, secret: str | None) -> None:
+        if secret is not None and secret not in secrets:
+            secrets.append(secret)
+        set_chap(tenant, storage, user, secret)
+
+    monkeypatch.setattr(Tenant, "set_chap", seen)
     caplog.set_level(logging.DEBUG)
     service = start_datera(
         f"use_chap_auth = True\nchap_username = cinder\nchap_password = {CHAP_SECRET}\n"
@@ -105,20 +116,24 @@ def test_no_password_key_or_chap_secret_is_logged(
     snapshot = service.create_snapshot(volume)
     copy = service.create_volume(2, snapshot=snapshot)
     attachment = hosts(service).attach(volume, "one")
+    driver = service.volume_manager.driver
+    tenant = driver.cluster.tenant()
     emulator.cluster.tokens.revoke_all()
-    emulator.faults.answer(422, {"message": "no", "params": CHAP_SECRET}, path=".*/auth")
+    chap_password = driver.settings.chap.of(tenant.app_instance(f"OS-{copy.id}")).secret
+    emulator.faults.answer(422, {"message": "no", "params": chap_password}, path=".*/auth")
     with pytest.raises(Exception, match="no"):
         hosts(service).attach(copy, "one")
     hosts(service).detach(attachment)
     service.volumes.delete_snapshot(service.context, snapshot)
     service.delete_volume(volume)
-    told = every_operation(service, emulator, hosts, keys)
+    assert len(set(secrets)) >= 2
+    told = every_operation(service, emulator, hosts, keys, secrets)
     # What the emulator logs, it logs in another process, in a cloud on another machine.
     records = [r for r in caplog.records if not r.name.startswith("datera_emulator")]
     own = [r for r in records if r.name.startswith("datera_volume")]
     assert len(own) > 40
     assert len(keys) >= 2
     everything = "\n".join([*(logging.Formatter().format(r) for r in records), *told])
-    for secret in (PASSWORD, CHAP_SECRET, *keys):
+    for secret in (PASSWORD, CHAP_SECRET, *keys, *secrets):
         assert secret not in everything
     assert "Creating volume" in everything
