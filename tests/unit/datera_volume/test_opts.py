@@ -69,6 +69,7 @@ DOCUMENTED = {
     "datera_503_timeout",
     "datera_503_interval",
     "datera_ldap_server",
+    "datera_chap_secret_per_volume",
     "datera_debug",
     "datera_debug_replica_count_override",
     "datera_tenant_id",
