@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cinder import coordination, exception
+from cinder import context as cinder_context
+from cinder import coordination, exception, objects
+from cinder.common import constants
 from cinder.image import image_utils
 from cinder.volume import volume_utils
 from oslo_log import log as logging
 
-from datera_volume import attachment, images, provisioning
+from datera_volume import attachment, image_removal, images, provisioning
 from datera_volume.backend import Backend
-from datera_volume.connection import DateraError, NotOnCluster, Tenant
+from datera_volume.connection import AppInstance, DateraError, NotOnCluster, Tenant
 from datera_volume.policies import BadPolicy
 
 LOG = logging.getLogger(__name__)
@@ -24,6 +26,10 @@ Update = dict[str, Any]
 
 class ImageCache(Backend):
     """Volumes from images."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._told: set[str] = set()
 
     def clone_image(
         self,
@@ -48,13 +54,14 @@ class ImageCache(Backend):
             return {}, False
         with self._doing("Cloning volume %s from an image", volume.id):
             tenant = self._tenant_made(volume)
-            with coordination.COORDINATOR.get_lock(f"datera-{image.name}-{tenant.path}"):
-                if images.kept(tenant, image) is None and not self._fetched(
-                    context, tenant, image, volume, image_service
-                ):
+            with _lock(tenant, image.name):
+                fetching = images.kept(tenant, image) is None
+                if fetching and not self._fetched(context, tenant, image, volume, image_service):
                     return {}, False
                 ai = provisioning.copy_volume(tenant, self._wanted(volume), image.id)
             self._note(tenant, ai, volume)
+            if fetching:
+                self._remove_outdated(context, tenant, image, image_service)
             return {}, True
 
     def _fetched(
@@ -68,6 +75,7 @@ class ImageCache(Backend):
             LOG.warning("Image %s could not be kept on the cluster: %s", image.id, exc)
             return False
         try:
+            self._note_maker(tenant, ai)
             with self._device_of(tenant, image.id) as path:
                 image_utils.fetch_to_raw(
                     context,
@@ -90,6 +98,62 @@ class ImageCache(Backend):
             return False
         return True
 
+    def _note_maker(self, tenant: Tenant, ai: AppInstance) -> None:
+        maker = self._maker()
+        if maker is None:
+            return
+        try:
+            tenant.annotate(ai, {image_removal.MADE_BY: maker})
+        except DateraError as exc:
+            LOG.warning("Who has made %s is not noted, so nobody will remove it: %s", ai.name, exc)
+
+    def _maker(self) -> str | None:
+        """What this backend is in its Cinder's database; another Cinder has another."""
+        try:
+            return str(
+                objects.Service.get_by_args(
+                    cinder_context.get_admin_context(), self.host, constants.VOLUME_BINARY
+                ).uuid
+            )
+        except exception.ServiceNotFound:
+            return None
+
+    def _remove_outdated(
+        self, context: Any, tenant: Tenant, image: images.Image, image_service: Any
+    ) -> None:
+        """Delete some copies of images that are no more; what goes wrong fails nothing."""
+        try:
+            maker, asking = self._maker(), image_removal.seeing_all(context)
+            if maker is None or asking is None:
+                self._tell_once("Copies of deleted images stay: nobody to ask Glance as")
+                return
+            outdated = image_removal.outdated(
+                tenant, maker, image, lambda one: image_service.show(asking, one)
+            )
+        except Exception as exc:
+            LOG.info("Copies of images in %s are not looked at now: %s", tenant.path, exc)
+            return
+        for ai in outdated:
+            lock = _lock(tenant, ai.name)
+            if not lock.acquire(blocking=False):
+                continue
+            try:
+                now = tenant.app_instance(ai.name)
+                if (now.id, now.descr) == (ai.id, ai.descr) and image_removal.unused(now):
+                    tenant.delete_app_instance(now)
+                    LOG.info("Deleted %s: Glance has that image no more, or another state", ai.name)
+            except NotOnCluster:
+                LOG.debug("%s is gone already", ai.name)
+            except DateraError as exc:
+                self._tell_once(f"{ai.name} is of no use and could not be deleted: {exc}", ai.name)
+            finally:
+                lock.release()
+
+    def _tell_once(self, text: str, about: str = "") -> None:
+        if about not in self._told:
+            self._told.add(about)
+            LOG.warning(text)
+
     @contextmanager
     def _device_of(self, tenant: Tenant, image_id: str) -> Iterator[str]:
         """Attach an image's copy to this host inside, and yield the device's path."""
@@ -108,3 +172,8 @@ class ImageCache(Backend):
                 )
         finally:
             attachment.detach(tenant, image_id, connector["initiator"])
+
+
+def _lock(tenant: Tenant, name: str) -> Any:
+    """The lock, for all hosts of this cloud, on an image's copy in one tenant."""
+    return coordination.COORDINATOR.get_lock(f"datera-{name}-{tenant.path}")

@@ -43,7 +43,7 @@ class Image:
     @property
     def mark(self) -> str:
         """What the complete copy is described as; another state of the image has another."""
-        return f"Image {self.id} of {self.changed:%Y%m%dT%H%M%S}"
+        return mark_of(self.id, self.changed)
 
 
 def image_in(meta: Mapping[str, Any], project_id: str) -> Image | None:
@@ -53,7 +53,7 @@ def image_in(meta: Mapping[str, Any], project_id: str) -> Image | None:
     Cinder verifies the signature as it fetches. A private one only for the project that owns it; of
     a shared one Glance has already said that the project may see it.
     """
-    changed, size = meta.get("updated_at"), meta.get("size")
+    changed, size = changed_at(meta), meta.get("size")
     visibility = meta.get("visibility") or ("public" if meta.get("is_public") else FOR_ITS_OWNER)
     if (
         meta.get("status", "active") != "active"
@@ -61,14 +61,27 @@ def image_in(meta: Mapping[str, Any], project_id: str) -> Image | None:
         or meta.get("container_format") not in (None, "bare")
         or SIGNATURE in (meta.get("properties") or {})
         or (visibility == FOR_ITS_OWNER and meta.get("owner") != project_id)
-        or not isinstance(changed, datetime)
+        or changed is None
         or not isinstance(size, int)
         or size <= 0
     ):
         return None
+    return Image(str(meta["id"]), changed, math.ceil(size / GIB))
+
+
+def changed_at(meta: Mapping[str, Any]) -> datetime | None:
+    """Return when an image of Glance's was last changed, in UTC; None where it does not say."""
+    changed = meta.get("updated_at")
+    if not isinstance(changed, datetime):
+        return None
     # Glance's times are UTC; without a zone they are so all the same, wherever this host is.
     utc = changed.astimezone(timezone.utc) if changed.tzinfo else changed
-    return Image(str(meta["id"]), utc.replace(tzinfo=None), math.ceil(size / GIB))
+    return utc.replace(tzinfo=None)
+
+
+def mark_of(image_id: str, changed: datetime) -> str:
+    """Return what the complete copy of this state of an image is described as."""
+    return f"Image {image_id} of {changed:%Y%m%dT%H%M%S}"
 
 
 def kept(tenant: Tenant, image: Image) -> AppInstance | None:
