@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ SECTION = "## Volumes on the cluster, step by step"
 BACKEND = "demo@datera#datera"
 INITIATOR = "iqn.1993-08.org.debian:01:"
 HERE = ("--property", "volume_backend_name=datera")
+# Where a volume is written and read: the first GiB's beginning, somewhere inside, and its end.
+CHUNK = 2**16
+PLACES = (0, 2**29 + 2**12, 2**30 - CHUNK)
 PASSING = {
     "creating",
     "deleting",
@@ -105,9 +110,41 @@ class User:
         self._storage.complete_attachment(made)
         return made
 
+    def rename(self, volume: Any, name: str) -> None:
+        """Give a volume another name."""
+        self._storage.update_volume(volume, name=name)
+
     def detach(self, attachment: Any) -> None:
         """Take an attachment away, as Nova would."""
         self._storage.delete_attachment(attachment)
+
+    def fill(self, name: str) -> list[bytes]:
+        """Write something new on the volume of this name, and return it."""
+        written = [os.urandom(CHUNK) for _ in PLACES]
+        with self._device_of(name) as device:
+            for place, data in zip(PLACES, written, strict=True):
+                os.pwrite(device, data, place)
+        return written
+
+    def contents_of(self, name: str) -> list[bytes]:
+        """Read the same places of a volume."""
+        with self._device_of(name) as device:
+            return [os.pread(device, CHUNK, place) for place in PLACES]
+
+    @contextmanager
+    def _device_of(self, name: str) -> Iterator[int]:
+        """Have the volume of this name attached inside; yields a descriptor of its device."""
+        attachment = self.attach(self.volumes()[name], "here", INITIATOR + "here")
+        try:
+            session = login(attachment, INITIATOR + "here")
+            descriptor = os.open(session.path, os.O_RDWR)
+            try:
+                yield descriptor
+            finally:
+                os.close(descriptor)
+                session.end()
+        finally:
+            self.detach(attachment)
 
     def _settled(self) -> bool:
         volumes = self.volumes().values()
@@ -116,6 +153,17 @@ class User:
         assert not {state for state in states if state.startswith("error")}
         moving = [one for one in volumes if one.migration_status not in (None, "success")]
         return not moving and not states & PASSING
+
+
+def login(attachment: Any, initiator: str) -> PortalLogin:
+    """Log in at the target that an attachment leads to."""
+    found = attachment.connection_info
+    return PortalLogin(
+        found["target_portal"],
+        initiator=initiator,
+        target=found["target_iqn"],
+        lun=found["target_lun"],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +198,7 @@ def test_the_commands_of_the_readme_do_what_it_says(cloud: VolumeCloud, user: Us
     user.type("volume", "create", "--size", "1", "--type", "anywhere", "elsewhere")
     before = user.volumes()["elsewhere"]
     assert before.host == f"demo@{OTHER}#{OTHER}"
+    contents = user.fill("elsewhere")
 
     typed = commands()
     assert len(typed) >= 10
@@ -168,6 +217,7 @@ def test_the_commands_of_the_readme_do_what_it_says(cloud: VolumeCloud, user: Us
     assert volumes["copy"].volume_type == "gold"
     assert volumes["elsewhere"].id == before.id
     assert volumes["elsewhere"].host == "demo@datera#datera"
+    assert user.contents_of("elsewhere") == contents, "moved with its data"
     user.type("volume", "delete", "--cascade", *volumes)
 
 
@@ -231,6 +281,7 @@ def test_a_group_is_snapshotted_at_one_moment_and_made_again_from_that(
         user.type("volume", "create", "--size", size, "--type", "grouped", name)
         user.type("volume", "group", "add", "volume", "pair", name)
 
+    contents = {name: user.fill(name) for name in ("data", "journal")}
     writer = user.attach(user.volumes()["data"], "one", INITIATOR + "one")
     user.is_refused_a_snapshot_of("pair")
     assert not any(one.snapshots for one in cloud.volumes_on(cloud.array).values())
@@ -243,11 +294,17 @@ def test_a_group_is_snapshotted_at_one_moment_and_made_again_from_that(
         assert [each.uuid for each in kept[one.id].snapshots] == user.snapshots_of(one)
         assert len(kept[one.id].snapshots) == 1
 
+    for name in contents:
+        user.fill(name)
     user.make_again("moment", "again")
     again = user.members_of("again")
     kept = cloud.volumes_on(cloud.array)
     assert sorted(kept[one.id].size_gib for one in again) == [1, 2]
     assert set(kept) == {one.id for one in (*pair, *again)}
+    for one in again:
+        taken_from = "data" if one.size == 2 else "journal"
+        user.rename(one, f"{taken_from} again")
+        assert user.contents_of(f"{taken_from} again") == contents[taken_from]
 
     user.type("volume", "group", "delete", "--force", "again")
     assert set(cloud.volumes_on(cloud.array)) == {one.id for one in pair}
@@ -269,15 +326,7 @@ def test_one_of_two_hosts_that_share_a_volume_leaves_and_the_other_stays(
     assert user.volumes()["both"].status == "in-use"
     name = f"OS-{volume.id}"
     assert set(cluster.app_instance(name).storage_instance.initiators) == set(hosts.values())
-    sessions = {
-        name: PortalLogin(
-            attachments[name].connection_info["target_portal"],
-            initiator=iqn,
-            target=attachments[name].connection_info["target_iqn"],
-            lun=attachments[name].connection_info["target_lun"],
-        )
-        for name, iqn in hosts.items()
-    }
+    sessions = {name: login(attachments[name], iqn) for name, iqn in hosts.items()}
 
     sessions["one"].end()
     user.detach(attachments["one"])

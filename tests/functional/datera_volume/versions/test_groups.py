@@ -39,6 +39,27 @@ def unmade(array: Any, volume: Any) -> Any:
     return snapshot
 
 
+def path_of(array: Any, volume: Any) -> str:
+    """Where the bytes of a volume lie."""
+    return str(array.emulator.cluster.files.path(array.stored(volume)[2].file))
+
+
+def fill(array: Any, volume: Any, word: bytes) -> None:
+    """Write a word at the beginning and at the end of a volume of 1 GiB."""
+    with open(path_of(array, volume), "r+b") as file:
+        for offset in (0, 2**30 - len(word)):
+            file.seek(offset)
+            file.write(word)
+
+
+def words(array: Any, volume: Any) -> set[bytes]:
+    """What stands there."""
+    with open(path_of(array, volume), "rb") as file:
+        first = file.read(6)
+        file.seek(2**30 - 6)
+        return {first, file.read(6)}
+
+
 def test_a_groups_snapshot_from_birth_to_death(array: Any, consistent: dict[str, Any]) -> None:
     driver, volumes = array.driver, [array.volume(), array.volume()]
     assert driver.create_group(None, consistent) == {"status": "available"}
@@ -52,9 +73,13 @@ def test_a_groups_snapshot_from_birth_to_death(array: Any, consistent: dict[str,
     driver.initialize_connection(volumes[0], HOST)
     driver.terminate_connection(volumes[0], HOST)
 
+    for volume, word in zip(volumes, (b"then 1", b"then 2"), strict=True):
+        fill(array, volume, word)
     group, each = driver.create_group_snapshot(None, consistent, snapshots)
     assert group == {"status": "available"}
     assert each == [{"id": one.id, "status": "available"} for one in snapshots]
+    for volume, word in zip(volumes, (b"now 1!", b"now 2!"), strict=True):
+        fill(array, volume, word)
     copies = [array.record(1, snapshot_id=one.id) for one in reversed(snapshots)]
     driver.create_group_from_src(None, consistent, copies, consistent, snapshots)
     others = [array.record(1, source_volid=one.id) for one in volumes]
@@ -62,6 +87,8 @@ def test_a_groups_snapshot_from_birth_to_death(array: Any, consistent: dict[str,
         None, consistent, others, source_group=consistent, source_vols=volumes
     )
     assert len(array.emulator.cluster.app_instances) == 6
+    assert [words(array, one) for one in copies] == [{b"then 2"}, {b"then 1"}]
+    assert [words(array, one) for one in others] == [{b"now 1!"}, {b"now 2!"}]
     assert driver.delete_group_snapshot(None, consistent, snapshots)[0] == {"status": "deleted"}
     for members in (volumes, copies, others):
         assert driver.delete_group(None, consistent, members)[0] == {"status": "deleted"}
