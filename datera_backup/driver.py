@@ -104,6 +104,9 @@ class DateraBackupDriver(driver.BackupDriver):
     def check_for_setup_error(self) -> None:
         """Find out whether backups can be taken: options, login, API version, tenant.
 
+        Then what a service that died has left open on this host is closed, so that the others need
+        not wait for it.
+
         :raises OptionsInvalid: options are missing, cannot be used or contradict each other.
         :raises ClusterFailed: the cluster does not answer, or refuses.
         """
@@ -112,6 +115,7 @@ class DateraBackupDriver(driver.BackupDriver):
         with translated(f"Datera cluster {self.settings.cluster.address}"):
             self.backend.cluster.login()
             self.backend.tenant.ensure()
+        self._clear_leftovers()
 
     @traced
     def backup(

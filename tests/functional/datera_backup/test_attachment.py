@@ -23,11 +23,14 @@ OTHERS = "iqn.1993-08.org.debian:01:otherhost"
 
 @pytest.fixture
 def attachments(cloud: Any) -> Attachments:
+    """Those of a process that has not looked for leftovers; Cinder's start makes it look."""
     from oslo_config import cfg
 
+    from datera_backup import attachment
     from datera_backup.backend import backend_for
     from datera_backup.settings import read_settings
 
+    attachment._SWEPT.clear()
     return backend_for(read_settings(cfg.CONF)).attachments
 
 
@@ -197,12 +200,17 @@ def left_open(attachments: Attachments, container: Any) -> Any:
 
 
 @pytest.mark.usefixtures("left_open")
-@pytest.mark.parametrize("call", ["backup", "delete"])
-def test_what_a_dead_process_left_is_cleaned_up_at_the_first_use_of_the_tenant(
+@pytest.mark.parametrize("call", ["check", "backup", "delete"])
+def test_what_a_dead_process_left_is_cleaned_up_by_the_drivers_check_or_at_the_first_use(
     cloud: Any, array: Any, call: str
 ) -> None:
     from datera_backup import attachment
+    from datera_backup.driver import DateraBackupDriver
 
+    if call == "check":
+        DateraBackupDriver(cloud.context).check_for_setup_error()
+        array.assert_quiet()
+        return
     if call == "delete":
         attachment._SWEPT.add((os.getpid(), f"127.0.0.1:{array.emulator.https_port}", "/root"))
     other = cloud.create_backup(cloud.create_volume(1))
