@@ -4,37 +4,62 @@
 from __future__ import annotations
 
 import signal
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.services.stack.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from tests.services.stack.cloud import Cloud
     from tests.services.stack.project import Project
 
+RUN_FOLDER = pytest.StashKey[RunFolder]()
 
-def pytest_configure() -> None:
+
+def pytest_configure(config: pytest.Config) -> None:
     """Let whoever ends the run end the servers too: fixtures are undone after an interrupt."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
+    config.stash[RUN_FOLDER] = folder = RunFolder()
+    config.option.basetemp = str(folder.path / "tests")
+
+
+def pytest_keyboard_interrupt() -> None:
+    """Stop what runs in peace: a second interrupt would leave the rest behind."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Name the place of the servers' logs in each failure."""
+    report = yield
+    if report.failed:
+        place = item.config.stash[RUN_FOLDER].keep_logs()
+        report.sections.append(("the servers' logs", f"{place} keeps them"))
+    return report
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind but the logs of a run that failed."""
+    config.stash[RUN_FOLDER].close()
 
 
 @pytest.fixture(scope="session")
-def cloud() -> Iterator[Cloud]:
+def cloud(pytestconfig: pytest.Config) -> Iterator[Cloud]:
     from tests.services.stack.cloud import Cloud
 
-    # A short name: the servers' sockets lie below it.
-    with tempfile.TemporaryDirectory(prefix="services-") as directory:
-        running = Cloud(Path(directory))
-        try:
-            running.start()
-            yield running
-        finally:
-            running.stop()
+    running = Cloud(pytestconfig.stash[RUN_FOLDER].path)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture(scope="session")
@@ -53,21 +78,18 @@ def bob(cloud: Cloud) -> Project:
 
 @pytest.fixture(scope="session")
 def only_host(cloud: Cloud) -> Callable[[str], AbstractContextManager[None]]:
-    """Let one cinder-backup host have all new work, as an administrator does it."""
+    """Let one cinder-backup host have all restores and deletions."""
     from tests.services.stack.cinder import BACKUP_HOSTS
-    from tests.services.stack.people import ADMIN
-
-    admin = cloud.client(ADMIN)
 
     @contextmanager
     def only(host: str) -> Iterator[None]:
         others = [other for other in BACKUP_HOSTS if other != host]
         for other in others:
-            admin("volume", "service", "set", "--disable", other, "cinder-backup")
+            cloud.disable_backup(other)
         try:
             yield
         finally:
             for other in others:
-                admin("volume", "service", "set", "--enable", other, "cinder-backup")
+                cloud.enable_backup(other)
 
     return only

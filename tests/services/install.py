@@ -111,15 +111,19 @@ def install_packages(names: list[str]) -> None:
         raise CannotInstall(f"{told}; apt-get failed, see above") from exc
 
 
+def bindings() -> list[Path]:
+    """Return where Debian's bindings of Ceph for this Python are, if they are installed."""
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    return [BINDINGS / f"{name}{suffix}" for name in ("rados", "rbd")]
+
+
 def make_environment(venv: Path) -> None:
     """Make the virtual environment, or make it anew where what it was made from has changed.
 
     :raises CannotInstall: Debian's bindings of Ceph are for another Python.
     """
     python = sys.executable
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    bindings = [BINDINGS / f"{name}{suffix}" for name in ("rados", "rbd")]
-    lacking = [str(path) for path in bindings if not path.exists()]
+    lacking = [str(path) for path in bindings() if not path.exists()]
     if lacking:
         raise CannotInstall(
             f"{python} cannot load Debian's bindings of Ceph ({lacking[0]} is not there): name "
@@ -133,7 +137,7 @@ def make_environment(venv: Path) -> None:
         subprocess.run([python, "-m", "venv", str(venv)], check=True)
         subprocess.run([*pip, "--requirement", str(LOCK)], check=True)
         packages = next((venv / "lib").glob("python3*/site-packages"))
-        for path in bindings:
+        for path in bindings():
             (packages / path.name).symlink_to(path)
         subprocess.run([str(venv / "bin" / "python"), "-c", "import rados, rbd"], check=True)
         (venv / ".installed").write_text(made_from)

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 import pytest
 
 from demo.waiting import until
-from tests.services.stack.array_view import instances
+from tests.services.stack.array_view import Instance, instances
 from tests.services.stack.cinder import BACKUP_HOSTS
 from tests.services.stack.cloud import Cloud
 from tests.services.stack.people import ADMIN
@@ -20,8 +19,9 @@ SECONDS = 300.0
 
 
 @pytest.fixture(scope="module")
-def volumes(alice: Project) -> tuple[str, str]:
-    return alice.volume("array", (0, 800 * MIB, 41)), alice.volume("array", (0, 800 * MIB, 42))
+def volumes(alice: Project) -> list[str]:
+    """One whose backup takes its time, and some more."""
+    return alice.volumes("array", ((0, 900 * MIB, 41),), *(((0, 4 * MIB, 42),) for _ in range(4)))
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +32,13 @@ def hosts_back(cloud: Cloud) -> Iterator[None]:
             cloud.restart_backup(host)
 
 
-def attached_hosts(cloud: Cloud) -> dict[str, frozenset[str]]:
-    """Whom the array lets in to what."""
-    return {one.name: one.hosts for one in instances(cloud.array) if one.hosts}
+def open_containers(cloud: Cloud) -> dict[str, frozenset[str]]:
+    """Whom the array lets in to which container of backups."""
+    return {one.name: one.hosts for one in containers(cloud) if one.hosts or one.online}
+
+
+def containers(cloud: Cloud) -> list[Instance]:
+    return [one for one in instances(cloud.array) if one.name.startswith("backup-")]
 
 
 def await_access(cloud: Cloud, host: str) -> None:
@@ -42,33 +46,26 @@ def await_access(cloud: Cloud, host: str) -> None:
     name = f"iqn.2026-01.org.example:{host}"
     until(
         f"{host} at work",
-        lambda: any(name in hosts for hosts in attached_hosts(cloud).values()),
+        lambda: any(name in one.hosts for one in instances(cloud.array)),
         seconds=SECONDS,
     )
 
 
-def both_at_work(
-    cloud: Cloud, alice: Project, backend: str, volumes: tuple[str, str]
-) -> tuple[str, str]:
-    """Begin a backup of each volume, until two hosts have one each; return the backups.
+def both_at_work(alice: Project, backend: str, volumes: list[str]) -> tuple[list[str], str]:
+    """Begin backups until two hosts have some; return those of the one, and one of the other.
 
-    Cinder's scheduler chooses the hosts at random. Both are ordered at the same time: else the
-    first could be done before the second begins.
+    The first is that of the first volume. Cinder's scheduler chooses the hosts at random.
     """
-
-    def begun(volume: str) -> str:
-        backup = alice.begin_backup(volume, f"{backend}_{volume[:4]}")
-        until("a host for it", lambda: alice.record(backup)["service"], seconds=SECONDS)
-        return backup
-
     while True:
-        with ThreadPoolExecutor() as side:
-            first, second = side.map(begun, volumes)
-        if alice.record(first)["host"] != alice.record(second)["host"]:
-            return first, second
-        for backup in (first, second):
+        begun: list[str] = []
+        for number, volume in enumerate(volumes):
+            begun.append(alice.begin_backup(volume, f"{backend}_{number}"))
+            hosts = [alice.record(backup)["host"] for backup in begun]
+            if hosts[-1] != hosts[0]:
+                return begun[:-1], begun[-1]
+        for backup in begun:
             alice.await_backup(backup, "available")
-            alice.delete_backup(backup)
+        alice.delete_backups(*begun)
 
 
 @pytest.mark.parametrize("backend", ["datera", "s3"])
@@ -76,59 +73,62 @@ def test_in_the_middle_of_a_backup(
     backend: str,
     cloud: Cloud,
     alice: Project,
-    volumes: tuple[str, str],
+    volumes: list[str],
     only_host: Callable[[str], AbstractContextManager[None]],
 ) -> None:
-    before = {one.name for one in instances(cloud.array)}
-    dying, living = both_at_work(cloud, alice, backend, volumes)
-    host, other = (alice.record(backup)["host"] for backup in (dying, living))
+    before = {one.name for one in containers(cloud)}
+    dying, living = both_at_work(alice, backend, volumes)
+    host, other = (alice.record(backup)["host"] for backup in (dying[0], living))
     await_access(cloud, host)
     cloud.cinder.kill(host)
+    assert alice.record(dying[0])["status"] == "creating"
+    digest = alice.digest(volumes[-1])
     alice.await_backup(living, "available")
-    assert alice.record(dying)["status"] == "creating"
     with only_host(other):
-        assert alice.digest(alice.restore(living)) == alice.digest(volumes[1])
+        assert alice.digest(alice.restore(living)) == digest
+        assert alice.record(dying[0])["status"] == "creating"
         cloud.restart_backup(host)
-        assert "restart" in alice.await_backup(dying, "error")["fail_reason"]
+        for backup in dying:
+            # Some may have been finished before.
+            alice.await_end(backup)
+        assert "restart" in alice.record(dying[0])["fail_reason"]
     alice.await_volume(volumes[0], "available")
+    until("the array's clean-up", lambda: not open_containers(cloud), seconds=SECONDS)
     with only_host(host):
-        alice.delete_backup(dying)
-        target = alice.restore(living)
-    assert alice.digest(target) == alice.digest(volumes[1])
+        alice.delete_backups(*dying)
+        assert alice.digest(alice.restore(living)) == digest
     again = alice.backup(volumes[0], f"{backend}_again")["id"]
-    for backup in (living, again):
-        alice.delete_backup(backup)
-    assert attached_hosts(cloud) == {}
-    left = {one.name for one in instances(cloud.array)} - before
-    assert not [name for name in left if name.startswith("backup-")]
+    alice.delete_backups(living, again)
+    assert open_containers(cloud) == {}
+    assert {one.name for one in containers(cloud)} == before
 
 
 def test_in_the_middle_of_a_restore(
     cloud: Cloud,
     alice: Project,
-    volumes: tuple[str, str],
+    volumes: list[str],
     only_host: Callable[[str], AbstractContextManager[None]],
 ) -> None:
-    one, two = (alice.backup(volume, "datera_whole")["id"] for volume in volumes)
-    targets = [alice.volume("array", (5 * MIB, MIB, 43)) for _ in volumes]
+    sources = volumes[:2]
+    one, two = (alice.backup(volume, "datera_whole")["id"] for volume in sources)
+    targets = alice.volumes("array", *(((5 * MIB, MIB, 43),) for _ in sources))
     host, other = BACKUP_HOSTS
     with only_host(host):
         alice.begin_restore(one, targets[0])
         await_access(cloud, host)
-    with only_host(other):
-        alice.begin_restore(two, targets[1])
         cloud.cinder.kill(host)
-        alice.await_backup(two, "available")
-        alice.await_volume(targets[1], "available")
+    assert alice.record(one)["status"] == "restoring"
+    with only_host(other):
+        alice.restore(two, targets[1])
         assert alice.digest(targets[1]) == alice.digest(volumes[1])
         assert alice.record(one)["status"] == "restoring"
         cloud.restart_backup(host)
         alice.await_backup(one, "available")
         alice.await_volume(targets[0], "error_restoring")
+    until("the array's clean-up", lambda: not open_containers(cloud), seconds=SECONDS)
     cloud.client(ADMIN)("volume", "set", "--state", "available", targets[0])
     with only_host(host):
         alice.restore(one, targets[0])
     assert alice.digest(targets[0]) == alice.digest(volumes[0])
-    for backup in (one, two):
-        alice.delete_backup(backup)
-    assert attached_hosts(cloud) == {}
+    alice.delete_backups(one, two)
+    assert open_containers(cloud) == {}

@@ -45,4 +45,4 @@ def test_incrementals_build_on_their_own_backend(
         assert alice.digest(alice.restore(chain[-1])) == digests[chain[-1]], name
         assert alice.digest(alice.restore(chain[1], volume)) == digests[chain[1]], name
         for backup in reversed(chain):
-            alice.delete_backup(backup)
+            alice.delete_backups(backup)

@@ -37,7 +37,7 @@ def test_a_volume_in_use_is_backed_up_with_force(alice: Project, volume: str) ->
             assert record["service"] == owner
             alice.await_volume(volume, "in-use")
             assert alice.digest(alice.restore(record["id"])) == digest
-            alice.delete_backup(record["id"])
+            alice.delete_backups(record["id"])
     assert not alice.temporaries(), "Cinder's temporary volumes and snapshots"
 
 
@@ -48,7 +48,7 @@ def test_a_snapshot_is_backed_up_as_it_was(alice: Project, volume: str) -> None:
     for name in ("datera_then", "swift_then"):
         record = alice.backup(volume, name, "--snapshot", snapshot)
         assert alice.digest(alice.restore(record["id"])) == digest
-        alice.delete_backup(record["id"])
+        alice.delete_backups(record["id"])
     alice.do("volume", "snapshot", "delete", snapshot)
 
 
@@ -58,14 +58,14 @@ def test_a_volume_types_backend_is_taken(alice: Project, type_with_backend: str)
     assert record["service"] == S3
     shown = alice.do("volume", "backup", "show", record["id"])
     assert "s3" in str(shown.get("properties", shown.get("metadata"))), shown
-    alice.delete_backup(record["id"])
+    alice.delete_backups(record["id"])
 
 
 def test_a_property_wins_over_the_volume_type(alice: Project, type_with_backend: str) -> None:
     volume = alice.volume(type_with_backend, (0, MIB, 35))
     record = alice.backup(volume, "nightly", "--property", "backup_backend=swift")
     assert record["service"] == SWIFT
-    alice.delete_backup(record["id"])
+    alice.delete_backups(record["id"])
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,6 @@ def test_what_is_refused_says_why_and_can_be_deleted(
     assert shown["status"] == "error"
     assert reason in shown["fail_reason"], shown
     alice.await_volume(volume, "available")
-    alice.delete_backup(record["id"])
+    alice.delete_backups(record["id"])
     if full:
-        alice.delete_backup(full)
+        alice.delete_backups(full)

@@ -30,16 +30,18 @@ def test_each_backend_keeps_a_backup_that_the_other_host_restores(
 ) -> None:
     volume = alice.volume(kind, *DATA)
     digest = alice.digest(volume)
-    made = {name: alice.backup(volume, f"{name}_nightly") for name in BACKENDS}
+    begun = {name: alice.begin_backup(volume, f"{name}_nightly") for name in BACKENDS}
+    made = {name: alice.await_backup(backup, "available") for name, backup in begun.items()}
     assert {name: record["service"] for name, record in made.items()} == OWNERS
-    used = alice.volume(kind, *OTHER_DATA)
     for host, other in permutations(BACKUP_HOSTS):
         # Cinder's scheduler chose who made which.
-        theirs = {name: record["id"] for name, record in made.items() if record["host"] == host}
+        theirs = {name: backup for name, backup in begun.items() if made[name]["host"] == host}
         with only_host(other):
-            for name, backup in theirs.items():
-                assert alice.digest(alice.restore(backup)) == digest, name
-                alice.restore(backup, used)
-                assert alice.digest(used) == digest, name
-                assert alice.record(backup)["host"] == other
-                alice.delete_backup(backup)
+            onto_new = alice.restore_all(theirs.values())
+            assert alice.digests(onto_new) == [digest] * len(theirs), theirs
+            for target in onto_new:
+                alice.write(target, *OTHER_DATA)
+            onto_used = alice.restore_all(theirs.values(), onto_new)
+            assert alice.digests(onto_used) == [digest] * len(theirs), theirs
+        assert {alice.record(backup)["host"] for backup in theirs.values()} <= {other}
+    alice.delete_backups(*begun.values())

@@ -31,7 +31,7 @@ def test_all_end_well_and_the_services_stay_responsive(cloud: Cloud, alice: Proj
     assert watch.peak < MEMORY
     for backup, digest, volume in zip(begun, digests, volumes, strict=True):
         assert alice.digest(alice.restore(backup, volume)) == digest
-        alice.delete_backup(backup)
+        alice.delete_backups(backup)
 
 
 class Watch:

@@ -43,10 +43,10 @@ def test_neither_sees_restores_or_deletes_the_others(
 
     digest = alice.digest(volume)
     for backup in (own, named["id"]):
-        bob.delete_backup(backup)
+        bob.delete_backups(backup)
     for backup in backups.values():
         assert alice.digest(alice.restore(backup)) == digest
-        alice.delete_backup(backup)
+        alice.delete_backups(backup)
 
 
 def test_each_projects_volumes_lie_in_a_tenant_of_its_own(

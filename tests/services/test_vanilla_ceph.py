@@ -63,9 +63,9 @@ def test_over_and_back(cloud: Cloud, alice: Project, vanilla: None) -> None:
         alice.restore(added["id"])
     alice.write(volume, (30 * MIB, MIB, 84))
     newest = alice.backup(volume, "old 3", "--snapshot", alice.snapshot(volume))
-    alice.delete_backup(newest["id"])
+    alice.delete_backups(newest["id"])
 
     cloud.switch_backup_driver()
     assert alice.digest(alice.restore(added["id"])) == digests[third["id"]]
     for backup in (added["id"], *reversed(digests)):
-        alice.delete_backup(backup)
+        alice.delete_backups(backup)

@@ -29,11 +29,22 @@ class Ceph:
     """A cluster, authentication off, nothing replicated.
 
     :param directory: private, and of a short name (sockets lie there); all lies below it.
+    :param disk: bytes that its disk has; it takes up what is written.
+    :param placement_groups: of each pool.
     """
 
-    def __init__(self, directory: Path, servers: Daemons) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        servers: Daemons,
+        *,
+        disk: int = 10 * 2**30,
+        placement_groups: int = 1,
+    ) -> None:
         self._directory = directory
         self._servers = servers
+        self._disk = disk
+        self._placement_groups = placement_groups
         self._monitor_port = free_port()
         self._gateway_port = free_port()
         self._osd_port = free_ports(OSD_PORTS)
@@ -78,7 +89,8 @@ class Ceph:
         self._run(["ceph-mon", "-i", "a", "--mkfs", "--monmap", monitors])
         self._launch_monitor()
         self._run(["ceph", "--connect-timeout", "120", "osd", "new", self._osd_id])
-        self._run(["ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", self._osd_id])
+        # In the foreground: ended early, it would leave a child behind that goes on.
+        self._run(["ceph-osd", "-i", "0", "--mkfs", "-f", "--osd-uuid", self._osd_id])
         self._launch_osd()
         self._await_osd()
         for pool in (BACKUPS_POOL, VOLUMES_POOL):
@@ -183,7 +195,7 @@ class Ceph:
                     "paxos_min_wait": 0.01,
                     "osd_pool_default_size": 1,
                     "osd_pool_default_min_size": 1,
-                    "osd_pool_default_pg_num": 1,
+                    "osd_pool_default_pg_num": self._placement_groups,
                     "osd_pool_default_pg_autoscale_mode": "off",
                     "osd_crush_chooseleaf_type": 0,
                     "mon_allow_pool_size_one": "true",
@@ -202,17 +214,19 @@ class Ceph:
                     "log_file": place / "osd.log",
                     "osd_data": place / "osd",
                     "osd_objectstore": "bluestore",
-                    "bluestore_block_size": 10 * 2**30,
+                    "bluestore_block_size": self._disk,
                     "bluestore_cache_autotune": "false",
                     "bluestore_cache_size": 64 * 2**20,
+                    # An image is not deleted while a client that died may be using it.
+                    "osd_client_watch_timeout": 10,
                 },
                 "client": {
                     "log_file": "",
                     "admin_socket": "",
                     # Else a client waits for minutes for a cluster that is away.
-                    "client_mount_timeout": 15,
-                    "rados_osd_op_timeout": 30,
-                    "rados_mon_op_timeout": 15,
+                    "client_mount_timeout": 10,
+                    "rados_osd_op_timeout": 10,
+                    "rados_mon_op_timeout": 10,
                 },
                 "client.rgw": {
                     "log_file": place / "rgw.log",

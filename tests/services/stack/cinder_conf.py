@@ -17,7 +17,7 @@ DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
 BACKENDS = ("datera", "ceph", "swift", "s3", "swift_v1")
 VOLUME_BACKENDS = ("array", "rbd")
 BUCKET = "cinder-backups"
-OBJECT = 8 * 2**20
+OBJECT = 32 * 2**20
 HASHED = 64 * 2**10
 
 

@@ -4,31 +4,28 @@
 from __future__ import annotations
 
 import json
-import shlex
-import subprocess
-import sys
+import threading
 from pathlib import Path
 from typing import Any
 
-from demo.processes import environment
+from tests.fixtures.openstack_shell import CommandFailed, OpenStackShell
 
-SECONDS = 300.0
+__all__ = ["Client", "CommandFailed"]
+
 ANSWERS = {"create", "show", "list", "restore", "export", "import"}
 
 
-class CommandFailed(Exception):
-    """The client said no; its words are the text."""
-
-
 class Client:
-    """One user's client.
+    """One user's client; one command at a time, whatever the number of threads.
 
     :param clouds_yaml: a file with a cloud of the user's name.
+    :param log: what the client says besides its answers.
     """
 
-    def __init__(self, clouds_yaml: Path, user: str) -> None:
-        self._clouds_yaml = clouds_yaml
+    def __init__(self, clouds_yaml: Path, user: str, log: Path) -> None:
         self.user = user
+        self._lock = threading.Lock()
+        self._shell = OpenStackShell(clouds_yaml, user, log)
 
     def __call__(self, *words: str) -> Any:
         """Run a command and return its answer, None if it has none.
@@ -36,17 +33,10 @@ class Client:
         :raises CommandFailed: when the client ends with an error.
         """
         told = ["-f", "json"] if ANSWERS & set(words) else []
-        done = subprocess.run(
-            [Path(sys.prefix) / "bin" / "openstack", *words, *told],
-            env=environment(
-                {"OS_CLIENT_CONFIG_FILE": str(self._clouds_yaml), "OS_CLOUD": self.user}
-            ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise CommandFailed(f"{shlex.join(('openstack', *words))}: {done.stderr.strip()}")
-        return json.loads(done.stdout) if told and done.stdout.strip() else None
+        with self._lock:
+            printed = self._shell.run(*words, *told)
+        return json.loads(printed) if told and printed.strip() else None
+
+    def close(self) -> None:
+        """Let go of its process."""
+        self._shell.__exit__(None, None, None)

@@ -48,7 +48,7 @@ class Cloud:
         self.database = MariaDb(directory / "mariadb", self.servers)
         self.ceph = Ceph(directory / "ceph", self.servers)
         self.cinder = Cinder(directory / "cinder", self.servers)
-        self._clouds_yaml = directory / "clouds.yaml"
+        self._clients: dict[str, Client] = {}
         self._emulator: Server | None = None
 
     def start(self) -> None:
@@ -96,13 +96,19 @@ class Cloud:
 
     def stop(self) -> None:
         """Stop everything; what a server would still write down is thrown away with the rest."""
+        for client in self._clients.values():
+            client.close()
         self.servers.stop(seconds=STOP_SECONDS)
 
     def client(self, user: str) -> Client:
         """Return a user's client."""
-        if not self._clouds_yaml.exists():
-            self.people.write_clouds(self._clouds_yaml)
-        return Client(self._clouds_yaml, user)
+        if user not in self._clients:
+            clouds_yaml = self.directory / "clouds.yaml"
+            if not clouds_yaml.exists():
+                self.people.write_clouds(clouds_yaml)
+            log = self.directory / "log" / f"client-{user}.log"
+            self._clients[user] = Client(clouds_yaml, user, log)
+        return self._clients[user]
 
     def restart_backup(self, host: str) -> None:
         """Start cinder-backup on a host again; returns once it has said that it is there."""
@@ -114,6 +120,17 @@ class Cloud:
         before = beat()
         self.cinder.launch_backup(host)
         until(f"cinder-backup on {host}", lambda: beat() != before, seconds=SECONDS)
+
+    def disable_backup(self, host: str) -> None:
+        """Let no restore and no deletion go to a host of cinder-backup, as an administrator."""
+        # Without a reason, Cinder 29 says that it has done so, and has done nothing.
+        reason = ("--disable-reason", "another host shall do it")
+        self.client(ADMIN)("volume", "service", "set", "--disable", *reason, host, "cinder-backup")
+
+    def enable_backup(self, host: str) -> None:
+        """Undo `disable_backup`."""
+        # Cinder 29's API says that it enables a service, and does nothing.
+        self.database.change("UPDATE services SET disabled = 0 WHERE host = %s", host)
 
     def switch_backup_driver(self, driver: str = DISPATCHER) -> None:
         """Let both hosts of cinder-backup run another driver, as an operator does it."""

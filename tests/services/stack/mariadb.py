@@ -83,6 +83,12 @@ class MariaDb:
             cursor.execute(statement, values)
             return list(cursor.fetchall())
 
+    def change(self, statement: str, *values: Any) -> None:
+        """Change what Cinder's database says."""
+        with self._connection() as connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            connection.commit()
+
     def _connection(self, **more: Any) -> Any:
         import pymysql
 

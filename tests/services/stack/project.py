@@ -7,8 +7,10 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tests.services.stack.cloud import Cloud
 SECONDS = 600.0
 INSTANCES = "iqn.2026-01.org.example:instances"
 MIB = 2**20
+AT_A_TIME = 2
 Write = tuple[int, int, int]
 """Offset, length, seed."""
 
@@ -50,6 +53,16 @@ class Project:
         if writes:
             self.write(made["id"], *writes)
         return str(made["id"])
+
+    def volumes(self, kind: str, *contents: tuple[Write, ...]) -> list[str]:
+        """Make several volumes, some at the same time; return their ids."""
+        with ThreadPoolExecutor(AT_A_TIME) as side:
+            return list(side.map(lambda writes: self.volume(kind, *writes), contents))
+
+    def digests(self, volume_ids: Iterable[str]) -> list[str]:
+        """Return the digest of each volume, read some at a time."""
+        with ThreadPoolExecutor(AT_A_TIME) as side:
+            return list(side.map(self.digest, volume_ids))
 
     def await_volume(self, volume_id: str, status: str) -> None:
         """Wait until a volume is in a state.
@@ -157,8 +170,7 @@ class Project:
     def restore(self, backup_id: str, onto: str | None = None) -> str:
         """Restore a backup, onto a new volume where none is named; return the volume's id."""
         volume = self.begin_restore(backup_id, onto)
-        self.await_backup(backup_id, "available")
-        self.await_volume(volume, "available")
+        self.await_restore(backup_id, volume)
         return volume
 
     def begin_restore(self, backup_id: str, onto: str | None = None) -> str:
@@ -168,18 +180,33 @@ class Project:
         made = self.do("volume", "backup", "restore", *words, backup_id, target)
         return str(made["volume_id"])
 
-    def delete_backup(self, backup_id: str, *options: str) -> None:
-        """Delete a backup and wait until its record is gone."""
-        self.do("volume", "backup", "delete", *options, backup_id)
-        self.await_deletion(backup_id)
+    def restore_all(self, backup_ids: Iterable[str], onto: Iterable[str | None] = ()) -> list[str]:
+        """Restore backups, all at once, onto new volumes where none are named; return those."""
+        ordered = [
+            (backup, self.begin_restore(backup, target))
+            for backup, target in zip_longest(backup_ids, onto)
+        ]
+        for backup, volume in ordered:
+            self.await_restore(backup, volume)
+        return [volume for _, volume in ordered]
+
+    def await_restore(self, backup_id: str, volume_id: str) -> None:
+        """Wait until a restore has ended well."""
+        self.await_backup(backup_id, "available")
+        self.await_volume(volume_id, "available")
+
+    def delete_backups(self, *backup_ids: str) -> None:
+        """Delete backups that no other builds on, and wait until their records are gone."""
+        self.do("volume", "backup", "delete", *backup_ids)
+        for backup_id in backup_ids:
+            self.await_deletion(backup_id)
 
     def delete_backups_of(self, volume_id: str) -> None:
-        """Delete all backups of a volume, the newest first."""
-        for record in self._cloud.database.query(
-            "SELECT id FROM backups WHERE volume_id = %s AND deleted = 0 ORDER BY created_at DESC",
-            volume_id,
-        ):
-            self.delete_backup(record["id"])
+        """Delete all backups of a volume, which are full ones."""
+        found = self._cloud.database.query(
+            "SELECT id FROM backups WHERE volume_id = %s AND deleted = 0", volume_id
+        )
+        self.delete_backups(*(record["id"] for record in found))
 
     def await_deletion(self, backup_id: str) -> None:
         """Wait until a backup's record is gone.
