@@ -6,13 +6,14 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import image, machine, memory, report, service, suite
+from bench import ceph_peer, image, machine, memory, report, service, suite
 from bench.peers import InProcess, Peer, find_program
 
 MODES = ("zlib", "zstd", "none")
@@ -20,11 +21,31 @@ PROGRAMS = ("borg", "restic")
 ROOM = 8
 """Of the image's size what everything at once may take up."""
 SHARED_MEMORY = Path("/dev/shm")
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+    try:
+        return _measure(options)
+    except KeyboardInterrupt:
+        _say("interrupted; nothing that it started is left running")
+        return INTERRUPTED
+
+
+def _end(*_: object) -> None:
+    """End this, once: a second signal would keep it from stopping what it has started."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _measure(options: argparse.Namespace) -> int:
     parent = options.directory or _roomy(ROOM * options.size)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as name:
         folder = Path(name)
@@ -43,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _side_by_side(options: argparse.Namespace, folder: Path, about: dict[str, Any]) -> str:
     """Measure all peers, and return the report."""
-    peers, about["absent"] = _peers(options)
+    peers, about["absent"] = _peers(options, folder)
     about["versions"] = {**machine.versions(), **_of_programs(peers)}
+    about["notes"] = {peer.name: peer.note for peer in peers if peer.note}
     about["service"] = None
     if not options.no_service:
         about["service"] = service.measure(folder, options.size, _say)
@@ -120,27 +142,34 @@ def _roomy(need: int) -> Path | None:
     return None
 
 
-def _peers(options: argparse.Namespace) -> tuple[list[Peer], list[str]]:
+def _peers(options: argparse.Namespace, folder: Path) -> tuple[list[Peer], list[str]]:
     versions = machine.versions()
     peers: list[Peer] = [InProcess("datera", versions.get("backup-dispatch", "?"))]
     peers += [InProcess(f"posix-{mode}", versions.get("cinder", "?")) for mode in MODES]
-    absent = []
+    absent = {}
+    ceph, missing = ceph_peer.find_ceph(folder)
+    if ceph is None:
+        absent[ceph_peer.NAME] = "; ".join(missing)
+    else:
+        peers.append(ceph)
     for name in PROGRAMS:
         program = find_program(name, options.programs.absolute())
         if program is None:
-            absent.append(name)
+            absent[name] = f"not on the path, nor in {options.programs}"
         else:
             peers.append(program)
     wanted = options.peers.split(",") if options.peers else None
     if wanted is not None:
         # Everything is compared with the first.
         peers = [p for p in peers if p.name in wanted or p.name == report.DATERA]
-        absent = [name for name in absent if name in wanted]
-    return peers, absent
+        absent = {name: why for name, why in absent.items() if name in wanted}
+    for name, why in absent.items():
+        _say(f"{name} is absent: {why}")
+    return peers, list(absent)
 
 
 def _of_programs(peers: Sequence[Peer]) -> dict[str, str]:
-    return {peer.name: peer.version for peer in peers if peer.name in PROGRAMS}
+    return {p.name: p.version for p in peers if p.name in (*PROGRAMS, ceph_peer.NAME)}
 
 
 def _say(text: str) -> None:

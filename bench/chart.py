@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 from typing import Any
 
 TITLES = {
@@ -19,6 +20,7 @@ TITLES = {
     "changed": "2 % changed incremental",
     "restore": "restore of the chain",
 }
+NOTE_WIDTH = 165
 OWN, OTHERS = "#0b6e4f", "#a9b4c2"
 
 
@@ -40,17 +42,25 @@ def draw(found: dict[str, Any], folder: Path) -> None:
     figure, panels = pyplot.subplots(2, 2, figsize=(9, 5.2), layout="constrained")
     peers = list(found["figures"])[::-1]
     for panel, (step, title) in zip(panels.flat, TITLES.items(), strict=True):
-        seconds = [median(run["seconds"] for run in found["figures"][p][step]) for p in peers]
-        bars = panel.barh(peers, seconds, color=[OWN if p == "datera" else OTHERS for p in peers])
-        panel.bar_label(bars, fmt=" %.2f s")
+        seconds = [middle(found["figures"][p], step) for p in peers]
+        colours = [OWN if p == "datera" else OTHERS for p in peers]
+        bars = panel.barh(peers, [s or 0.0 for s in seconds], color=colours)
+        panel.bar_label(bars, [" -" if s is None else f" {s:.2f} s" for s in seconds])
         panel.set_title(title, loc="left", fontweight="bold")
         panel.spines[["top", "right", "bottom"]].set_visible(False)
         panel.set_xticks([])
         panel.margins(x=0.18)
     gib = found["image"]["bytes"] / 2**30
     figure.suptitle(f"Seconds for a volume of {gib:g} GiB (shorter is better)")
+    notes = [fill(f"{peer}: {note}", NOTE_WIDTH) for peer, note in found["notes"].items()]
+    figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=7)
     figure.savefig(folder / "benchmark.png", dpi=120, metadata={"Software": None})
     figure.savefig(folder / "benchmark.svg", metadata={"Date": None})
+
+
+def middle(steps: dict[str, list[dict[str, float]]], step: str) -> float | None:
+    """Return the seconds of the middle run, or None of a step that a peer does not have."""
+    return median(run["seconds"] for run in steps[step]) if step in steps else None
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import stat
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -62,5 +63,10 @@ def _result(job: Job[Any]) -> Any:
 
 def allocated(path: Path) -> int:
     """Return the bytes that a file, or all files below a folder, take up."""
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return sum(os.stat(file).st_blocks * 512 for file in files)
+    found = 0
+    for file in [path] if path.is_file() else path.rglob("*"):
+        # A server may remove what it had there a moment ago.
+        with contextlib.suppress(FileNotFoundError):
+            status = file.stat()
+            found += status.st_blocks * 512 if stat.S_ISREG(status.st_mode) else 0
+    return found

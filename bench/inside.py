@@ -28,12 +28,11 @@ def _measure(peer: str, step: str, folder: Path, image: Path) -> dict[str, Any]:
         if step == "restore":
             return datera_steps.restore(folder, image)
         return datera_steps.back_up(folder, image, step)
-    from bench import posix_steps
+    from bench import cinder_steps
 
-    compression = peer.removeprefix("posix-")
     if step == "restore":
-        return posix_steps.restore(folder, image, compression)
-    return posix_steps.back_up(folder, image, step, compression)
+        return cinder_steps.restore(folder, image, peer)
+    return cinder_steps.back_up(folder, image, step, peer)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,11 +25,13 @@ class Figure:
 
     :param processor: seconds that all of its threads took of the cores.
     :param memory: bytes that it added to its process.
+    :param servers: seconds that servers which it needs took of the cores besides.
     """
 
     seconds: float
     processor: float
     memory: int
+    servers: float = 0.0
 
 
 class Peer(Protocol):
@@ -42,11 +45,19 @@ class Peer(Protocol):
     def version(self) -> str:
         """What was measured."""
 
-    def prepare(self, folder: Path) -> None:
-        """Make an empty store in an empty folder."""
+    @property
+    def steps(self) -> Sequence[str]:
+        """What it can do of :data:`STEPS`, in their order."""
+
+    @property
+    def note(self) -> str:
+        """What a reader of its figures must know, or nothing."""
+
+    def store(self, folder: Path) -> AbstractContextManager[None]:
+        """Make an empty store in an empty folder; afterwards nothing of it runs any more."""
 
     def step(self, step: str, folder: Path, image: Path) -> Figure:
-        """Do one of :data:`STEPS`; for ``restore``, ``image`` is an empty sparse file."""
+        """Do one of its steps; for ``restore``, ``image`` is an empty sparse file."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -57,18 +68,28 @@ def environment(**more: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class InProcess:
-    """A driver that is called in a Python process of its own; its start does not count."""
+    """A driver that is called in a Python process of its own; its start does not count.
+
+    :param modules: folders where its process finds more of them.
+    """
 
     name: str
     version: str
+    modules: tuple[Path, ...] = ()
+    steps: Sequence[str] = STEPS
+    note: str = ""
 
-    def prepare(self, folder: Path) -> None:
+    @contextmanager
+    def store(self, folder: Path) -> Iterator[None]:
         """The first step makes what it needs."""
+        yield
 
     def step(self, step: str, folder: Path, image: Path) -> Figure:
         """Do one step."""
         command = [sys.executable, "-m", "bench.inside", self.name, step, str(folder), str(image)]
-        told = json.loads(run(command, folder=folder, environment=environment()).output)
+        path = os.pathsep.join(map(str, (ROOT, *self.modules)))
+        env = environment(PYTHONPATH=path)
+        told = json.loads(run(command, folder=folder, environment=env).output)
         return Figure(told["seconds"], told["processor"], told["memory"])
 
 
@@ -83,10 +104,14 @@ class Program:
     version: str
     path: str
     start: Figure
+    steps: Sequence[str] = STEPS
+    note: str = ""
 
-    def prepare(self, folder: Path) -> None:
+    @contextmanager
+    def store(self, folder: Path) -> Iterator[None]:
         """Make an empty store."""
         self._run("init", folder, Path(), folder)
+        yield
 
     def step(self, step: str, folder: Path, image: Path) -> Figure:
         """Do one step."""

@@ -44,9 +44,14 @@ def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str])
         process = subprocess.Popen(
             command, cwd=folder, env=dict(environment), stdout=output, stderr=errors
         )
-        with _Watched(process.pid) as memory:
+        try:
+            with _Watched(process.pid) as memory:
+                process.wait()
+                seconds = time.perf_counter() - begin
+        except BaseException:  # Whoever ends the benchmark need not have told this one.
+            process.kill()
             process.wait()
-            seconds = time.perf_counter() - begin
+            raise
         after = os.times()
         processor = after.children_user - before.children_user
         processor += after.children_system - before.children_system
@@ -55,6 +60,14 @@ def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str])
         if process.returncode:
             raise Failed(f"{' '.join(command)}: {errors.read()[-2000:]}")
         return Run(seconds, processor, memory.peak, output.read())
+
+
+def processor_of(pid: int) -> float:
+    """Return the seconds that a process which still runs has taken of the cores so far."""
+    # The name before the parenthesis may hold spaces.
+    _, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+    user, system = rest.split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 class _Watched:

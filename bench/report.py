@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
@@ -24,6 +24,7 @@ TARGETS = {
 FLOOR_SHARE = 60.0
 MOST_MEMORY = 256 << 20
 MOST_STORED = 1.5
+NONE = "-"
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -83,7 +84,9 @@ def tables(results: Results, about: dict[str, Any]) -> str:
         "\n".join(f"- {name}: {value}" for name, value in about["machine"].items()),
         "- versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()),
         _figures(results, about["absent"], "seconds"),
+        *(f"{peer}: {note}" for peer, note in about["notes"].items()),
         _figures(results, about["absent"], "processor"),
+        *_servers(results),
         "How many times longer a peer took than the Datera backend, in the same run:\n\n"
         + _rows(
             ("step", "peer", "minimum", "median", "maximum", "target"),
@@ -108,12 +111,27 @@ def _figures(results: Results, absent: Sequence[str], what: str) -> str:
     heads = (name, *STEPS, "memory added", "stored")
     rows = []
     for peer, steps in results.figures.items():
-        seconds = [f"{median(run[what] for run in steps[step]):.2f}" for step in STEPS]
+        seconds = [
+            f"{median(run[what] for run in steps[step]):.2f}" if step in steps else NONE
+            for step in STEPS
+        ]
         memory = max(run["memory"] for runs in steps.values() for run in runs)
-        stored = sum(median(run["stored"] for run in steps[step]) for step in STEPS[:-1])
+        stored = sum(
+            median(run["stored"] for run in runs)
+            for step, runs in steps.items()
+            if step != "restore"
+        )
         rows.append((peer, *seconds, f"{memory / 1e6:.0f} MB", f"{stored / 1e6:.0f} MB"))
-    rows += [(peer, *["-"] * len(STEPS), "absent", "-") for peer in absent]
+    rows += [(peer, *[NONE] * len(STEPS), "absent", NONE) for peer in absent]
     return _rows(heads, rows)
+
+
+def _servers(results: Results) -> Iterator[str]:
+    for peer, steps in results.figures.items():
+        took = {step: median(run["servers"] for run in runs) for step, runs in steps.items()}
+        if any(took.values()):
+            each = ", ".join(f"{step} {seconds:.2f}" for step, seconds in took.items())
+            yield f"{peer}: its servers took of the cores besides: {each}"
 
 
 def _three(spread_: dict[str, Any], form: str) -> tuple[str, str, str]:

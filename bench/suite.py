@@ -13,7 +13,7 @@ from typing import Any
 
 from bench import image, machine, primitives
 from bench.datera_steps import allocated
-from bench.peers import STEPS, Peer, environment
+from bench.peers import Peer, environment
 from bench.process import run
 
 MEMORY = 2
@@ -26,8 +26,8 @@ CHANGED_SHARE = 0.02
 class Results:
     """What was found.
 
-    :param figures: for each peer and step, one entry a run: seconds, those of the cores, bytes of
-        memory added, bytes that its store grew by.
+    :param figures: for each peer and step that it has, one entry a run: seconds, those of the
+        cores, bytes of memory added, bytes that its store grew by.
     :param primitives: one entry a run, see :func:`bench.primitives.measure`.
     """
 
@@ -74,17 +74,20 @@ def _one_peer(peer: Peer, folder: Path, first: Path, second: Path) -> dict[str, 
     work.mkdir()
     found: dict[str, dict[str, float]] = {}
     try:
-        peer.prepare(work)
-        for step in STEPS:
-            source = {"changed": second, "restore": target}.get(step, first)
-            if step == "restore":
-                with target.open("wb") as file:
-                    file.truncate(first.stat().st_size)
-            before = allocated(work)
-            machine.make_ready(MEMORY * first.stat().st_size)
-            figure = peer.step(step, work, source)
-            found[step] = {**asdict(figure), "stored": allocated(work) - before}
-        if not image.same(target, second):
+        with peer.store(work):
+            last = first
+            for step in peer.steps:
+                source = {"changed": second, "restore": target}.get(step, first)
+                if step == "restore":
+                    with target.open("wb") as file:
+                        file.truncate(first.stat().st_size)
+                else:
+                    last = source
+                before = allocated(work)
+                machine.make_ready(MEMORY * first.stat().st_size)
+                figure = peer.step(step, work, source)
+                found[step] = {**asdict(figure), "stored": allocated(work) - before}
+        if not image.same(target, last):
             raise RuntimeError(f"{peer.name} did not restore what it was given")
     finally:
         shutil.rmtree(work)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import image, primitives, process, report
+from bench import chart, image, primitives, process, report
 from bench.suite import Results
 
 MIB = 1 << 20
@@ -49,7 +49,21 @@ def test_a_changed_image_differs_in_as_much_as_it_says(tmp_path: Path) -> None:
 
 
 def figure(seconds: float) -> dict[str, float]:
-    return {"seconds": seconds, "processor": 2 * seconds, "memory": 10 * MIB, "stored": 3 * MIB}
+    return {
+        "seconds": seconds,
+        "processor": 2 * seconds,
+        "memory": 10 * MIB,
+        "servers": 0.0,
+        "stored": 3 * MIB,
+    }
+
+
+ABOUT: dict[str, Any] = {
+    "machine": {"processor": "fast"},
+    "versions": {},
+    "absent": [],
+    "notes": {},
+}
 
 
 def some_results() -> Results:
@@ -74,11 +88,29 @@ def test_ratios_are_those_within_a_run() -> None:
 
 
 def test_whoever_is_not_installed_is_named() -> None:
-    about: dict[str, Any] = {"machine": {"processor": "fast"}, "versions": {}, "absent": ["restic"]}
+    about = {**ABOUT, "absent": ["restic"]}
     text = report.tables(some_results(), about)
     assert "| restic " in text
     assert "absent" in text
     assert report.summary(some_results(), about)["stored of the changed bytes"] == 1.5
+
+
+def test_a_peer_without_a_step_has_all_other_figures() -> None:
+    results = some_results()
+    results.figures["ceph"] = {
+        step: [{**figure(6.0), "servers": 1.5} for _ in range(3)] for step in ("full", "restore")
+    }
+    text = report.tables(results, {**ABOUT, "notes": {"ceph": "It has no incremental."}})
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    assert ["ceph", "6.00", "-", "-", "6.00", "10 MB", "3 MB"] in rows
+    assert ["ceph", "12.00", "-", "-", "12.00", "10 MB", "3 MB"] in rows
+    assert "ceph: It has no incremental." in text
+    assert "ceph: its servers took of the cores besides: full 1.50, restore 1.50" in text
+    assert "posix-zstd: its servers" not in text
+    compared = [ratio["step"] for ratio in report.ratios(results) if ratio["peer"] == "ceph"]
+    assert compared == ["full", "restore"]
+    assert chart.middle(results.figures["ceph"], "full") == 6.0
+    assert chart.middle(results.figures["ceph"], "changed") is None
 
 
 def test_the_floor_is_spread_over_the_cores_but_for_reading(tmp_path: Path) -> None:

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps of Cinder's posix driver, with a database of its own and no service around it."""
+"""The steps of Cinder's own drivers, with a database of its own and no service around it."""
 
 from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from cinder import context, objects, rpc
 
 objects.register_all()
 
-from cinder.backup.drivers import posix  # noqa: E402 - needs the objects
+from cinder.backup.drivers import ceph, posix  # noqa: E402 - they need the objects
 from oslo_config import cfg  # noqa: E402
 
 from bench.process import Measured  # noqa: E402
@@ -27,6 +28,7 @@ state_path = {folder}
 transport_url = fake:/
 backup_posix_path = {folder}/store
 backup_compression_algorithm = {compression}
+backup_ceph_conf = {folder}/ceph/ceph.conf
 [database]
 connection = sqlite:///{folder}/cinder.sqlite
 sqlite_synchronous = false
@@ -35,14 +37,17 @@ lock_path = {folder}
 """
 
 
-def back_up(folder: Path, image: Path, step: str, compression: str) -> dict[str, Any]:
+GIB = 1 << 30
+
+
+def back_up(folder: Path, image: Path, step: str, peer: str) -> dict[str, Any]:
     """Take one backup of the chain in ``folder``."""
     if step == "full":
         (folder / "store").mkdir()
         # Beside what is measured, where the next one finds it.
         shutil.copyfile(database_template(folder.parent), folder / "cinder.sqlite")
-    with _cinder(folder, compression) as ctxt:
-        gib = max(1, image.stat().st_size >> 30)
+    with _cinder(folder, peer) as ctxt:
+        gib = _gib(image)
         parent = None
         if step == "full":
             volume = objects.Volume(ctxt, size=gib, status="available", host="h@b#p")
@@ -62,7 +67,7 @@ def back_up(folder: Path, image: Path, step: str, compression: str) -> dict[str,
             fail_reason="",
         )
         backup.create()
-        driver = posix.PosixBackupDriver(ctxt)
+        driver = _driver(peer, ctxt, image)
         with image.open("rb", buffering=0) as source:
             measured = Measured()
             driver.backup(backup, source, backup_metadata=False)
@@ -80,22 +85,36 @@ def _newest(ctxt: Any) -> Any:
     return newest
 
 
-def restore(folder: Path, target: Path, compression: str) -> dict[str, Any]:
+def restore(folder: Path, target: Path, peer: str) -> dict[str, Any]:
     """Restore the last backup of the chain onto an empty volume."""
-    with _cinder(folder, compression) as ctxt:
+    with _cinder(folder, peer) as ctxt:
         backup = _newest(ctxt)
         backup.status = "restoring"
         backup.save()
-        driver = posix.PosixBackupDriver(ctxt)
+        driver = _driver(peer, ctxt, target)
         with target.open("r+b", buffering=0) as file:
             measured = Measured()
             driver.restore(backup, backup.volume_id, file, volume_is_new=True)
             return measured.so_far()
 
 
+def _gib(image: Path) -> int:
+    size = image.stat().st_size
+    return 1 if size % GIB else size // GIB
+
+
+def _driver(peer: str, ctxt: Any, image: Path) -> Any:
+    if peer != "ceph":
+        return posix.PosixBackupDriver(ctxt)
+    # It copies as many GiB as Cinder has on record, and would copy zeros that no image holds.
+    ceph.units = SimpleNamespace(Gi=image.stat().st_size // _gib(image))
+    return ceph.CephBackupDriver(ctxt)
+
+
 @contextmanager
-def _cinder(folder: Path, compression: str) -> Iterator[Any]:
+def _cinder(folder: Path, peer: str) -> Iterator[Any]:
     path = folder / "cinder.conf"
+    compression = peer.removeprefix("posix-") if peer.startswith("posix-") else "none"
     path.write_text(CONFIGURATION.format(folder=folder, compression=compression))
     undo = configure(path)
     try:

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Peers are measured with the steps that they have, and leave nothing running."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import ceph_peer, suite
+from bench.peers import STEPS, Figure
+from demo.waiting import until
+
+MIB = 1 << 20
+ROOT = Path(__file__).parents[3]
+
+
+class Copier:
+    """A peer that keeps a copy of the first image that it gets, or of the last."""
+
+    name = "copier"
+    version = "1"
+    note = ""
+
+    def __init__(self, steps: Sequence[str], *, keeps: str) -> None:
+        self.steps = steps
+        self.running = False
+        self._keeps = keeps
+
+    @contextmanager
+    def store(self, folder: Path) -> Iterator[None]:
+        (folder / "store").mkdir()
+        self.running = True
+        try:
+            yield
+        finally:
+            # Whoever still runs does so in a folder that is there.
+            assert folder.is_dir()
+            self.running = False
+
+    def step(self, step: str, folder: Path, image: Path) -> Figure:
+        assert self.running
+        copy = folder / "store" / "copy"
+        if step == "restore":
+            shutil.copyfile(copy, image)
+        elif self._keeps == "last" or not copy.exists():
+            shutil.copyfile(image, copy)
+        return Figure(1.0, 1.0, 1)
+
+
+def measure(peer: Copier, folder: Path) -> suite.Results:
+    (results,) = suite.measure(folder, [peer], 8 * MIB, 1, lambda _: None)
+    return results
+
+
+def test_what_is_restored_is_held_against_the_last_that_was_backed_up(tmp_path: Path) -> None:
+    peer = Copier(("full", "restore"), keeps="last")
+    found = measure(peer, tmp_path).figures["copier"]
+    assert list(found) == ["full", "restore"]
+    assert found["full"][0]["stored"] >= MIB
+    assert not peer.running
+
+
+def test_a_peer_that_restores_something_else_is_found_out(tmp_path: Path) -> None:
+    peer = Copier(STEPS, keeps="first")
+    with pytest.raises(RuntimeError, match="copier did not restore what it was given"):
+        measure(peer, tmp_path)
+    assert not peer.running
+
+
+def test_a_peer_is_stopped_when_one_of_its_steps_fails(tmp_path: Path) -> None:
+    peer = Copier(("restore",), keeps="last")
+    with pytest.raises(FileNotFoundError):
+        measure(peer, tmp_path)
+    assert not peer.running
+    assert not (tmp_path / "work").exists()
+
+
+def test_all_that_ceph_lacks_is_named(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in set(ceph_peer.PROGRAMS) - {"ceph-osd"}:
+        (programs / name).touch(mode=0o700)
+    there, away = tmp_path / "rados.so", tmp_path / "rbd.so"
+    there.touch()
+    missing = ceph_peer.lacking(tmp_path, str(programs), [there, away])
+    assert missing[:2] == ["no ceph-osd", f"no {away}"]
+    assert not (tmp_path / "direct").exists()
+
+
+def test_ceph_needs_direct_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, flags: int, *rest: Any) -> int:
+        if flags & os.O_DIRECT:
+            raise OSError(errno.EINVAL, "Invalid argument", path)
+        return real(path, flags, *rest)
+
+    real = os.open
+    monkeypatch.setattr(os, "open", refuse)
+    (missing,) = ceph_peer.lacking(tmp_path, "", [])[len(ceph_peer.PROGRAMS) :]
+    assert missing == f"no direct writes in {tmp_path}, name another --directory"
+
+
+MEASURES = """\
+import signal, sys
+from pathlib import Path
+
+from bench import process
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+script = "import os, time; print(os.getpid(), file=open('pid', 'w'), flush=True); time.sleep(600)"
+process.run([sys.executable, "-c", script], folder=Path(sys.argv[1]), environment={})
+"""
+
+
+def test_a_measurement_ends_with_the_benchmark(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    with subprocess.Popen(
+        [sys.executable, "-c", MEASURES, str(tmp_path)], cwd=ROOT, stderr=subprocess.DEVNULL
+    ) as benchmark:
+        until(
+            "the measurement", lambda: pid.exists() and pid.read_text().endswith("\n"), seconds=60
+        )
+        benchmark.send_signal(signal.SIGTERM)
+        try:
+            benchmark.wait(timeout=60)
+        finally:
+            benchmark.kill()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
