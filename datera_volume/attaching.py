@@ -20,6 +20,9 @@ LOG = logging.getLogger(__name__)
 
 # In any other state Cinder itself may be attached too, without a record: copying to an image, say.
 USED_BY_INSTANCES_ALONE = ("in-use", "detaching")
+# In these, one cinder-backup and nobody else begins to use it. What one that died had attached,
+# Cinder does not detach.
+USED_BY_ONE_BACKUP = ("backing-up", "restoring-backup")
 
 
 class Attaching(Backend):
@@ -45,7 +48,12 @@ class Attaching(Backend):
         with (
             self._doing("Attaching volume %s", volume.id),
             self._attachments_of(volume),
-            self._guests.arriving(volume.id, connector, _records_of(volume.id)),
+            self._guests.arriving(
+                volume.id,
+                connector,
+                _records_of(volume.id),
+                again=volume.status in USED_BY_ONE_BACKUP,
+            ),
         ):
             return attachment.attach(
                 self._tenant(volume),

@@ -99,7 +99,8 @@ class DateraDriver(Reverting, AttachingSnapshots, Grouping, ImageCache, Managing
 
     def extend_volume(self, volume: Any, new_size: int) -> None:
         """Grow a volume to that many GiB."""
-        with self._doing("Extending volume %s", volume.id):
+        # Where that is done offline, nobody may be let in meanwhile.
+        with self._doing("Extending volume %s", volume.id), self._attachments_of(volume):
             provisioning.extend(
                 self._tenant(volume), volume.name_id, new_size, self._types.limits(volume)
             )
@@ -109,7 +110,7 @@ class DateraDriver(Reverting, AttachingSnapshots, Grouping, ImageCache, Managing
 
         :raises InvalidVolumeType: the new type says something that cannot be read.
         """
-        with self._doing("Retyping volume %s", volume.id):
+        with self._doing("Retyping volume %s", volume.id), self._attachments_of(volume):
             types = self._types
             new = types.policies(new_type["id"])
             old = types.values(volume.volume_type_id)

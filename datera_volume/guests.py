@@ -82,10 +82,21 @@ class Guests:
 
     @contextmanager
     def arriving(
-        self, volume_id: str, connector: Connector, records: Sequence[Record]
+        self,
+        volume_id: str,
+        connector: Connector,
+        records: Sequence[Record],
+        *,
+        again: bool = False,
     ) -> Iterator[None]:
-        """Let somebody in inside; he counts from then on, unless that fails."""
+        """Let somebody in inside; he counts from then on, unless that fails.
+
+        :param again: if he came from there before, he has died since, without leaving.
+        """
         with self._of(volume_id, records) as moves:
+            if again:
+                given = _written(connector)
+                moves.arriving[:] = [one for one in moves.arriving if one.connector != given]
             move = self._move(connector, _equal(records, connector))
             moves.arriving.append(move)
         try:

@@ -221,6 +221,31 @@ def test_the_commands_of_the_readme_do_what_it_says(cloud: VolumeCloud, user: Us
     user.type("volume", "delete", "--cascade", *volumes)
 
 
+def test_a_volume_whose_new_type_asks_for_fewer_replicas_is_copied_on_the_same_cluster(
+    cloud: VolumeCloud, user: User
+) -> None:
+    user.type("volume", "type", "create", *HERE, "kept-thrice")
+    user.type("volume", "type", "create", *HERE, "--property", "DF:replica_count=2", "kept-twice")
+    user.type("volume", "create", "--size", "1", "--type", "kept-thrice", "thinner")
+    contents, before = user.fill("thinner"), user.volumes()["thinner"]
+
+    user.type("volume", "set", "--type", "kept-twice", "--migration-policy", "on-demand", "thinner")
+
+    after = user.volumes()["thinner"]
+    assert (after.id, after.volume_type, after.host) == (before.id, "kept-twice", BACKEND)
+    (kept,) = cloud.volumes_on(cloud.array).values()
+    assert kept.replica_count == 2
+    assert user.contents_of("thinner") == contents, "copied with its data"
+    # It lies under another name now, and stays fully usable.
+    user.type("volume", "set", "--size", "2", "thinner")
+    user.type("volume", "snapshot", "create", "--volume", "thinner", "of-the-copy")
+    user.type("volume", "snapshot", "delete", "of-the-copy")
+    (kept,) = cloud.volumes_on(cloud.array).values()
+    assert (kept.size_gib, kept.snapshots) == (2, ())
+    user.type("volume", "delete", "thinner")
+    assert cloud.volumes_on(cloud.array) == {}
+
+
 def test_a_volume_and_its_snapshot_are_found_managed_and_given_back(
     user: User, cluster: Tenant
 ) -> None:

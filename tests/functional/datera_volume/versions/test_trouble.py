@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FuturesTimeout
 from typing import Any
 
 import pytest
 from cinder import exception
+
+from datera_volume.connection import Tenant
 
 HOST = {"initiator": "iqn.1994-05.com.redhat:one", "host": "one"}
 OTHER = {"initiator": "iqn.1994-05.com.redhat:two", "host": "two"}
@@ -30,6 +34,38 @@ def test_a_resize_that_fails_leaves_the_volume_as_large_and_as_online_as_it_was(
     found, storage, inside = old.stored(volume)
     assert (found.admin_state, inside.size) == ("online", 1)
     assert storage.admin_state == "online"
+
+
+@pytest.mark.parametrize("change", ["extend", "retype"])
+def test_who_comes_while_a_volume_is_changed_offline_waits_and_is_not_cut_off(
+    old: Any, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    volume = old.volume()
+    driver, gold = old.driver, old.volume_type(replica_count="4")
+    changing, go_on = threading.Event(), threading.Event()
+    set_offline = Tenant.set_offline
+
+    def slowly(tenant: Tenant, ai: Any, **how: Any) -> Any:
+        changing.set()
+        go_on.wait(10)
+        return set_offline(tenant, ai, **how)
+
+    monkeypatch.setattr(Tenant, "set_offline", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        if change == "extend":
+            changed = pool.submit(driver.extend_volume, volume, 2)
+        else:
+            changed = pool.submit(driver.retype, None, volume, {"id": gold.id}, None, None)
+        assert changing.wait(10)
+        comer = pool.submit(driver.initialize_connection, volume, HOST)
+        with pytest.raises(FuturesTimeout):
+            comer.result(0.5)
+        go_on.set()
+        changed.result(10)
+        comer.result(10)
+    found, storage, inside = old.stored(volume)
+    assert (found.admin_state, storage.initiators) == ("online", [HOST["initiator"]])
+    assert (inside.size, inside.replica_count) in {(2, 3), (1, 4)}
 
 
 @pytest.mark.parametrize("failing", [VOLUME, ".*/performance_policy"])
