@@ -21,6 +21,8 @@ RUN_FOLDER = pytest.StashKey[RunFolder]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let whoever ends the run end the servers too: fixtures are undone after an interrupt."""
+    if config.option.collectonly:
+        return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     config.stash[RUN_FOLDER] = folder = RunFolder()
@@ -47,7 +49,8 @@ def pytest_runtest_makereport(
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing behind but the logs of a run that failed."""
-    config.stash[RUN_FOLDER].close()
+    if RUN_FOLDER in config.stash:
+        config.stash[RUN_FOLDER].close()
 
 
 @pytest.fixture(scope="session")

@@ -28,9 +28,13 @@ OTHER_DATA = ((10 * MIB, 2 * MIB, 4), (700 * MIB, MIB, 5))
 def test_each_backend_keeps_a_backup_that_the_other_host_restores(
     kind: str, alice: Project, only_host: Callable[[str], AbstractContextManager[None]]
 ) -> None:
-    volume = alice.volume(kind, *DATA)
-    digest = alice.digest(volume)
-    begun = {name: alice.begin_backup(volume, f"{name}_nightly") for name in BACKENDS}
+    # One each: Cinder makes one backup of a volume at a time.
+    volumes = alice.volumes(kind, *(DATA for _ in BACKENDS))
+    digest = alice.digest(volumes[0])
+    begun = {
+        name: alice.begin_backup(volume, f"{name}_nightly")
+        for name, volume in zip(BACKENDS, volumes, strict=True)
+    }
     made = {name: alice.await_backup(backup, "available") for name, backup in begun.items()}
     assert {name: record["service"] for name, record in made.items()} == OWNERS
     for host, other in permutations(BACKUP_HOSTS):

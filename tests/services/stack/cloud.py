@@ -31,7 +31,6 @@ from tests.services.stack.people import ADMIN, SERVICE, USERS, People
 from tests.services.stack.rabbitmq import RabbitMq
 
 SECONDS = 300.0
-STOP_SECONDS = 3.0
 
 
 class Cloud:
@@ -98,7 +97,8 @@ class Cloud:
         """Stop everything; what a server would still write down is thrown away with the rest."""
         for client in self._clients.values():
             client.close()
-        self.servers.stop(seconds=STOP_SECONDS)
+        for server in reversed(list(self.servers)):
+            self.servers.kill(server)
 
     def client(self, user: str) -> Client:
         """Return a user's client."""

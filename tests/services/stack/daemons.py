@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
@@ -14,7 +15,9 @@ class Daemons(Servers):
 
     def kill(self, server: Server) -> None:
         """End a server and all that it started, at once, as ``kill -9`` does."""
-        os.killpg(server.pid, signal.SIGKILL)
+        # It may have ended by itself.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         self.dismiss(server)
 
     def dismiss(self, server: Server, *, seconds: float = STOP_SECONDS) -> None:

@@ -78,6 +78,15 @@ def test_whoever_has_no_record_and_was_alone_leaves_nobody_from_his_host(guests:
     assert leave(guests, CINDERS_OWN, []) == (0, False)
 
 
+def test_who_comes_again_without_having_left_counts_once(guests: Guests) -> None:
+    arrive(guests, CINDERS_OWN, [])
+    arrive(guests, ELSEWHERE, [])
+    with guests.arriving(VOLUME, CINDERS_OWN, [], again=True):
+        pass
+    assert leave(guests, CINDERS_OWN, []) == (0, False)
+    assert leave(guests, ELSEWHERE, []) == (0, False)
+
+
 def test_who_was_let_in_counts_before_his_record_shows_it(guests: Guests) -> None:
     arrive(guests, INSTANCE, records("a"))
     assert leave(guests, WRITTEN, records("a")) == (1, False)
