@@ -197,6 +197,18 @@ def mapped(recent: Array) -> Iterator[Array]:
 
 
 @pytest.fixture
+def each_mapped(array: Array) -> Iterator[Array]:
+    """A cluster of each generation with a tenant for each project."""
+    yield from _with_settings(array, tenant="Map")
+
+
+@pytest.fixture
+def each_caching(array: Array) -> Iterator[Array]:
+    """A cluster of each generation, keeping images."""
+    yield from _with_settings(array, image_cache=True)
+
+
+@pytest.fixture
 def caching(recent: Array) -> Iterator[Array]:
     """The same cluster, keeping images."""
     yield from _with_settings(recent, image_cache=True)

@@ -89,7 +89,8 @@ def the_volume(array: Any) -> Any:
     return inside
 
 
-def test_an_image_is_fetched_once_and_sized_by_itself(caching: Any, fetched: Fetched) -> None:
+def test_an_image_is_fetched_once_and_sized_by_itself(each_caching: Any, fetched: Fetched) -> None:
+    caching = each_caching
     large = clone(caching, 5)
     small = clone(caching, 2)
     assert fetched == [IMAGE]
@@ -101,7 +102,8 @@ def test_an_image_is_fetched_once_and_sized_by_itself(caching: Any, fetched: Fet
     assert clone(caching, 1) is None, "too small for the image: Cinder says so"
 
 
-def test_a_clone_has_its_own_types_policies(caching: Any, fetched: Fetched) -> None:
+def test_a_clone_has_its_own_types_policies(each_caching: Any, fetched: Fetched) -> None:
+    caching = each_caching
     clone(caching)
     gold = caching.volume_type(replica_count="4", total_iops_max="9")
     volume = clone(caching, volume=caching.record(3, gold))

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
@@ -54,51 +56,60 @@ def glance() -> Iterator[SmallGlance]:
                 conf.set_override(name, value)
 
 
-@pytest.fixture
-def made_by(caching: Any) -> Iterator[Any]:
-    """This backend, in Cinder's database as it is once its service has reported."""
-    admin = cinder_context.get_admin_context()
+@contextmanager
+def reported(array: Any) -> Iterator[None]:
+    """Inside, this backend is in Cinder's database as it is once its service has reported."""
     service = objects.Service(
-        admin,
-        host=caching.driver.host,
+        cinder_context.get_admin_context(),
+        host=array.driver.host,
         binary=constants.VOLUME_BINARY,
         topic=constants.VOLUME_TOPIC,
         report_count=1,
     )
     service.create()
-    yield service
-    service.destroy()
+    try:
+        yield
+    finally:
+        service.destroy()
 
 
 @pytest.fixture
-def keep(caching: Any, made_by: Any, glance: SmallGlance) -> Keep:
+def keep(caching: Any, glance: SmallGlance) -> Iterator[Keep]:
     """Make a volume from a new image, which is kept thereby; returns the image's id."""
+    with reported(caching):
+        yield functools.partial(kept_from, caching, glance)
+
+
+def kept_from(
+    array: Any, glance: SmallGlance, token: str | None = ADMIN_TOKEN, *, is_admin: bool = True
+) -> str:
+    """Make a volume from a new image on this cluster."""
     from cinder.image.glance import get_default_image_service
 
-    def keep(token: str | None = ADMIN_TOKEN, *, is_admin: bool = True) -> str:
-        image_id = str(uuid.uuid4())
-        glance.images[image_id] = {
-            "id": image_id,
-            "status": "active",
-            "visibility": "public",
-            "disk_format": "raw",
-            "container_format": "bare",
-            "size": 2**20,
-            "owner": "e" * 32,
-            "created_at": "2026-03-29T01:30:00Z",
-            "updated_at": "2026-03-29T01:30:00Z",
-        }
-        service = caching.service.context
-        asking = cinder_context.RequestContext(
-            "user", service.project_id, is_admin=is_admin, auth_token=token, overwrite=False
-        )
-        meta = {**glance.images[image_id], "updated_at": CHANGED, "properties": {}}
-        volume = caching.record(1)
-        made = caching.driver.clone_image(asking, volume, None, meta, get_default_image_service())
-        assert made == ({}, True)
-        return image_id
-
-    return keep
+    image_id = str(uuid.uuid4())
+    glance.images[image_id] = {
+        "id": image_id,
+        "status": "active",
+        "visibility": "public",
+        "disk_format": "raw",
+        "container_format": "bare",
+        "size": 2**20,
+        "owner": "e" * 32,
+        "created_at": "2026-03-29T01:30:00Z",
+        "updated_at": "2026-03-29T01:30:00Z",
+    }
+    asking = cinder_context.RequestContext(
+        "user",
+        array.service.context.project_id,
+        is_admin=is_admin,
+        auth_token=token,
+        overwrite=False,
+    )
+    meta = {**glance.images[image_id], "updated_at": CHANGED, "properties": {}}
+    volume = array.record(1)
+    made = array.driver.clone_image(asking, volume, None, meta, get_default_image_service())
+    assert made == ({}, True)
+    return image_id
 
 
 def copies(array: Any) -> dict[str, Any]:
@@ -112,16 +123,16 @@ def copies(array: Any) -> dict[str, Any]:
 
 
 def test_the_copy_of_a_deleted_image_goes_when_the_next_is_fetched(
-    caching: Any, keep: Keep, glance: SmallGlance, caplog: pytest.LogCaptureFixture
+    each_caching: Any, glance: SmallGlance
 ) -> None:
-    deleted, present = keep(), keep()
-    assert set(copies(caching)) == {deleted, present}
-    volumes = len(caching.emulator.cluster.app_instances) - 2
-    del glance.images[deleted]
-    newest = keep()
-    assert set(copies(caching)) == {present, newest}
-    left = len(caching.emulator.cluster.app_instances) - 2
-    assert left == volumes + 1, "the volumes that were made from it stay"
+    stored = each_caching.emulator.cluster.app_instances
+    with reported(each_caching):
+        deleted, present = (kept_from(each_caching, glance) for _ in range(2))
+        assert set(copies(each_caching)) == {deleted, present}
+        del glance.images[deleted]
+        newest = kept_from(each_caching, glance)
+    assert set(copies(each_caching)) == {present, newest}
+    assert len(stored) == 2 + 3, "the volumes that were made from it stay"
 
 
 def test_the_copy_of_another_state_of_an_image_goes(

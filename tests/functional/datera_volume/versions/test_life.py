@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 from cinder import exception
+
+from datera_volume.chap import Chap, Login
 
 HOST = {"initiator": "iqn.1994-05.com.redhat:one", "host": "one", "multipath": True}
 OTHER = {"initiator": "iqn.1994-05.com.redhat:two", "host": "two", "multipath": False}
@@ -61,6 +64,31 @@ def test_an_attachment_and_what_it_costs(array: Any) -> None:
     assert (storage.initiators, found.admin_state) == ([OTHER["initiator"]], "online")
     array.driver.terminate_connection(volume, OTHER)
     assert (storage.initiators, found.admin_state) == ([], "offline")
+
+
+def test_a_volumes_own_chap_login_is_asked_for_and_kept_while_it_is_used(array: Any) -> None:
+    usual, chap = array.driver.settings, Chap(Login("cinder", "chap-secret-15c"))
+    volume = array.volume()
+    array.driver._settings = dataclasses.replace(usual, chap=chap)
+    try:
+        array.requests()
+        data = array.driver.initialize_connection(volume, HOST)["data"]
+        assert array.requests() <= 5
+        auth = array.stored(volume)[1].auth
+        assert (auth.type, auth.target_user_name, auth.target_pswd) == (
+            "chap",
+            data["auth_username"],
+            data["auth_password"],
+        )
+        again = array.driver.initialize_connection(volume, OTHER)["data"]
+        assert (again["auth_username"], again["auth_password"]) == (
+            data["auth_username"],
+            data["auth_password"],
+        )
+        assert array.requests() <= 4, "nothing is set under the first"
+        assert data["auth_password"] not in ("chap-secret-15c", "")
+    finally:
+        array.driver._settings = usual
 
 
 def test_an_attached_volume_grows_or_is_left_as_it_was(array: Any) -> None:

@@ -24,20 +24,20 @@ def test_a_volume_that_moved_to_this_cluster_takes_over_its_name(array: Any) -> 
 
 @pytest.mark.parametrize("display_name", ["", "in-tree-"])
 def test_on_the_same_cluster_neither_the_original_nor_the_copy_is_mistaken_for_the_other(
-    recent: Any, display_name: str
+    array: Any, display_name: str
 ) -> None:
-    original, copy = recent.volume(1), recent.volume(1)
-    tenant = recent.driver.cluster.tenant()
+    original, copy = array.volume(1), array.volume(1)
+    tenant = array.driver.cluster.tenant()
     tenant.rename(tenant.app_instance(f"OS-{original.id}"), f"OS-{display_name}{original.id}")
-    update = recent.driver.update_migrated_volume(None, original, copy, "available")
+    update = array.driver.update_migrated_volume(None, original, copy, "available")
     assert update["_name_id"] == copy.id
     # What Cinder does with the two records, before it deletes the original by the second.
     original.update(update)
     copy.update({"_name_id": original.id})
-    recent.driver.delete_volume(copy)
-    assert names(recent) == {f"OS-{copy.id}"}
-    recent.driver.extend_volume(original, 3)
-    ((_storage, inside),) = recent.stored(copy)[0].volumes()
+    array.driver.delete_volume(copy)
+    assert names(array) == {f"OS-{copy.id}"}
+    array.driver.extend_volume(original, 3)
+    ((_storage, inside),) = array.stored(copy)[0].volumes()
     assert inside.size == 3
 
 
@@ -50,7 +50,8 @@ def test_a_name_that_could_not_be_given_is_not_told_to_cinder(recent: Any) -> No
     assert names(recent) == {f"OS-{copy.id}"}
 
 
-def test_a_volume_given_to_another_project_is_found_where_it_lies(mapped: Any) -> None:
+def test_a_volume_given_to_another_project_is_found_where_it_lies(each_mapped: Any) -> None:
+    mapped = each_mapped
     volume = mapped.volume(1)
     snapshot = mapped.snapshot(volume)
     home = mapped.stored(volume)[0].tenant
