@@ -53,9 +53,8 @@ test-contract: $(VENV)/.installed ## the functional tests in API 2.1, held again
 
 test-services: ## the drivers on real servers, which it installs from Debian (as root, or with sudo)
 	@$(PYTHON) tests/services/install.py $(SERVICES_VENV)
-	$(SERVICES_VENV)/bin/python -m pytest tests/services
-	CONTRACT_ON_REAL_SERVERS=1 $(SERVICES_VENV)/bin/python -m pytest \
-	  tests/functional/backup_dispatch/test_contract.py
+	CONTRACT_ON_REAL_SERVERS=1 $(SERVICES_VENV)/bin/python -m pytest -vv --durations=0 --durations-min=5 \
+	  -p no:cacheprovider tests/services tests/functional/backup_dispatch/test_contract.py
 
 $(BENCH_VENV)/.installed: setup.cfg
 	$(PYTHON) -m venv $(BENCH_VENV)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,10 +55,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def cloud(pytestconfig: pytest.Config) -> Iterator[Cloud]:
+def run_folder(pytestconfig: pytest.Config) -> Path:
+    """The folder of this run: a short name, for what makes sockets."""
+    return pytestconfig.stash[RUN_FOLDER].path
+
+
+@pytest.fixture(scope="session")
+def cloud(run_folder: Path) -> Iterator[Cloud]:
     from tests.services.stack.cloud import Cloud
 
-    running = Cloud(pytestconfig.stash[RUN_FOLDER].path)
+    running = Cloud(run_folder)
     try:
         running.start()
         yield running

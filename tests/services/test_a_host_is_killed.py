@@ -27,9 +27,7 @@ def volumes(alice: Project) -> list[str]:
 @pytest.fixture(autouse=True)
 def hosts_back(cloud: Cloud) -> Iterator[None]:
     yield
-    for host in BACKUP_HOSTS:
-        if host not in cloud.cinder.processes:
-            cloud.restart_backup(host)
+    cloud.restart_backup(*(host for host in BACKUP_HOSTS if host not in cloud.cinder.processes))
 
 
 def open_containers(cloud: Cloud) -> dict[str, frozenset[str]]:

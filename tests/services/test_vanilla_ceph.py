@@ -30,6 +30,7 @@ def vanilla(cloud: Cloud) -> Iterator[None]:
 
 def test_over_and_back(cloud: Cloud, alice: Project, vanilla: None) -> None:
     volume = alice.volume("rbd", (0, 4 * MIB, 81))
+    cloud.await_work()
     first = alice.backup(volume, "old")
     assert first["service"] == CEPH
     digests = {first["id"]: alice.digest(volume)}
@@ -62,6 +63,7 @@ def test_over_and_back(cloud: Cloud, alice: Project, vanilla: None) -> None:
     with pytest.raises((CommandFailed, AssertionError)):
         alice.restore(added["id"])
     alice.write(volume, (30 * MIB, MIB, 84))
+    cloud.await_work()
     newest = alice.backup(volume, "old 3", "--snapshot", alice.snapshot(volume))
     alice.delete_backups(newest["id"])
 

@@ -48,6 +48,8 @@ class Cloud:
         self.ceph = Ceph(directory / "ceph", self.servers)
         self.cinder = Cinder(directory / "cinder", self.servers)
         self._clients: dict[str, Client] = {}
+        self._told = dict.fromkeys(BACKUP_HOSTS, 0)
+        self._backup_driver = DISPATCHER
         self._emulator: Server | None = None
 
     def start(self) -> None:
@@ -91,6 +93,7 @@ class Cloud:
             {("cinder-backup", host) for host in BACKUP_HOSTS}
             | {("cinder-volume", f"{VOLUME_HOST}@{name}") for name in VOLUME_BACKENDS}
         )
+        self.await_work()
         self.make_types()
 
     def stop(self) -> None:
@@ -110,16 +113,39 @@ class Cloud:
             self._clients[user] = Client(clouds_yaml, user, log)
         return self._clients[user]
 
-    def restart_backup(self, host: str) -> None:
-        """Start cinder-backup on a host again; returns once it has said that it is there."""
+    def restart_backup(self, *hosts: str) -> None:
+        """Start cinder-backup on hosts again; returns once each has said that it is there."""
 
-        def beat() -> Any:
+        def beat(host: str) -> Any:
             found = self.database.query("SELECT updated_at FROM services WHERE host = %s", host)
             return found[0]["updated_at"]
 
-        before = beat()
-        self.cinder.launch_backup(host)
-        until(f"cinder-backup on {host}", lambda: beat() != before, seconds=SECONDS)
+        before = {host: beat(host) for host in hosts}
+        for host in hosts:
+            self._told[host] = self._told_by(host)
+            self.cinder.launch_backup(host)
+        until(
+            f"cinder-backup on {', '.join(hosts)}",
+            lambda: all(beat(host) != before[host] for host in hosts),
+            seconds=SECONDS,
+        )
+
+    def await_work(self) -> None:
+        """Wait until Cinder's scheduler knows that each host of cinder-backup takes new backups.
+
+        Where the driver's check takes its time, as that of Cinder's Ceph driver does, the scheduler
+        hears first that the host does not work, and a minute later that it does.
+        """
+        until(
+            "work for cinder-backup",
+            lambda: all(self._told_by(host) > before for host, before in self._told.items()),
+            seconds=SECONDS,
+        )
+
+    def _told_by(self, host: str) -> int:
+        self.servers.check()
+        words = f"Received backup service update from {host}: {{'backend_state': True"
+        return self.cinder.log("scheduler").count(words)
 
     def disable_backup(self, host: str) -> None:
         """Let no restore and no deletion go to a host of cinder-backup, as an administrator."""
@@ -133,12 +159,14 @@ class Cloud:
         self.database.change("UPDATE services SET disabled = 0 WHERE host = %s", host)
 
     def switch_backup_driver(self, driver: str = DISPATCHER) -> None:
-        """Let both hosts of cinder-backup run another driver, as an operator does it."""
+        """Let both hosts of cinder-backup run this driver, as an operator does it."""
+        if driver == self._backup_driver:
+            return
+        self._backup_driver = driver
         self._configure_cinder(driver)
         for host in BACKUP_HOSTS:
             self.cinder.stop(host)
-        for host in BACKUP_HOSTS:
-            self.restart_backup(host)
+        self.restart_backup(*BACKUP_HOSTS)
 
     @contextlib.contextmanager
     def swift_away(self) -> Iterator[None]:

@@ -57,7 +57,10 @@ class Guest:
         self.output.mkdir(parents=True)
 
     def unpacked(self, part: str) -> Path:
-        """Unpack the packages of a section of the list, and return where they lie."""
+        """Unpack the packages of a section of the list, and return where they lie.
+
+        :raises GuestDidNotRun: they could not be had.
+        """
         (names,) = [
             names
             for title, names in sections(LIST.read_text()).items()
@@ -65,10 +68,13 @@ class Guest:
         ]
         place = self._directory / part
         place.mkdir()
-        subprocess.run(
-            ["apt-get", "-q", "download", *names],
-            cwd=place, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+        download = ["apt-get", "-q", "download", *names]
+        try:
+            done = subprocess.run(download, cwd=place, capture_output=True, text=True, check=False)
+        except FileNotFoundError as exc:
+            raise GuestDidNotRun(f"{exc}: this is no Debian") from exc
+        if done.returncode != 0:
+            raise GuestDidNotRun(f"{' '.join(download)}: {done.stderr.strip()}")
         for package in place.glob("*.deb"):
             subprocess.run(["dpkg-deb", "-x", package, place], check=True)
             package.unlink()
@@ -81,10 +87,7 @@ class Guest:
 
         :raises GuestDidNotRun: it could not be started, or never got to the script.
         """
-        try:
-            kernel = self.unpacked("kernel")
-        except (subprocess.CalledProcessError, FileNotFoundError) as exc:
-            raise GuestDidNotRun(f"its kernel could not be had: {exc}") from exc
+        kernel = self.unpacked("kernel")
         (modules,) = (kernel / "usr/lib/uml/modules").iterdir()
         for name, text in {"init.sh": INIT, "command.sh": script}.items():
             (self._directory / name).write_text(text)
