@@ -202,8 +202,13 @@ def test_the_commands_of_the_readme_do_what_it_says(cloud: VolumeCloud, user: Us
 
     typed = commands()
     assert len(typed) >= 10
+    monday: list[bytes] = []
     for words in typed:
         user.type(*words)
+        if words[-1] == "second":
+            monday = user.fill("second")
+        elif words[-1] == "copy":
+            user.fill("second")  # which the revert takes back
 
     volumes = user.volumes()
     assert set(volumes) == {"second", "as-on-monday", "copy", "elsewhere"}
@@ -218,6 +223,8 @@ def test_the_commands_of_the_readme_do_what_it_says(cloud: VolumeCloud, user: Us
     assert volumes["elsewhere"].id == before.id
     assert volumes["elsewhere"].host == "demo@datera#datera"
     assert user.contents_of("elsewhere") == contents, "moved with its data"
+    for name in ("second", "as-on-monday", "copy"):
+        assert user.contents_of(name) == monday, name
     user.type("volume", "delete", "--cascade", *volumes)
 
 
