@@ -264,16 +264,39 @@ class DateraBackupDriver(driver.BackupDriver):
         :returns: the first damage, if there is any.
         :raises BackupFailed: it could not be read for another reason.
         """
+        return self._checked(backup, progress, share=1.0, seed=0).damage
+
+    def verify_sample(
+        self, backup: Any, progress: Callable[[int, int], None], *, share: float, seed: int
+    ) -> tuple[list[str], int, int]:
+        """Read and verify some blocks of a backup, drawn at random, and write nothing.
+
+        :param share: of the blocks that are not zero, above 0 and up to 1.
+        :param seed: the same one draws the same blocks.
+        :returns: the first damage, if there is any; how many blocks were drawn, and of how many.
+        :raises BackupFailed: it could not be read for another reason.
+        """
+        checked = self._checked(backup, progress, share=share, seed=seed)
+        return checked.damage, checked.blocks, checked.of
+
+    def _checked(
+        self, backup: Any, progress: Callable[[int, int], None], *, share: float, seed: int
+    ) -> reading.Checked:
         location = record.location_of(backup)
         if location is None:
-            return [f"Nothing is stored of backup {backup.id}"]
+            return reading.Checked([f"Nothing is stored of backup {backup.id}"])
         try:
             with translated(f"Backup {backup.id}"):
-                watch = VerifyWatch(progress)
-                reading.verify(self.backend.attachments, location, watch, self.settings.engine)
+                return reading.verify(
+                    self.backend.attachments,
+                    location,
+                    VerifyWatch(progress),
+                    self.settings.engine,
+                    share=share,
+                    seed=seed,
+                )
         except (ContainerDamaged, ContainerGone, Incomplete) as damage:
-            return [str(damage)]
-        return []
+            return reading.Checked([str(damage)])
 
     def stored_size(self, backup: Any) -> int | None:
         """Bytes that the blocks of this backup alone take; None while it is not finished."""

@@ -7,15 +7,29 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from datera_backup import containers
 from datera_backup.attachment import Attachments
-from datera_backup.container import BackupReader, Commit
+from datera_backup.container import BackupReader, Commit, ContainerDamaged
 from datera_backup.engine import RestoreJob, Settings, Sink, VerifyJob, open_sink
 from datera_backup.native import in_native_thread, unwrapped
 from datera_backup.progress import Watch, run
 from datera_backup.record import Location
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a verification found.
+
+    :ivar damage: the first damage, if there is any.
+    :ivar blocks: how many blocks were to be looked at, of all that are not zero.
+    """
+
+    damage: list[str]
+    blocks: int = 0
+    of: int = 0
 
 
 def restore(
@@ -36,15 +50,30 @@ def restore(
         return backup.commit
 
 
-def verify(attachments: Attachments, location: Location, watch: Watch, settings: Settings) -> None:
-    """Read and verify every block of the backup, and write nothing.
+def verify(
+    attachments: Attachments,
+    location: Location,
+    watch: Watch,
+    settings: Settings,
+    *,
+    share: float = 1.0,
+    seed: int = 0,
+) -> Checked:
+    """Read and verify blocks of the backup, up to the first that is damaged, and write nothing.
 
-    :raises ContainerDamaged: at the first block that is not what was backed up.
+    :param share: of the blocks that are not zero, which of them by ``seed``.
+    :raises ContainerDamaged: a container cannot even be opened.
     """
     with _reader(attachments, location) as backup:
-        job = VerifyJob(backup, settings=settings)
-        run(job, watch)
-        watch.report(job.progress)
+        job = VerifyJob(backup, share=share, seed=seed, settings=settings)
+        damage = []
+        try:
+            run(job, watch)
+        except ContainerDamaged as found:
+            damage = [str(found)]
+        else:
+            watch.report(job.progress)
+        return Checked(damage, job.sample.size, job.sample.of)
 
 
 @contextmanager

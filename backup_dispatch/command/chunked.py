@@ -12,6 +12,8 @@ import bz2
 import hashlib
 import importlib
 import json
+import math
+import random
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -72,15 +74,28 @@ class ChunkedVerification:
     """Verifies one backup with all that it builds on.
 
     :param chain: the backup first, the full one last.
+    :param share: of the objects with blocks that are read, at least one; which, by ``seed``.
     :ivar damage: what was found, one line each.
     :ivar read: bytes of the volume that were read.
+    :ivar objects: how many objects with blocks there are.
+    :ivar drawn: how many of them were to be read.
     """
 
-    def __init__(self, driver: Any, chain: list[Any], progress: Progress) -> None:
+    def __init__(
+        self,
+        driver: Any,
+        chain: list[Any],
+        progress: Progress,
+        share: float = 1.0,
+        seed: int = 0,
+    ) -> None:
         self._driver = driver
         self._chain = chain
         self._progress = progress
+        self._share = share
+        self._seed = seed
         self._total = 0
+        self.objects = self.drawn = 0
         self.damage: list[str] = []
         self.read = 0
 
@@ -90,7 +105,8 @@ class ChunkedVerification:
         :raises CommandEnded: the backend stopped to answer.
         """
         layers = [self._described(backup) for backup in reversed(self._chain)]
-        self._total = sum(one.length for layer in layers if layer for one in layer.objects)
+        drawn = self._sample(layers)
+        self._total = sum(one.length for one in drawn)
         below: Digests | None = None
         for layer in layers:
             if layer is None:
@@ -98,14 +114,23 @@ class ChunkedVerification:
                 continue
             digests = self._digests(layer)
             for one in layer.objects:
-                self._check(layer, one, digests)
-                self.read += one.length
-                self._progress(self.read, self._total)
+                if one in drawn:
+                    self._check(layer, one, digests)
+                    self.read += one.length
+                    self._progress(self.read, self._total)
             if layer.backup.parent_id:
                 self._compare_with_parent(layer, digests, below)
             else:
                 self._look_for_gaps(layer)
             below = digests
+
+    def _sample(self, layers: list[Layer | None]) -> frozenset[Stored]:
+        """What is to be read: names are those of one backup each, so none is drawn for another."""
+        objects = [one for layer in layers if layer for one in layer.objects]
+        self.objects, self.drawn = len(objects), math.ceil(self._share * len(objects))
+        # Nobody gains by foreseeing what is looked at.
+        chance = random.Random(self._seed)  # noqa: S311
+        return frozenset(chance.sample(objects, self.drawn))
 
     # What there should be
 

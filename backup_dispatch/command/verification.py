@@ -23,6 +23,21 @@ from backup_dispatch.errors import reason_of
 
 Progress = Callable[[int, int], None]
 
+_BY_ITSELF = "by the driver itself"
+_OBJECTS = "length and md5 of each object, sha256 of each block"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What part of a backup to look at.
+
+    :ivar share: above 0 and up to 1.
+    :ivar seed: the same one draws the same part.
+    """
+
+    share: float
+    seed: int
+
 
 @dataclass(frozen=True)
 class Verified:
@@ -32,29 +47,52 @@ class Verified:
     :ivar damage: what is wrong, one line each; empty if all is well.
     :ivar backups: how many backups of the chain were read.
     :ivar read: bytes of volumes that were read.
+    :ivar drawn: what of a sample was looked at, in words; empty if all was.
     """
 
     method: str
     damage: list[str]
     backups: int
     read: int
+    drawn: str = ""
 
 
-def verified(driver: Any, chain: list[Any], progress: Progress) -> Verified:
+def verified(
+    driver: Any, chain: list[Any], progress: Progress, sample: Sample | None = None
+) -> Verified:
     """Verify a backup in the best way there is for its driver.
 
     :param chain: the backup, and after it what it builds on.
     :param progress: called with the bytes read so far and those to read in all.
-    :raises CommandEnded: the backend does not answer: nothing is known about damage.
+    :param sample: what part of it; None: all.
+    :raises CommandEnded: the backend does not answer: nothing is known about damage. Or it cannot
+        be read in part.
     """
+    if sample is not None:
+        return _in_part(driver, chain, progress, sample)
     if hasattr(driver, "verify"):
         return _by_itself(driver, chain[0], progress)
     if is_chunked(driver):
         found = ChunkedVerification(driver, chain, progress)
         found.run()
-        method = "length and md5 of each object, sha256 of each block"
-        return Verified(method, found.damage, len(chain), found.read)
+        return Verified(_OBJECTS, found.damage, len(chain), found.read)
     return _restored_onto_nothing(driver, chain, progress)
+
+
+def _in_part(driver: Any, chain: list[Any], progress: Progress, sample: Sample) -> Verified:
+    if hasattr(driver, "verify_sample"):
+        damage, drawn, of = driver.verify_sample(
+            chain[0], progress, share=sample.share, seed=sample.seed
+        )
+        lines = [str(line) for line in damage]
+        # The driver tells how far it is in the volume, and only that part of it was read.
+        return Verified(_BY_ITSELF, lines, 1, 0, f"{drawn} of {of} blocks, seed {sample.seed}")
+    if hasattr(driver, "verify") or not is_chunked(driver):
+        refuse(f"Backup {chain[0].id} can only be read whole by its driver: leave out --sample.")
+    found = ChunkedVerification(driver, chain, progress, sample.share, sample.seed)
+    found.run()
+    words = f"{found.drawn} of {found.objects} objects, seed {sample.seed}"
+    return Verified(_OBJECTS, found.damage, len(chain), found.read, words)
 
 
 def _by_itself(driver: Any, backup: Any, progress: Progress) -> Verified:
@@ -66,7 +104,7 @@ def _by_itself(driver: Any, backup: Any, progress: Progress) -> Verified:
         progress(done, total)
 
     damage = [str(line) for line in driver.verify(backup, note)]
-    return Verified("by the driver itself", damage, 1, read)
+    return Verified(_BY_ITSELF, damage, 1, read)
 
 
 def _restored_onto_nothing(driver: Any, chain: list[Any], progress: Progress) -> Verified:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,9 +18,10 @@ from backup_dispatch.command.columns import Lines, Size, in_units
 from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import NO, refuse
 from backup_dispatch.command.progress import ProgressLine
-from backup_dispatch.command.verification import verified
+from backup_dispatch.command.verification import Sample, verified
 
 _UNFINISHED = (fields.BackupStatus.CREATING, fields.BackupStatus.DELETING)
+_WHOLE = 100.0
 
 
 class Verify(CloudCommand, ShowOne):
@@ -32,10 +34,28 @@ class Verify(CloudCommand, ShowOne):
         """The command's arguments."""
         parser = super().get_parser(prog_name)
         parser.add_argument("backup", metavar="BACKUP", help="its id, or its name if only one has")
+        parser.add_argument(
+            "--sample",
+            type=_share,
+            metavar="PERCENT",
+            help="look only at so much of it, drawn at random: 1, 0.5, …",
+        )
+        parser.add_argument(
+            "--seed",
+            type=int,
+            metavar="N",
+            help="draw the same as a sample with this seed did; default: another each time",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Read, and tell what was found."""
+        if parsed_args.seed is not None and parsed_args.sample is None:
+            refuse("--seed repeats a sample: say with --sample how large it was.")
+        sample = None
+        if parsed_args.sample is not None:
+            seed = parsed_args.seed
+            sample = Sample(parsed_args.sample, secrets.randbits(32) if seed is None else seed)
         backup = self.cloud.backup(parsed_args.backup)
         if backup.status in _UNFINISHED:
             refuse(f"Backup {backup.id} is {backup.status}: there is nothing to verify.")
@@ -44,7 +64,7 @@ class Verify(CloudCommand, ShowOne):
         chain = chain_of(self.cloud.context, backup)
         started = time.monotonic()
         with ProgressLine(self.app.stderr) as progress:
-            found = verified(driver, chain, progress)
+            found = verified(driver, chain, progress, sample)
         seconds = time.monotonic() - started
         if found.damage:
             self.exit_code = NO
@@ -56,12 +76,27 @@ class Verify(CloudCommand, ShowOne):
             "result": "DAMAGED" if found.damage else "sound",
             "damage": Lines([masked(line) for line in found.damage]),
             "checked": found.method,
+            "sample": found.drawn,
             "backups_read": found.backups,
             "read": Size(found.read),
             "seconds": round(seconds, 1),
         }
         if not found.damage:
             del shown["damage"]
+        if not found.drawn:
+            del shown["sample"]
+        elif not found.read:
+            del shown["read"]
         if found.read and seconds > 0:
             self.say(f"Read {in_units(found.read)} at {in_units(found.read / seconds)}/s.")
         return self.dict2columns(shown)
+
+
+def _share(text: str) -> float:
+    try:
+        percent = float(text)
+    except ValueError:
+        percent = 0.0
+    if not 0 < percent <= _WHOLE:
+        raise argparse.ArgumentTypeError(f"{text} is no percentage above 0 and up to 100")
+    return percent / _WHOLE

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ from datera_backup.engine.buffers import Buffers
 from datera_backup.engine.errors import SinkTooSmall
 from datera_backup.engine.job import Job, Progress, Step
 from datera_backup.engine.plan import Run, runs, zero_runs
+from datera_backup.engine.sample import Sample
 from datera_backup.engine.settings import Settings
 from datera_backup.engine.sink import NullSink, Sink
 from datera_backup.engine.verifier import Verifier
@@ -65,7 +65,10 @@ class RestoreJob(Job[RestoreReport]):
 
 
 class VerifyJob(Job[RestoreReport]):
-    """Reads and verifies the blocks of a backup without writing them anywhere."""
+    """Reads and verifies the blocks of a backup without writing them anywhere.
+
+    :ivar sample: which of them.
+    """
 
     def __init__(
         self,
@@ -77,17 +80,18 @@ class VerifyJob(Job[RestoreReport]):
     ) -> None:
         """Prepare; nothing is read yet.
 
-        :param share: of the blocks that are read, from 0 to 1, chosen by ``seed``.
+        :param share: of the blocks that are not zero, which of them by ``seed``; see
+            :class:`datera_backup.engine.sample.Sample`.
         :raises ContainerMissing: a container of the chain was not handed in.
         :raises ValueError: ``share`` is out of its bounds.
         """
-        if not 0 <= share <= 1:
-            raise ValueError(f"a share of {share} is not from 0 to 1")
+        statistics = backup.commit.statistics
+        self.sample = sample = Sample(
+            share, statistics.new_blocks + statistics.inherited_blocks, seed
+        )
         backup.require_all()
         settings = settings or Settings()
-        # A seed for choosing what to look at; nobody gains by foreseeing it.
-        draw = random.Random(seed).random  # noqa: S311
-        chosen = None if share == 1 else lambda _: draw() < share
+        chosen = None if share == 1 else lambda _place: sample.draw()
         sink = NullSink(backup.commit.source_size)
         super().__init__(
             _Stages(backup, sink, settings, False, chosen), settings, settings.restore_rate

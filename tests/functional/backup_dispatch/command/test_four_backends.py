@@ -65,10 +65,7 @@ def test_damage_on_a_cluster_is_named(cloud_of_four: Any, run: Run, emulator: Em
     cinder.write(volume, 2**20, noise)
     assert cinder.create_backup(volume, "datera_1").status == "available"
     backup = cinder.create_backup(volume, "datera_2", incremental=True)
-    instance = emulator.cluster.app_instance_named("/root", backup.container)
-    assert instance is not None
-    ((_, container),) = instance.volumes()
-    path = emulator.cluster.files.path(container.file)
+    path = container_of(backup, emulator)
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as data:
         data[data.find(noise) + 200] ^= 0xFF
     ended = run("verify", backup.id, "-f", "json")
@@ -77,6 +74,47 @@ def test_damage_on_a_cluster_is_named(cloud_of_four: Any, run: Run, emulator: Em
     (damage,) = ended.json["damage"]
     assert backup.id in damage or backup.container.removeprefix("backup-") in damage
     assert quiet(emulator)
+
+
+def test_a_sample_finds_damage_in_what_it_draws_and_draws_the_same_by_its_seed(
+    cloud_of_four: Any, run: Run, emulator: Emulator
+) -> None:
+    cinder = cloud_of_four
+    volume = cinder.create_volume(1)
+    noise = random.Random(2).randbytes(16 * 2**16)
+    cinder.write(volume, 2**20, noise)
+    backup = cinder.create_backup(volume, "datera_1")
+    path = container_of(backup, emulator)
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as data:
+        data[data.find(noise[-64:])] ^= 0xFF
+
+    def results(*seeds: int) -> list[str]:
+        ended = [
+            run("verify", backup.id, "--sample", "20", "--seed", str(seed), "-f", "json")
+            for seed in seeds
+        ]
+        assert [one.json["sample"] for one in ended] == [
+            f"4 of 16 blocks, seed {seed}" for seed in seeds
+        ]
+        assert [one.code for one in ended] == [
+            int(one.json["result"] == "DAMAGED") for one in ended
+        ]
+        return [one.json["result"] for one in ended]
+
+    seeds = range(8)
+    found = results(*seeds)
+    assert set(found) == {"sound", "DAMAGED"}
+    assert results(*reversed(seeds)) == found[::-1]
+    assert run("verify", backup.id, "--sample", "100", "-f", "json").json["result"] == "DAMAGED"
+    assert quiet(emulator)
+
+
+def container_of(backup: Any, emulator: Emulator) -> str:
+    """The file in which the emulator keeps a backup's container."""
+    instance = emulator.cluster.app_instance_named("/root", backup.container)
+    assert instance is not None
+    ((_, container),) = instance.volumes()
+    return str(emulator.cluster.files.path(container.file))
 
 
 def test_a_cancelled_verification_leaves_nothing_attached(

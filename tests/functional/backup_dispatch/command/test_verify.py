@@ -93,6 +93,39 @@ def test_a_sound_chain(chain: Chain, run: Run, tmp_path: Path) -> None:
     assert records_of(chain.cinder, chain.full, chain.backup) == records
 
 
+def test_a_sample_of_objects(chain: Chain, run: Run) -> None:
+    whole = run("verify", chain.backup.id, "-f", "json").json
+    assert "sample" not in whole
+    found = []
+    file = chain.file(chain.full, "-00001")
+    flip(file, 20)
+    for seed in range(6):
+        told = run("verify", chain.backup.id, "--sample", "20", "--seed", str(seed), "-f", "json")
+        assert told.json["sample"] == f"1 of 5 objects, seed {seed}"
+        assert told.json["read"] < whole["read"] / 2
+        assert all(file.name in line for line in told.json.get("damage", []))
+        found.append(told.json["result"])
+    assert set(found) == {"sound", "DAMAGED"}
+    file.unlink()
+    told = run("verify", chain.backup.id, "--sample", "0.1", "-f", "json").json
+    assert "1 of 5 objects, seed " in told["sample"]
+
+
+@pytest.mark.parametrize("share", ["0", "-1", "100.5", "some", "nan"])
+def test_what_is_no_percentage(
+    chain: Chain, run: Run, share: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run("verify", chain.backup.id, f"--sample={share}")
+    assert f"{share} is no percentage above 0 and up to 100" in capsys.readouterr().err
+
+
+def test_a_seed_alone_draws_nothing(chain: Chain, run: Run) -> None:
+    ended = run("verify", chain.backup.id, "--seed", "3")
+    assert (ended.code, ended.out) == (1, "")
+    assert "say with --sample how large it was" in ended.err
+
+
 def flipped(chain: Chain) -> str:
     file = chain.file(chain.full, "-00002")
     flip(file, 20)
@@ -291,6 +324,9 @@ def test_a_driver_without_digests_is_restored_onto_nothing(
     calls.clear()
     try:
         answers["restore"] = restore
+        ended = run("verify", backup.id, "--sample", "10")
+        assert (ended.code, ended.out) == (1, "")
+        assert "can only be read whole by its driver: leave out --sample" in ended.err
         told = run("verify", backup.id, "-f", "json").json
         assert (told["result"], told["read"]) == ("sound", 2 * MIB)
         assert told["checked"] == "that a full restore, onto nothing, succeeds"

@@ -98,17 +98,17 @@ def test_each_block_is_read_and_written_once() -> None:
     assert report.stored_bytes == sum(sum(chunk.lengths) for chunk in chunks if chunk)
 
 
-def test_verifying_a_share_reads_about_that_share() -> None:
+def test_verifying_a_share_reads_just_that_share() -> None:
     container = new_container(1)
     reader = back_up(container, 1, random.Random(1).randbytes(400 * BLOCK))
     counts = []
-    for share in (0.0, 0.25, 1.0):
+    for share in (0.0001, 0.25, 1.0):
         job = VerifyJob(reader, share=share, seed=3, settings=FEW)
         job.start()
         counts.append(job.result().blocks)
-    assert counts[0] == 0
-    assert 50 < counts[1] < 150
-    assert counts[2] == 400
+    assert counts == [1, 100, 400]
+    with pytest.raises(ValueError, match="share of 0 is not"):
+        VerifyJob(reader, share=0)
 
 
 def test_progress_reaches_the_total() -> None:
