@@ -76,6 +76,15 @@ class Slots:
             raise ContainerDamaged("Neither superblock of the container is whole.")
         raise NotAContainer("The device was never formatted as a container.")
 
+    def both(self) -> tuple[Superblock | None, ...]:
+        """Return what each slot holds now; None where it is not whole.
+
+        :raises ContainerTooNew: a later version wrote one.
+        :raises ContainerDamaged: the device ends before the slots do.
+        """
+        self._device.forget(0, LOG_START)
+        return tuple(self._read(number)[1] for number in range(_SLOTS))
+
     def _read(self, number: int) -> tuple[bool, Superblock | None]:
         """Return whether a slot begins like a superblock, and the superblock if it is whole."""
         offset = number * SLOT_SIZE

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``datera-backup inspect DEVICE``.
+
+It needs neither a configuration nor Cinder nor a cluster: whoever has attached a container's
+device, or a copy of it, sees what is in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from datera_backup.command import report
+from datera_backup.command.inspection import inspect
+from datera_backup.container import ContainerError
+
+NAME = "datera-backup"
+SOUND, DAMAGED, UNUSABLE, CANCELLED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    :param argv: the arguments; those of the process if None.
+    :returns: 0 if all that was read is sound, 1 if something is damaged or no container is there,
+        2 if the device cannot be read at all.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        return _inspect(options.device, options.format)
+    except KeyboardInterrupt:
+        return _failed("cancelled", CANCELLED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=NAME, description="Looks into the containers of the Datera backup driver."
+    )
+    parser.add_argument("--version", action="version", version=metadata.version("backup-dispatch"))
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    inspection = commands.add_parser(
+        "inspect",
+        help="show what lies in a container",
+        description="Shows superblocks, backups, their chain and how their blocks are stored; exit "
+        "1 if something is damaged. Nothing is written. The blocks themselves are not read: "
+        "backup-dispatch verify does that.",
+    )
+    inspection.add_argument(
+        "device", type=Path, metavar="DEVICE", help="a device node, or a file with a copy of it"
+    )
+    inspection.add_argument("-f", "--format", choices=["table", "json"], default="table")
+    return parser
+
+
+def _inspect(device: Path, form: str) -> int:
+    try:
+        mode = os.stat(device).st_mode
+        if not (stat.S_ISBLK(mode) or stat.S_ISREG(mode)):
+            return _failed(f"{device} is neither a block device nor a file.", UNUSABLE)
+        found = inspect(device)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        hint = " Be root, or one of the group disk." if isinstance(exc, PermissionError) else ""
+        return _failed(f"{device} cannot be read: {reason}.{hint}", UNUSABLE)
+    except ContainerError as exc:
+        return _failed(f"{device}: {exc}", DAMAGED)
+    text = json.dumps(report.as_json(found), indent=2) if form == "json" else report.as_text(found)
+    sys.stdout.write(f"{text}\n")
+    return DAMAGED if found.damage else SOUND
+
+
+def _failed(text: str, code: int) -> int:
+    sys.stderr.write(f"{NAME}: {text}\n")
+    return code
