@@ -87,7 +87,7 @@ def terms_of(ai: AppInstance, chap: Chap | None) -> Terms:
     """
     storage = ai.storage_instance
     wanted = _wanted(ai, chap)
-    if not _in_use(ai):
+    if not _in_use(ai, chap):
         # Each time: the secret that stands there cannot be read, and may be an older one.
         return Terms(wanted, to_set=wanted is not None or storage.auth_type != NO_AUTH)
     if storage.auth_type == NO_AUTH:
@@ -115,9 +115,10 @@ def _wanted(ai: AppInstance, chap: Chap | None) -> Login | None:
     return chap.common if common else chap.of(ai)
 
 
-def _in_use(ai: AppInstance) -> bool:
+def _in_use(ai: AppInstance, chap: Chap | None) -> bool:
     storage = ai.storage_instance
     if storage.open_to_all:
-        # Nobody here knows; what was set once has been given to somebody.
-        return storage.auth_type != NO_AUTH
+        # Nobody here knows. Only the common login was ever given away; a copy may have another.
+        given = "" if chap is None else chap.common.username
+        return storage.auth_type != NO_AUTH and storage.auth_user == given
     return bool(storage.initiators or storage.initiator_groups)

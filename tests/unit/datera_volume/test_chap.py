@@ -89,3 +89,6 @@ def test_a_volume_open_to_all_has_the_login_that_others_know() -> None:
     used = instance(access_control_mode="allow_all", auth_type="chap", auth_user="cinder")
     assert terms_of(used, CHAP) == terms_of(used, Chap(CHAP.common, per_volume=False))
     assert not terms_of(used, CHAP).to_set
+    copied = instance(access_control_mode="allow_all", auth_type="chap", auth_user="cinder-tag")
+    assert (terms_of(copied, CHAP).login, terms_of(copied, CHAP).to_set) == (CHAP.common, True)
+    assert (terms_of(copied, None).login, terms_of(copied, None).to_set) == (None, True)
