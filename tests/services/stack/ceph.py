@@ -227,6 +227,8 @@ class Ceph:
                     "client_mount_timeout": 10,
                     "rados_osd_op_timeout": 10,
                     "rados_mon_op_timeout": 10,
+                    # What it holds would be tried again and again.
+                    "rbd_cache": "false",
                 },
                 "client.rgw": {
                     "log_file": place / "rgw.log",
