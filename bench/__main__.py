@@ -18,6 +18,8 @@ from bench.peers import InProcess, Peer, find_program
 
 MODES = ("zlib", "zstd", "none")
 PROGRAMS = ("borg", "restic")
+BLAKE3 = "datera-blake3"
+"""The same engine with ``backup_datera_digest = blake3``: what the option buys."""
 ROOM = 8
 """Of the image's size what everything at once may take up."""
 SHARED_MEMORY = Path("/dev/shm")
@@ -145,8 +147,12 @@ def _roomy(need: int) -> Path | None:
 def _peers(options: argparse.Namespace, folder: Path) -> tuple[list[Peer], list[str]]:
     versions = machine.versions()
     peers: list[Peer] = [InProcess("datera", versions.get("backup-dispatch", "?"))]
-    peers += [InProcess(f"posix-{mode}", versions.get("cinder", "?")) for mode in MODES]
     absent = {}
+    if "blake3" in versions:
+        peers.append(InProcess(BLAKE3, versions["blake3"]))
+    else:
+        absent[BLAKE3] = "the package blake3 is not installed"
+    peers += [InProcess(f"posix-{mode}", versions.get("cinder", "?")) for mode in MODES]
     ceph, missing = ceph_peer.find_ceph(folder)
     if ceph is None:
         absent[ceph_peer.NAME] = "; ".join(missing)
@@ -160,6 +166,12 @@ def _peers(options: argparse.Namespace, folder: Path) -> tuple[list[Peer], list[
             peers.append(program)
     wanted = options.peers.split(",") if options.peers else None
     if wanted is not None:
+        known = {peer.name for peer in peers} | set(absent)
+        if unknown := set(wanted) - known:
+            raise SystemExit(
+                f"--peers: nobody is called {', '.join(sorted(unknown))}; there are "
+                f"{', '.join(sorted(known))}"
+            )
         # Everything is compared with the first.
         peers = [p for p in peers if p.name in wanted or p.name == report.DATERA]
         absent = {name: why for name, why in absent.items() if name in wanted}

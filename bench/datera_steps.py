@@ -10,7 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from bench.process import Measured
-from datera_backup.container import BackupReader, Container, FileDevice, Geometry, NewBackup
+from datera_backup.container import (
+    BackupReader,
+    Container,
+    Digest,
+    FileDevice,
+    Geometry,
+    NewBackup,
+)
 from datera_backup.container.geometry import LOG_START, worst_case
 from datera_backup.engine import BackupJob, FileSink, FileSource, Job, RestoreJob, Settings
 
@@ -18,7 +25,7 @@ CHAIN = UUID(int=1)
 NUMBERS = {"full": 1, "unchanged": 2, "changed": 3}
 
 
-def back_up(folder: Path, image: Path, step: str) -> dict[str, Any]:
+def back_up(folder: Path, image: Path, step: str, digest: Digest = Digest.SHA256) -> dict[str, Any]:
     """Take one backup of the chain in ``folder``."""
     size = image.stat().st_size
     path = folder / "device"
@@ -38,6 +45,7 @@ def back_up(folder: Path, image: Path, step: str) -> dict[str, Any]:
             backup_id=UUID(int=NUMBERS[step]),
             volume_id="a volume",
             source_size=size,
+            geometry=Geometry(digest=digest),
             parent_id=None if parent is None else parent.commit.backup_id,
         )
         writer = container.begin(new, living=container.committed)

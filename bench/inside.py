@@ -22,12 +22,14 @@ def _measure(peer: str, step: str, folder: Path, image: Path) -> dict[str, Any]:
         from bench import primitives
 
         return primitives.measure(image)
-    if peer == "datera":
+    if peer.startswith("datera"):
         from bench import datera_steps
+        from datera_backup.container import Digest
 
         if step == "restore":
             return datera_steps.restore(folder, image)
-        return datera_steps.back_up(folder, image, step)
+        digest = Digest.BLAKE3 if peer.endswith("blake3") else Digest.SHA256
+        return datera_steps.back_up(folder, image, step, digest)
     from bench import cinder_steps
 
     if step == "restore":

@@ -10,7 +10,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-_PACKAGES = ("backup-dispatch", "cinder", "zstandard", "zstd", "eventlet")
+_PACKAGES = ("backup-dispatch", "cinder", "zstandard", "zstd", "blake3", "eventlet")
 
 
 def describe(folder: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from bench import ceph_peer, suite
+from bench.__main__ import main
 from bench.peers import STEPS, Figure
 from demo.waiting import until
 
@@ -135,3 +136,11 @@ def test_a_measurement_ends_with_the_benchmark(tmp_path: Path) -> None:
             benchmark.kill()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+def test_a_name_that_no_peer_has_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    with pytest.raises(
+        SystemExit, match=r"nobody is called borgg; there are .*datera, .*posix-zstd"
+    ):
+        main(["--peers", "borgg,posix-zstd", "--directory", str(tmp_path)])
+    assert not any(tmp_path.iterdir())
