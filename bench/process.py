@@ -117,6 +117,11 @@ class Measured:
         }
 
 
+def highest_memory() -> int:
+    """Return the most bytes of memory that this process has had since it was last measured."""
+    return _status("VmHWM")
+
+
 def _status(field: str, pid: int | str = "self") -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{field}:"):

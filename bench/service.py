@@ -22,8 +22,8 @@ def measure(folder: Path, size: int, say: Callable[[str], None]) -> dict[str, An
     say("the whole driver in a service, with the emulator")
     work = folder / "service"
     work.mkdir()
-    with _emulator(work / "array") as address:
-        command = [sys.executable, "-m", "bench.service_inside", str(work), str(size), address]
+    with emulator_beside(work / "array") as (port, _pid):
+        command = [sys.executable, "-m", "bench.service_inside", str(work), str(size), str(port)]
         # Cinder 29 patches only where it is told to.
         env = environment(OS_CINDER_DISABLE_EVENTLET_PATCHING="")
         found: dict[str, Any] = json.loads(
@@ -33,7 +33,8 @@ def measure(folder: Path, size: int, say: Callable[[str], None]) -> dict[str, An
 
 
 @contextmanager
-def _emulator(folder: Path) -> Iterator[str]:
+def emulator_beside(folder: Path) -> Iterator[tuple[int, int]]:
+    """Run an emulator in a process of its own; yield its port for HTTPS, and the process's id."""
     command = [sys.executable, "-m", "datera_emulator", "serve", "--state-dir", str(folder)]
     ports = ["--http-port", "0", "--https-port", "0"]
     with subprocess.Popen(
@@ -41,7 +42,7 @@ def _emulator(folder: Path) -> Iterator[str]:
     ) as process:
         try:
             line = process.stdout.readline() if process.stdout else b""
-            yield str(json.loads(line)["https_port"])
+            yield json.loads(line)["https_port"], process.pid
         finally:
             process.terminate()
 

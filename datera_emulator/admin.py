@@ -95,7 +95,7 @@ class Admin:
             return _refusal(422, str(exc))
 
     def _status(self, _: Document) -> Document:
-        cluster = self._cluster
+        cluster, requests = self._cluster, self._cluster.counters.requests
         with cluster.lock:
             holds: dict[str, Any] = {
                 kind.table: len(getattr(cluster, kind.table)) for kind in KINDS.values()
@@ -108,7 +108,8 @@ class Admin:
             "holds": holds,
             "host_sessions": len(cluster.sessions),
             "keys": len(cluster.tokens),
-            "requests": sum(cluster.counters.requests.values()),
+            "requests": sum(requests.values()),
+            "requests_by_kind": {" ".join(kind): times for kind, times in requests.items()},
             "connections": cluster.counters.connections,
             **self._faults.describe(),
         }

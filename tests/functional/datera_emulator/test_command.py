@@ -32,6 +32,7 @@ def test_status_says_what_there_is(command: Any, client: Client, emulator: Emula
     status = command("status")
     assert status["holds"]["app_instances"] == status["holds"]["volumes"] == 1
     assert status["requests"] == sum(emulator.cluster.counters.requests.values())
+    assert status["requests_by_kind"]["POST /app_instances"] == 1
     assert status["faults"] == []
     assert main(["status", "--http-port", str(emulator.http_port)]) == 0
 
