@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -56,14 +57,24 @@ def both_at_work(alice: Project, backend: str, volumes: list[str]) -> tuple[list
     """
     while True:
         begun: list[str] = []
+        hosts: list[str] = []
         for number, volume in enumerate(volumes):
-            begun.append(alice.begin_backup(volume, f"{backend}_{number}"))
-            hosts = [alice.record(backup)["host"] for backup in begun]
+            backup = alice.begin_backup(volume, f"{backend}_{number}")
+            begun.append(backup)
+            hosts.append(
+                until("a host", functools.partial(host_of, alice, backup), seconds=SECONDS)
+            )
             if hosts[-1] != hosts[0]:
                 return begun[:-1], begun[-1]
         for backup in begun:
             alice.await_backup(backup, "available")
         alice.delete_backups(*begun)
+
+
+def host_of(alice: Project, backup: str) -> str | None:
+    """Which host has been given a backup, once one has."""
+    host: str | None = alice.record(backup)["host"]
+    return host
 
 
 @pytest.mark.parametrize("backend", ["datera", "s3"])
