@@ -84,6 +84,10 @@ class RequestInvalid(RequestRefused):
     """A value in the request is not one that the cluster accepts."""
 
 
+class LimitReached(RequestRefused):
+    """The cluster has as many of something as it takes."""
+
+
 class ClusterFault(DateraError):
     """The cluster failed inside while working on the request."""
 

@@ -16,6 +16,7 @@ from datera_volume.connection.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
+from datera_volume.connection.limits import room_for
 from datera_volume.connection.model import (
     ALLOW_ALL,
     DENY_ALL,
@@ -38,6 +39,7 @@ SOURCE_FIELD = {
 }
 # After so many lost answers in a row the way to the cluster is what is broken.
 CREATE_ATTEMPTS = 3
+FREE_INSTANCES = "Delete volumes or backups, or use another cluster"
 
 
 def find(asking: Asking, name_or_id: str) -> AppInstance:
@@ -75,12 +77,15 @@ def create(asking: Asking, new: NewAppInstance) -> AppInstance:
     """Make one, at most once, and return it when it is no longer being copied.
 
     :raises AlreadyOnCluster: the name is taken by something that this call did not make.
+    :raises LimitReached: the cluster has as many app instances or volumes as it takes.
     """
     body = creation_body(new, asking.dialect)
     lost: OutcomeUnknown | UnexpectedAnswer | None = None
     for _attempt in range(CREATE_ATTEMPTS):
         try:
-            return _copied(asking, reading.app_instance(asking.post(COLLECTION, body)))
+            with room_for(f"app instance {new.name}", FREE_INSTANCES):
+                answer = asking.post(COLLECTION, body)
+            return _copied(asking, reading.app_instance(answer))
         except (OutcomeUnknown, UnexpectedAnswer) as exc:
             LOG.warning("Looking whether app instance %s was made: %s", new.name, exc)
             lost = exc

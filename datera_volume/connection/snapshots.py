@@ -14,10 +14,12 @@ from datera_volume.connection.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
+from datera_volume.connection.limits import room_for
 from datera_volume.connection.model import AVAILABLE, Snapshot, VolumeRef
 from datera_volume.connection.paths import child
 
 LOG = tracing.logger(__name__)
+FREE_SNAPSHOTS = "Delete snapshots of this volume, or of others"
 
 CREATE_ATTEMPTS = 3
 
@@ -59,7 +61,8 @@ def _taken(asking: Asking, ref: VolumeRef, uuid: str) -> Snapshot:
     for _attempt in range(CREATE_ATTEMPTS):
         refused: Exception | None = None
         try:
-            fields: Any = asking.post(child(ref.path, "snapshots"), {"uuid": uuid})
+            with room_for(f"snapshot {uuid}", FREE_SNAPSHOTS):
+                fields: Any = asking.post(child(ref.path, "snapshots"), {"uuid": uuid})
             return reading.snapshot({"uuid": uuid, **fields}, ref.path)
         except (OutcomeUnknown, UnexpectedAnswer) as exc:
             LOG.warning("Looking whether snapshot %s was taken: %s", uuid, exc)
