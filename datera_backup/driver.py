@@ -36,6 +36,7 @@ from datera_backup.errors import BackupIncomplete as Incomplete
 from datera_backup.native import in_native_thread, unwrapped
 from datera_backup.neighbours import WARNINGS
 from datera_backup.opts import OPTS
+from datera_backup.orphans import Orphan, find_orphans, remove_orphan
 from datera_backup.progress import BackupCancelled, BackupWatch, RestoreWatch, VerifyWatch, wait_for
 from datera_backup.settings import BackupSettings, read_settings, refuse_ignored_secondaries
 from datera_backup.translate import translated
@@ -309,6 +310,16 @@ class DateraBackupDriver(driver.BackupDriver):
         ):
             statistics = in_native_thread(container.commit_of, location.backup_id).statistics
             return statistics.stored_bytes
+
+    def orphans(self) -> list[Orphan]:
+        """Containers on the cluster that no record of this Cinder names."""
+        with translated(f"Datera cluster {self.settings.cluster.address}"):
+            return find_orphans(self.backend, self.context)
+
+    def remove_orphan(self, name: str) -> None:
+        """Delete one of them, if it still is one and provably this Cinder's own."""
+        with translated(f"Container {name}"):
+            remove_orphan(self.backend, self.context, name)
 
     # Steps
 

@@ -97,6 +97,10 @@ class StillAParent(BackupFailed):
     """An incremental backup needs the one that was to be deleted."""
 
 
+class StillWanted(BackupFailed):
+    """A container that was to be removed is, or may be, needed by somebody."""
+
+
 class VolumeTooLarge(BackupFailed):
     """The volume might not fit into a container, however large that may grow."""
 

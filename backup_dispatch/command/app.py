@@ -19,6 +19,7 @@ from backup_dispatch.command.cloud import Cloud
 from backup_dispatch.command.configuration import read_configuration
 from backup_dispatch.command.list import ListBackends
 from backup_dispatch.command.masking import masked
+from backup_dispatch.command.orphans import Orphans
 from backup_dispatch.command.outcome import CANCELLED, UNUSABLE
 from backup_dispatch.command.release import Release
 from backup_dispatch.command.route import Route
@@ -31,6 +32,7 @@ COMMANDS: dict[str, type[Any]] = {
     "adopt": Adopt,
     "check": Check,
     "list": ListBackends,
+    "orphans": Orphans,
     "release": Release,
     "route": Route,
     "show": Show,

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from cinder import context, exception, objects
+from cinder import context, coordination, exception, objects
 from oslo_config import cfg
 from oslo_utils import uuidutils
 
@@ -73,13 +74,28 @@ class Cloud:
         :raises BackendDown: it is not.
         :raises BackendFailed: the object cannot be made.
         """
+        return self._made(backend, _on_behalf_of(backup))
+
+    def operators_driver(self, backend: Backend) -> Any:
+        """A driver object of the backend, which is up, for what concerns no single backup.
+
+        :raises BackendDown: it is not.
+        :raises BackendFailed: the object cannot be made.
+        """
+        return self._made(backend, self.context)
+
+    def _made(self, backend: Backend, on_behalf: Any) -> Any:
+        if not coordination.COORDINATOR.started:
+            # Drivers take the locks that the service takes, which has this started.
+            coordination.COORDINATOR.start()
+            atexit.register(coordination.COORDINATOR.stop)
         if backend.name not in self._up:
             (answer,) = answers({backend.name: check_of(backend)}, self.deadline).values()
             if not answer.up:
                 raise BackendDown(backend.name, answer.reason)
             self._up.add(backend.name)
         try:
-            return backend.make(_on_behalf_of(backup))
+            return backend.make(on_behalf)
         except Exception as error:
             raise BackendFailed(backend.name, error) from error
 

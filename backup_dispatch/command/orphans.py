@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``backup-dispatch orphans``: what backends hold that no record of Cinder names."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cliff.lister import Lister
+
+from backup_dispatch.command.base import CloudCommand
+from backup_dispatch.command.columns import Day, Lines
+from backup_dispatch.command.outcome import NO, CommandEnded, misused
+from backup_dispatch.errors import reason_of
+
+COLUMNS = ("Backend", "Container", "Tenant", "Created", "GiB", "Backups", "Left alone because")
+
+
+class Orphans(CloudCommand, Lister):
+    """List containers that no record of this Cinder names; with --delete, remove them.
+
+    Only what is provably this Cinder's own is removed. Backends that cannot tell are left out.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The command's arguments."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument("--delete", action="store_true", help="remove them, after asking")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        """Ask the backends, and remove what may be removed."""
+        if parsed_args.yes and not parsed_args.delete:
+            misused("--yes answers what --delete asks.")
+        found = [
+            (backend.name, driver, orphan)
+            for backend in self.cloud.enabled.enabled
+            if hasattr(backend.driver_class, "orphans")
+            for driver in [self.cloud.operators_driver(backend)]
+            for orphan in driver.orphans()
+        ]
+        if parsed_args.delete:
+            self._delete([one for one in found if not one[2].doubt], parsed_args.yes)
+        return COLUMNS, [_row(name, orphan) for name, _, orphan in found]
+
+    def _delete(self, found: Sequence[tuple[str, Any, Any]], yes: bool) -> None:
+        if not found:
+            self.say("There is nothing to delete.")
+            return
+        if not yes:
+            self._confirm([orphan.name for _, _, orphan in found])
+        for _, driver, orphan in found:
+            try:
+                driver.remove_orphan(orphan.name)
+            except Exception as error:
+                self.exit_code = NO
+                self.say(f"{orphan.name} was not deleted: {reason_of(error)}")
+            else:
+                self.say(f"{orphan.name} was deleted.")
+
+    def _confirm(self, names: Sequence[str]) -> None:
+        if not self.app.stdin.isatty():
+            misused(f"{_counted(names)} would be deleted: confirm with --yes.")
+        for name in names:
+            self.say(f"  {name}")
+        self.app.stderr.write(f"Delete {_counted(names)} for ever? [y/N] ")
+        self.app.stderr.flush()
+        if self.app.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise CommandEnded("Nothing was deleted.")
+
+
+def _counted(names: Sequence[str]) -> str:
+    return "1 container" if len(names) == 1 else f"{len(names)} containers"
+
+
+def _row(backend: str, orphan: Any) -> tuple[Any, ...]:
+    backups = None if orphan.backups is None else Lines(orphan.backups)
+    return (
+        backend,
+        orphan.name,
+        orphan.tenant,
+        Day(orphan.created),
+        orphan.size_gib,
+        backups,
+        orphan.doubt,
+    )

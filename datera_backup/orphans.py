@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers on the cluster that no record of this Cinder names, and their removal.
+
+Several Cinders may share a tenant, and on the cluster their containers look alike. What proves that
+a container is this Cinder's own is the record of the backup that it is named after: Cinder keeps
+the records of deleted backups until they are purged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cinder import exception, objects
+from oslo_log import log as logging
+
+from datera_backup import containers, naming, record
+from datera_backup.backend import Backend
+from datera_backup.container import ContainerError, State
+from datera_backup.errors import BackupFailed, ContainerBusy, ContainerUnreadable, StillWanted
+from datera_backup.locks import remove_locks, writer_lock
+from datera_backup.undo import Undo
+from datera_volume.connection import AppInstance
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A container that no living record names.
+
+    :ivar created: when its first backup was begun; None where no record tells.
+    :ivar backups: those in it; None where it was not opened or cannot be read.
+    :ivar doubt: why it is not removed; empty where it is provably this Cinder's own.
+    """
+
+    name: str
+    tenant: str
+    size_gib: int
+    created: datetime | None
+    backups: tuple[str, ...] | None
+    doubt: str
+
+
+def find_orphans(backend: Backend, context: Any) -> list[Orphan]:
+    """Return them, sorted by name; only those that are this Cinder's own are opened."""
+    # First the cluster, then the records: a record names its container before that is made.
+    instances = [
+        ai for ai in backend.tenant.app_instances(naming.ANY_CONTAINER) if naming.is_ours(ai)
+    ]
+    found = (_look(backend, context, ai) for ai in sorted(instances, key=lambda ai: ai.name))
+    return [orphan for orphan in found if orphan is not None]
+
+
+def remove_orphan(backend: Backend, context: Any, name: str) -> None:
+    """Delete one, after all that makes it an orphan has been looked at again.
+
+    :raises StillWanted: a record names it, or needs it, or it is not provably this Cinder's own.
+    :raises ContainerBusy: it is being written or read.
+    :raises ContainerGone: it is not on the cluster.
+    """
+    lock = writer_lock(name)
+    with Undo(f"Removing container {name}") as undo:
+        if not lock.try_acquire():
+            raise ContainerBusy(f"Container {name} is being written to")
+        undo.add("release its lock", lock.release)
+        # Before it is opened, which would disturb another Cinder, and right before it is deleted.
+        _refuse_if_not_orphan(backend, context, name)
+        _refuse_if_needed(context, name, _backups_in(backend, name) or ())
+        _refuse_if_not_orphan(backend, context, name)
+        backend.attachments.delete(name)
+        remove_locks(name)
+        LOG.info("Container %s was deleted: no record named it.", name)
+
+
+def _look(backend: Backend, context: Any, ai: AppInstance) -> Orphan | None:
+    if _named_by(context, ai.name):
+        return None
+    first = _first_record(context, ai.name)
+    doubt = _doubt(first, ai.name) or ("it is in use" if _in_use(ai) else "")
+    backups = None
+    if not doubt:
+        try:
+            backups = _backups_in(backend, ai.name)
+        except (BackupFailed, ContainerError) as failure:
+            doubt = f"it cannot be opened: {failure}"
+    return Orphan(
+        name=ai.name,
+        tenant=ai.tenant or backend.settings.tenant,
+        size_gib=ai.volume.size_gib,
+        created=first.created_at if first is not None else None,
+        backups=backups,
+        doubt=doubt,
+    )
+
+
+def _named_by(context: Any, name: str) -> list[str]:
+    """The living records, of any project, that name the container."""
+    records = objects.BackupList.get_all(context.elevated(), filters={"container": name})
+    return sorted(one.id for one in records)
+
+
+def _first_record(context: Any, name: str) -> Any:
+    """The record, deleted or not, of the backup that the container is named after."""
+    everything = context.elevated(read_deleted="yes")
+    try:
+        return objects.Backup.get_by_id(everything, str(naming.container_id(name)))
+    except exception.BackupNotFound:
+        return None
+
+
+def _doubt(first: Any, name: str) -> str:
+    if first is None:
+        return "no record, not even a deleted one, proves that it is this Cinder's"
+    if not first.deleted:
+        return "the backup that it is named after still has a record"
+    if not record.is_ours(first) or first.container != name:
+        return "the deleted record of that id names another container"
+    return ""
+
+
+def _backups_in(backend: Backend, name: str) -> tuple[str, ...] | None:
+    try:
+        with containers.opened(backend.attachments, name) as container:
+            return tuple(
+                str(entry.backup_id) for entry in container.entries if entry.state is not State.DEAD
+            )
+    except ContainerUnreadable as damage:
+        LOG.warning("%s", damage)
+        return None
+
+
+def _refuse_if_not_orphan(backend: Backend, context: Any, name: str) -> None:
+    wanted = _named_by(context, name)
+    if wanted:
+        raise StillWanted(f"Container {name} is left alone: backup {wanted[0]} names it")
+    doubt = _doubt(_first_record(context, name), name)
+    if doubt:
+        raise StillWanted(f"Container {name} is left alone: {doubt}")
+    if _in_use(backend.attachments.find(name)):
+        raise ContainerBusy(f"Container {name} is in use, or a host that died has left it open")
+
+
+def _refuse_if_needed(context: Any, name: str, inside: tuple[str, ...]) -> None:
+    """A younger container of the chain may refer to blocks in this one."""
+    for backup_id in {str(naming.container_id(name)), *inside}:
+        children = record.children_of(context, backup_id)
+        if children:
+            raise StillWanted(
+                f"Container {name} is left alone: backup {children[0]} is an incremental of "
+                f"backup {backup_id} in it"
+            )
+
+
+def _in_use(ai: AppInstance) -> bool:
+    # One that is online and open to nobody was left behind when it was being made.
+    return any(si.initiators or si.initiator_groups for si in ai.storage_instances)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``backup-dispatch orphans``: only what no record names is found, and only one's own removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from datera_emulator import Emulator
+
+Run = Callable[..., Any]
+RunJson = Callable[..., Any]
+
+
+def names(emulator: Emulator) -> set[str]:
+    return {ai.name for ai in emulator.cluster.app_instances.values()}
+
+
+@pytest.fixture
+def cinder(start_cinder: Callable[..., Any], emulator: Emulator) -> Iterator[Any]:
+    """A Cinder whose backups go to Datera."""
+    from datera_backup.backend import forget_backends
+
+    lines = (
+        "backup_driver = backup_dispatch.driver.BackupDispatcher",
+        "enabled_backup_backends = datera, posix",
+        "backup_datera_san_ip = 127.0.0.1",
+        f"backup_datera_san_login = {emulator.username}",
+        f"backup_datera_san_password = {emulator.password}",
+        f"backup_datera_api_port = {emulator.https_port}",
+        "backup_datera_ssl_cert_verify = True",
+        f"backup_datera_ssl_cert_path = {emulator.ca_bundle}",
+    )
+    from backup_dispatch.process import this_process
+
+    yield start_cinder(defaults="\n".join(lines))
+    this_process().stop_checking()
+    forget_backends()
+
+
+@pytest.fixture
+def backups(cinder: Any) -> list[Any]:
+    """Two full backups, each in a container of its own, and an incremental of the second."""
+    made = []
+    for number in range(2):
+        volume = cinder.create_volume(1)
+        cinder.write(volume, 0, b"some" * 2**18)
+        made.append(cinder.create_backup(volume, f"datera_{number}"))
+    made.append(cinder.create_backup(volume, "datera_more", incremental=True))
+    return made
+
+
+def add_a_strangers(cinder: Any) -> str:
+    """A container that another Cinder made; nothing on the cluster tells it from ours."""
+    from datera_backup import containers, naming
+    from datera_backup.driver import DateraBackupDriver
+
+    name = naming.container_name(str(uuid4()))
+    backend = DateraBackupDriver(cinder.context).backend
+    containers.create(backend, name, 1, naming.description(str(uuid4()), None))
+    return name
+
+
+def test_a_container_without_records_is_found_and_removed_and_nothing_else(
+    cinder: Any, backups: list[Any], emulator: Emulator, run: Run, run_json: RunJson
+) -> None:
+    from cinder import coordination
+
+    assert run_json("orphans") == []
+    lost, kept, _ = backups
+    strange = add_a_strangers(cinder)
+    lost.destroy()
+    coordination.COORDINATOR.stop()  # as in a process that is no service
+    found = {row["Container"]: row for row in run_json("orphans")}
+    assert set(found) == {lost.container, strange}
+    assert found[lost.container]["Backups"] == [lost.id]
+    assert found[lost.container]["Left alone because"] == ""
+    assert found[lost.container]["Created"]
+    assert found[lost.container]["Tenant"] == "/root"
+    assert found[strange]["Backups"] is None
+    assert "no record, not even a deleted one" in found[strange]["Left alone because"]
+
+    assert run("orphans", "--delete").code == 2
+    assert run("orphans", "--yes").code == 2
+    declined = run("orphans", "--delete", stdin="n\n", terminal=True)
+    assert declined.code == 1
+    assert f"  {lost.container}\n" in declined.err
+    assert "Delete 1 container for ever? [y/N]" in declined.err
+    assert names(emulator) == {lost.container, kept.container, strange}
+
+    ended = run("orphans", "--delete", "--yes")
+    assert (ended.code, ended.err) == (0, f"{lost.container} was deleted.\n")
+    assert names(emulator) == {kept.container, strange}
+
+
+def test_everything_is_looked_at_again_right_before(
+    cinder: Any, backups: list[Any], emulator: Emulator
+) -> None:
+    from datera_backup.driver import DateraBackupDriver
+    from datera_backup.errors import ContainerBusy, StillWanted
+    from datera_backup.locks import writer_lock
+
+    lost, parent, child = backups
+    driver = DateraBackupDriver(cinder.context)
+    strange = add_a_strangers(cinder)
+    before = names(emulator)
+    with pytest.raises(StillWanted, match=f"backup {lost.id} names it"):
+        driver.remove_orphan(lost.container)
+    with pytest.raises(StillWanted, match="not even a deleted one"):
+        driver.remove_orphan(strange)
+    parent.destroy()
+    with pytest.raises(StillWanted, match=f"backup {child.id} names it"):
+        driver.remove_orphan(parent.container)
+    # As in a chain over several containers.
+    child.container = f"backup-{child.id}"
+    child.save()
+    with pytest.raises(StillWanted, match=f"backup {child.id} is an incremental"):
+        driver.remove_orphan(parent.container)
+    lost.destroy()
+    lock = writer_lock(lost.container)
+    assert lock.try_acquire()
+    try:
+        with pytest.raises(ContainerBusy, match="is being written to"):
+            driver.remove_orphan(lost.container)
+    finally:
+        lock.release()
+    with (
+        driver.backend.attachments.opened(lost.container),
+        pytest.raises(ContainerBusy, match="is in use"),
+    ):
+        driver.remove_orphan(lost.container)
+    assert names(emulator) == before
+    driver.remove_orphan(lost.container)
+    assert names(emulator) == before - {lost.container}
