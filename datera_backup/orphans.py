@@ -144,7 +144,10 @@ def _refuse_if_not_orphan(backend: Backend, context: Any, name: str) -> None:
 
 def _refuse_if_needed(context: Any, name: str, inside: tuple[str, ...]) -> None:
     """A younger container of the chain may refer to blocks in this one."""
-    for backup_id in {str(naming.container_id(name)), *inside}:
+    # The deleted records too: a container that cannot be read does not tell what is in it.
+    everything = context.elevated(read_deleted="yes")
+    known = objects.BackupList.get_all(everything, filters={"container": name})
+    for backup_id in sorted({*inside, *(one.id for one in known)}):
         children = record.children_of(context, backup_id)
         if children:
             raise StillWanted(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -94,6 +95,29 @@ def test_a_container_without_records_is_found_and_removed_and_nothing_else(
     ended = run("orphans", "--delete", "--yes")
     assert (ended.code, ended.err) == (0, f"{lost.container} was deleted.\n")
     assert names(emulator) == {kept.container, strange}
+
+
+def test_one_that_cannot_be_read_is_left_to_the_increments_of_what_was_in_it(
+    cinder: Any, backups: list[Any], emulator: Emulator, run_json: RunJson
+) -> None:
+    from datera_backup.driver import DateraBackupDriver
+    from datera_backup.errors import StillWanted
+
+    _, first, second = backups
+    driver = DateraBackupDriver(cinder.context)
+    with driver.backend.attachments.opened(first.container, writable=True) as descriptor:
+        for slot in (0, 2**20):
+            os.pwrite(descriptor, b"damage", slot + 100)
+    younger = cinder.create_backup(cinder.create_volume(1), "datera_younger")
+    younger.parent_id = second.id
+    younger.save()
+    first.destroy()
+    second.destroy()
+    (found,) = run_json("orphans")
+    assert (found["Container"], found["Backups"]) == (first.container, None)
+    with pytest.raises(StillWanted, match=f"backup {younger.id} is an incremental"):
+        driver.remove_orphan(first.container)
+    assert first.container in names(emulator)
 
 
 def test_everything_is_looked_at_again_right_before(
