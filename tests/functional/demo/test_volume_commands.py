@@ -32,6 +32,7 @@ PLACES = (0, 2**29 + 2**12, 2**30 - CHUNK)
 PASSING = {
     "creating",
     "deleting",
+    "extending",
     "maintenance",
     "managing",
     "reserved",
