@@ -143,17 +143,37 @@ def _refuse_if_not_orphan(backend: Backend, context: Any, name: str) -> None:
 
 
 def _refuse_if_needed(context: Any, name: str, inside: tuple[str, ...]) -> None:
-    """A younger container of the chain may refer to blocks in this one."""
-    # The deleted records too: a container that cannot be read does not tell what is in it.
+    """A younger container of the chain may refer to blocks in this one.
+
+    Deleted records are looked at too: a container that cannot be read does not tell what is in it,
+    and a chain goes on behind a link that was deleted by hand. Where records were purged, what is
+    left of the chain is known by its volume.
+    """
     everything = context.elevated(read_deleted="yes")
     known = objects.BackupList.get_all(everything, filters={"container": name})
-    for backup_id in sorted({*inside, *(one.id for one in known)}):
-        children = record.children_of(context, backup_id)
-        if children:
-            raise StillWanted(
-                f"Container {name} is left alone: backup {children[0]} is an incremental of "
-                f"backup {backup_id} in it"
-            )
+    for volume_id in sorted({one.volume_id for one in known}):
+        for one in objects.BackupList.get_all(context.elevated(), filters={"volume_id": volume_id}):
+            if one.parent_id and record.is_ours(one):
+                raise StillWanted(
+                    f"Container {name} is left alone: backup {one.id} is an incremental of the "
+                    f"same volume, {volume_id}, and may need what is in it"
+                )
+    seen: set[str] = set()
+    pending = {*inside, *(one.id for one in known)}
+    while pending:
+        seen |= pending
+        children = [
+            one
+            for backup_id in sorted(pending)
+            for one in objects.BackupList.get_all(everything, filters={"parent_id": backup_id})
+        ]
+        for one in children:
+            if not one.deleted:
+                raise StillWanted(
+                    f"Container {name} is left alone: backup {one.id} is an incremental of what "
+                    f"was in it"
+                )
+        pending = {one.id for one in children} - seen
 
 
 def _in_use(ai: AppInstance) -> bool:

@@ -117,6 +117,18 @@ def test_one_that_cannot_be_read_is_left_to_the_increments_of_what_was_in_it(
     assert (found["Container"], found["Backups"]) == (first.container, None)
     with pytest.raises(StillWanted, match=f"backup {younger.id} is an incremental"):
         driver.remove_orphan(first.container)
+    # The chain goes on behind one whose record was deleted by hand.
+    youngest = cinder.create_backup(cinder.create_volume(1), "datera_youngest")
+    youngest.parent_id = younger.id
+    youngest.save()
+    younger.destroy()
+    with pytest.raises(StillWanted, match=f"backup {youngest.id} is an incremental"):
+        driver.remove_orphan(first.container)
+    # And is known by its volume where the records between are purged.
+    youngest.parent_id, youngest.volume_id = str(uuid4()), first.volume_id
+    youngest.save()
+    with pytest.raises(StillWanted, match=f"{youngest.id} is an incremental of the same volume"):
+        driver.remove_orphan(first.container)
     assert first.container in names(emulator)
 
 
