@@ -41,24 +41,30 @@ class Orphans(CloudCommand, Lister):
             for driver in [self.cloud.operators_driver(backend)]
             for orphan in driver.orphans()
         ]
+        gone: set[tuple[str, str]] = set()
         if parsed_args.delete:
-            self._delete([one for one in found if not one[2].doubt], parsed_args.yes)
-        return COLUMNS, [_row(name, orphan) for name, _, orphan in found]
+            gone = self._delete([one for one in found if not one[2].doubt], parsed_args.yes)
+        left = [(name, orphan) for name, _, orphan in found if (name, orphan.name) not in gone]
+        return COLUMNS, [_row(name, orphan) for name, orphan in left]
 
-    def _delete(self, found: Sequence[tuple[str, Any, Any]], yes: bool) -> None:
+    def _delete(self, found: Sequence[tuple[str, Any, Any]], yes: bool) -> set[tuple[str, str]]:
+        """Remove them, and return the backends and names of those that are gone."""
+        gone: set[tuple[str, str]] = set()
         if not found:
             self.say("There is nothing to delete.")
-            return
+            return gone
         if not yes:
             self._confirm([orphan.name for _, _, orphan in found])
-        for _, driver, orphan in found:
+        for name, driver, orphan in found:
             try:
                 driver.remove_orphan(orphan.name)
             except Exception as error:
                 self.exit_code = NO
                 self.say(f"{orphan.name} was not deleted: {reason_of(error)}")
             else:
+                gone.add((name, orphan.name))
                 self.say(f"{orphan.name} was deleted.")
+        return gone
 
     def _confirm(self, names: Sequence[str]) -> None:
         if not self.app.stdin.isatty():

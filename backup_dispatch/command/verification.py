@@ -85,8 +85,10 @@ def _in_part(driver: Any, chain: list[Any], progress: Progress, sample: Sample) 
             chain[0], progress, share=sample.share, seed=sample.seed
         )
         lines = [str(line) for line in damage]
+        # It may have ended at the first damage.
+        words = f"{'up to ' if lines else ''}{drawn} of {of} blocks, seed {sample.seed}"
         # The driver tells how far it is in the volume, and only that part of it was read.
-        return Verified(_BY_ITSELF, lines, 1, 0, f"{drawn} of {of} blocks, seed {sample.seed}")
+        return Verified(_BY_ITSELF, lines, 1, 0, words)
     if hasattr(driver, "verify") or not is_chunked(driver):
         refuse(f"Backup {chain[0].id} can only be read whole by its driver: leave out --sample.")
     found = ChunkedVerification(driver, chain, progress, sample.share, sample.seed)

@@ -56,6 +56,9 @@ class Verify(CloudCommand, ShowOne):
         if parsed_args.sample is not None:
             seed = parsed_args.seed
             sample = Sample(parsed_args.sample, secrets.randbits(32) if seed is None else seed)
+            if seed is None:
+                # Now, because a sample that is interrupted may be wanted again.
+                self.say(f"The sample's seed is {sample.seed}.")
         backup = self.cloud.backup(parsed_args.backup)
         if backup.status in _UNFINISHED:
             refuse(f"Backup {backup.id} is {backup.status}: there is nothing to verify.")

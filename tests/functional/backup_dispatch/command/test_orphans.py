@@ -92,8 +92,9 @@ def test_a_container_without_records_is_found_and_removed_and_nothing_else(
     assert "Delete 1 container for ever? [y/N]" in declined.err
     assert names(emulator) == {lost.container, kept.container, strange}
 
-    ended = run("orphans", "--delete", "--yes")
+    ended = run("orphans", "--delete", "--yes", "-f", "json")
     assert (ended.code, ended.err) == (0, f"{lost.container} was deleted.\n")
+    assert [row["Container"] for row in ended.json] == [strange], "what is left"
     assert names(emulator) == {kept.container, strange}
 
 
