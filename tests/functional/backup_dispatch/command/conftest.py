@@ -78,8 +78,22 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 
 
 @pytest.fixture
+def datera_options(emulator: Emulator) -> str:
+    """Lines of ``[DEFAULT]``: where the cluster is, and how to log in."""
+    lines = (
+        "backup_datera_san_ip = 127.0.0.1",
+        f"backup_datera_san_login = {emulator.username}",
+        f"backup_datera_san_password = {emulator.password}",
+        f"backup_datera_api_port = {emulator.https_port}",
+        "backup_datera_ssl_cert_verify = True",
+        f"backup_datera_ssl_cert_path = {emulator.ca_bundle}",
+    )
+    return "\n".join(lines)
+
+
+@pytest.fixture
 def cloud_of_four(
-    start_cinder: Callable[..., Any], emulator: Emulator, swift: SwiftService, shelf: Path
+    start_cinder: Callable[..., Any], datera_options: str, swift: SwiftService, shelf: Path
 ) -> Iterator[Any]:
     """A Cinder whose backups go to Datera, posix, Swift and, with a section, another posix."""
     from datera_backup.backend import forget_backends
@@ -87,12 +101,7 @@ def cloud_of_four(
     lines = (
         "backup_driver = backup_dispatch.driver.BackupDispatcher",
         "enabled_backup_backends = datera, posix, swift, shelf",
-        "backup_datera_san_ip = 127.0.0.1",
-        f"backup_datera_san_login = {emulator.username}",
-        f"backup_datera_san_password = {emulator.password}",
-        f"backup_datera_api_port = {emulator.https_port}",
-        "backup_datera_ssl_cert_verify = True",
-        f"backup_datera_ssl_cert_path = {emulator.ca_bundle}",
+        datera_options,
         swift.cinder_options(),
     )
     section = f"[shelf]\nbackup_driver = posix\nbackup_posix_path = {shelf}\n"

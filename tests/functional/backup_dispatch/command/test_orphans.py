@@ -21,19 +21,14 @@ def names(emulator: Emulator) -> set[str]:
 
 
 @pytest.fixture
-def cinder(start_cinder: Callable[..., Any], emulator: Emulator) -> Iterator[Any]:
+def cinder(start_cinder: Callable[..., Any], datera_options: str) -> Iterator[Any]:
     """A Cinder whose backups go to Datera."""
     from datera_backup.backend import forget_backends
 
     lines = (
         "backup_driver = backup_dispatch.driver.BackupDispatcher",
         "enabled_backup_backends = datera, posix",
-        "backup_datera_san_ip = 127.0.0.1",
-        f"backup_datera_san_login = {emulator.username}",
-        f"backup_datera_san_password = {emulator.password}",
-        f"backup_datera_api_port = {emulator.https_port}",
-        "backup_datera_ssl_cert_verify = True",
-        f"backup_datera_ssl_cert_path = {emulator.ca_bundle}",
+        datera_options,
     )
     from backup_dispatch.process import this_process
 
