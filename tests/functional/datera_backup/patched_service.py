@@ -54,6 +54,8 @@ def back_up_and_restore(cloud: CinderService) -> dict[str, Any]:
     heart = Heart()
     fulls = [eventlet.spawn(cloud.create_backup, volume) for volume in volumes]
     states = [full.wait().status for full in fulls]
+    for failure in cloud.failures:
+        raise failure  # which would only be met later, as something that it led to
     beats = heart.beats
     cloud.write(volumes[0], 5 * MIB, b"changed")
     second = cloud.create_backup(volumes[0], incremental=True)
