@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import ceph_peer, image, machine, memory, report, service, suite
+from bench.interruption import unless_interrupted
 from bench.peers import InProcess, Peer, find_program
+from bench.process import Failed
 
 MODES = ("zlib", "zstd", "none")
 PROGRAMS = ("borg", "restic")
@@ -23,28 +24,16 @@ BLAKE3 = "datera-blake3"
 ROOM = 8
 """Of the image's size what everything at once may take up."""
 SHARED_MEMORY = Path("/dev/shm")
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
-    for number in ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _end)
     try:
-        return _measure(options)
-    except KeyboardInterrupt:
-        _say("interrupted; nothing that it started is left running")
-        return INTERRUPTED
-
-
-def _end(*_: object) -> None:
-    """End this, once: a second signal would keep it from stopping what it has started."""
-    for number in ENDING:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+        return unless_interrupted(lambda: _measure(options))
+    except Failed as failure:
+        _say(str(failure))
+        return 1
 
 
 def _measure(options: argparse.Namespace) -> int:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from bench.image import free_for
 from bench.peers import Figure, InProcess
-from bench.process import processor_of
-from demo.processes import environment
+from bench.process import Failed, processor_of
+from demo.processes import ServerFailed, environment
+from demo.waiting import TookTooLong
 from tests.services.install import bindings
 from tests.services.stack.ceph import USER, Ceph
 from tests.services.stack.daemons import Daemons
@@ -62,7 +63,17 @@ class CephPeer:
             folder / "ceph", daemons, disk=free_for(folder), placement_groups=PLACEMENT_GROUPS
         )
         try:
-            cluster.start()
+            try:
+                cluster.start()
+            except (
+                RuntimeError,
+                ServerFailed,
+                TookTooLong,
+                subprocess.TimeoutExpired,
+            ) as failure:
+                raise Failed(
+                    f"Ceph is installed and does not start: {failure}. --peers leaves it out."
+                ) from failure
             with cluster.conf.open("a") as file:
                 file.write(PATIENT)
             self._servers = [server.pid for server in daemons]

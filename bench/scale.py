@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine
+from bench.interruption import unless_interrupted
 from bench.peers import environment
 from bench.process import run
 from bench.service import emulator_beside
@@ -95,6 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--directory", type=Path, help="where to work; default: TMPDIR")
     parser.add_argument("-f", "--format", choices=["table", "json"], default="table")
     options = parser.parse_args(arguments)
+    return unless_interrupted(lambda: _told(options))
+
+
+def _told(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="scale-", dir=options.directory) as name:
         about = {"machine": machine.describe(Path(name)), "versions": machine.versions()}
         found = measure(Path(name), options.volumes, options.at_once)

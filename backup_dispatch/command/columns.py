@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cliff.columns import FormattableColumn
 
+from backup_dispatch.command.units import in_units
 from backup_dispatch.loading import NAMESPACE
 
 if TYPE_CHECKING:
@@ -88,15 +89,6 @@ class Size(Column):
 def iso(moment: datetime | None) -> str | None:
     """A time of UTC as ISO 8601."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
-
-
-def in_units(size: float) -> str:
-    """Bytes with a unit that keeps the number short: ``1.4 GiB``."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:  # noqa: PLR2004 - that is what these units mean
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"
 
 
 def short_name(class_path: str) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from backup_dispatch.command.columns import in_units
+from backup_dispatch.command.units import in_units
 
 WIDTH = 30
 INTERVAL = 0.2

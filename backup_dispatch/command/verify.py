@@ -14,10 +14,11 @@ from cliff.show import ShowOne
 
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.chain import chain_of
-from backup_dispatch.command.columns import Lines, Size, in_units
+from backup_dispatch.command.columns import Lines, Size
 from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import NO, refuse
 from backup_dispatch.command.progress import ProgressLine
+from backup_dispatch.command.units import in_units
 from backup_dispatch.command.verification import Sample, verified
 
 _UNFINISHED = (fields.BackupStatus.CREATING, fields.BackupStatus.DELETING)

@@ -7,10 +7,9 @@ from typing import Any
 
 from prettytable import PrettyTable
 
+from backup_dispatch.command.units import in_units
 from datera_backup.command.inspection import Backup, Inspection, when
 from datera_backup.container.superblock import Superblock
-
-_UNITS = ("bytes", "KiB", "MiB", "GiB")
 
 
 def as_json(found: Inspection) -> dict[str, Any]:
@@ -147,12 +146,3 @@ def _row(backup: Backup) -> list[str]:
         in_units(statistics.stored_bytes) + (f" (1/{ratio:.1f})" if ratio else ""),
         ", ".join(f"{count} {codec}" for codec, count in backup.codecs.most_common()),
     ]
-
-
-def in_units(size: float) -> str:
-    """Bytes with a unit that keeps the number short: ``1.4 GiB``."""
-    for unit in _UNITS:
-        if size < 1024:  # noqa: PLR2004 - that is what these units mean
-            return f"{size:.0f} {unit}" if unit == _UNITS[0] else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ import pytest
 from bench import ceph_peer, suite
 from bench.__main__ import main
 from bench.peers import STEPS, Figure
+from bench.process import Failed
 from demo.waiting import until
+from tests.services.stack.ceph import Ceph
 
 MIB = 1 << 20
 ROOT = Path(__file__).parents[3]
@@ -144,3 +146,44 @@ def test_a_name_that_no_peer_has_is_told_before_anything_is_measured(tmp_path: P
     ):
         main(["--peers", "borgg,posix-zstd", "--directory", str(tmp_path)])
     assert not any(tmp_path.iterdir())
+
+
+def test_a_ceph_that_does_not_start_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_cluster: Any) -> None:
+        raise RuntimeError("ceph-mon: no room")
+
+    monkeypatch.setattr(Ceph, "start", start)
+    peer = ceph_peer.CephPeer("16.2", [])
+    told = "does not start: ceph-mon: no room. --peers leaves it out"
+    with pytest.raises(Failed, match=told), peer.store(tmp_path):
+        pytest.fail("it cannot be measured")
+
+
+def test_a_simulation_that_is_ended_leaves_no_emulator(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench.scale", "--directory", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as running:
+
+        def simulates() -> bool:
+            assert running.poll() is None
+            return len(processes_with(tmp_path)) > 2
+
+        until("the emulator and the service", simulates, seconds=60.0)
+        running.terminate()
+        _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert errors.endswith("interrupted; nothing that it started is left running\n")
+    until("their end", lambda: not processes_with(tmp_path), seconds=60.0)
+    assert not any(tmp_path.iterdir())
+
+
+def processes_with(folder: Path) -> list[str]:
+    """The command lines in which a folder is named."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            text = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if str(folder) in text:
+                found.append(text)
+    return found

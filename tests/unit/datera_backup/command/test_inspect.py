@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import lzma
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,16 @@ def test_a_manifest_and_a_commit_record_that_are_damaged(tmp_path: Path, capsys:
     assert "volume" not in second
     assert not any(one["damage"] for one in others if one["state"] != "committed")
     assert set(found["damage"]) >= {*first["damage"], *second["damage"]}
+
+
+def test_it_needs_no_cinder(tmp_path: Path) -> None:
+    script = (
+        "import sys; from datera_backup.command.main import main; "
+        f"code = main(['inspect', {str(device(tmp_path))!r}]); "
+        "sys.exit(code or 'cinder' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_no_container_is_told_in_one_line(tmp_path: Path, capsys: Capture) -> None:
