@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from cinder import exception
 from cliff.command import Command
 from oslo_db import exception as db_exception
+from oslo_privsep.daemon import FailedToDropPrivileges
 
 from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import DONE, NO, UNUSABLE, CommandEnded
@@ -17,6 +18,13 @@ from backup_dispatch.errors import ConfigurationInvalid, DispatchError, one_line
 if TYPE_CHECKING:
     from backup_dispatch.command.app import CommandApp
     from backup_dispatch.command.cloud import Cloud
+
+
+_NO_HELPER = (
+    "Nothing can be attached here: this user may not start os-brick's privileged helper. Run the "
+    "command as the user of cinder-backup (sudo -u cinder …), whose sudo rules let it run "
+    "cinder-rootwrap."
+)
 
 
 class CloudCommand(Command):
@@ -56,12 +64,12 @@ class CloudCommand(Command):
 def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, CommandEnded):
         return str(error), error.code
-    if isinstance(error, ConfigurationInvalid):
-        return error.full_text, UNUSABLE
-    if isinstance(error, DispatchError):
-        return error.full_text, NO
+    if isinstance(error, ConfigurationInvalid | DispatchError):
+        return error.full_text, UNUSABLE if isinstance(error, ConfigurationInvalid) else NO
     if isinstance(error, db_exception.DBError):
         return f"Cinder's database cannot be used: {reason_of(error)}", NO
+    if isinstance(error, FailedToDropPrivileges):
+        return f"{_NO_HELPER} ({one_line(str(error))})", NO
     if isinstance(error, exception.CinderException):
         return reason_of(error), NO
     return f"{reason_of(error)} (--debug shows where)", NO

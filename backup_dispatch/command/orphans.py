@@ -42,7 +42,9 @@ class Orphans(CloudCommand, Lister):
             for orphan in driver.orphans()
         ]
         gone: set[tuple[str, str]] = set()
-        if parsed_args.delete:
+        if not found:
+            self.say("Every container that a backend has told of is named by a record.")
+        elif parsed_args.delete:
             gone = self._delete([one for one in found if not one[2].doubt], parsed_args.yes)
         left = [(name, orphan) for name, _, orphan in found if (name, orphan.name) not in gone]
         return COLUMNS, [_row(name, orphan) for name, orphan in left]

@@ -65,6 +65,9 @@ def test_a_container_without_records_is_found_and_removed_and_nothing_else(
 ) -> None:
     from cinder import coordination
 
+    ended = run("orphans", "--delete")
+    assert (ended.code, ended.out.strip()) == (0, "")
+    assert ended.err == "Every container that a backend has told of is named by a record.\n"
     assert run_json("orphans") == []
     lost, kept, _ = backups
     strange = add_a_strangers(cinder)
