@@ -64,7 +64,7 @@ class CloudCommand(Command):
 def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, CommandEnded):
         return str(error), error.code
-    if isinstance(error, ConfigurationInvalid | DispatchError):
+    if isinstance(error, DispatchError):
         return error.full_text, UNUSABLE if isinstance(error, ConfigurationInvalid) else NO
     if isinstance(error, db_exception.DBError):
         return f"Cinder's database cannot be used: {reason_of(error)}", NO
