@@ -10,6 +10,7 @@ from datera_volume.connection import tracing
 from datera_volume.connection.asking import Asking
 from datera_volume.connection.errors import (
     AlreadyOnCluster,
+    DateraError,
     NotOnCluster,
     OutcomeUnknown,
     RequestRefused,
@@ -27,12 +28,23 @@ SECRET_LENGTHS = range(12, 17)
 
 
 def allow(asking: Asking, si: StorageInstanceRef, iqn: str, name: str) -> None:
-    """Let an initiator in; one that is in already stays in."""
-    path = _known(asking, iqn, name)
+    """Let an initiator in; one that is in already stays in.
+
+    :raises OutcomeUnknown, UnexpectedAnswer: it is not there, after every attempt to make it ended
+        without a word that it was made.
+    :raises NotOnCluster: there is no such storage instance.
+    """
+    path = child(INITIATORS, iqn)
+    doubt = _ensure(asking, path, iqn, name)
     try:
         asking.put(child(si.path, "acl_policy", "initiators"), {"op": "add", "path": path})
     except AlreadyOnCluster:
         return
+    except NotOnCluster as exc:
+        if doubt is None:
+            raise
+        # Not a word about the storage instance: it is the initiator that was never made.
+        raise doubt from exc
     except RequestRefused:
         # Some products refuse instead of conflicting; what counts is whether it is in.
         if iqn not in _allowed(asking, si):
@@ -68,16 +80,16 @@ def set_chap(asking: Asking, si: StorageInstanceRef, user: str | None, secret: s
     )
 
 
-def _known(asking: Asking, iqn: str, name: str) -> str:
-    """Return the path of this tenant's own initiator, made where it is missing.
+def _ensure(asking: Asking, path: str, iqn: str, name: str) -> DateraError | None:
+    """Make this tenant's own initiator where it is missing; return why it may still be.
 
     A tenant sees its parent's initiators too, but must not use them.
     """
-    path = child(INITIATORS, iqn)
+    doubt: DateraError | None = None
     try:
         fields = asking.get(path)
         if fields.get("tenant", asking.tenant) == asking.tenant:
-            return path
+            return None
     except NotOnCluster:
         pass
     body: dict[str, Any] = {"id": iqn, "name": _initiator_name(name)}
@@ -88,13 +100,14 @@ def _known(asking: Asking, iqn: str, name: str) -> str:
             asking.post(INITIATORS, body)
         except AlreadyOnCluster:
             # Made by a request whose answer was lost, or for another attachment to this host.
-            break
+            return None
         except (OutcomeUnknown, UnexpectedAnswer) as exc:
             # Made twice, it is there once; whether it is there, adding it will tell.
             LOG.warning("Whether initiator %s was made is not known: %s", iqn, exc)
+            doubt = exc
         else:
-            break
-    return path
+            return None
+    return doubt
 
 
 def _allowed(asking: Asking, si: StorageInstanceRef) -> list[str]:
