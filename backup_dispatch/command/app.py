@@ -62,6 +62,7 @@ class CommandApp(App):
             "Looks after the backups of a Cinder whose backup driver is the dispatcher.",
             metadata.version("backup-dispatch"),
             commands,
+            deferred_help=True,  # so that `COMMAND --help` tells of the command
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -118,7 +119,7 @@ class CommandApp(App):
 
     def initialize_app(self, argv: Sequence[str]) -> None:
         """Without a command, show the help: there is no interactive mode."""
-        if not argv:
+        if not argv and not self.options.deferred_help:
             self.run_subcommand(["help"])
             raise SystemExit(UNUSABLE)
 

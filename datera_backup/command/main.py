@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``datera-backup inspect DEVICE``.
+"""``datera-backup inspect DEVICE`` and ``datera-backup orphans``.
 
-It needs neither a configuration nor Cinder nor a cluster: whoever has attached a container's
-device, or a copy of it, sees what is in it.
+The first needs neither a configuration nor Cinder nor a cluster: whoever has attached a container's
+device, or a copy of it, sees what is in it. The second is the dispatcher's own command.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from datera_backup.command.inspection import inspect
 from datera_backup.container import ContainerError
 
 NAME = "datera-backup"
+ORPHANS = "orphans"
 SOUND, DAMAGED, UNUSABLE, CANCELLED = 0, 1, 2, 130
 
 
@@ -29,9 +30,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     :param argv: the arguments; those of the process if None.
     :returns: 0 if all that was read is sound, 1 if something is damaged or no container is there,
-        2 if the device cannot be read at all.
+        2 if the device cannot be read at all; for ``orphans``, what the dispatcher's command ends
+        with.
     """
-    options = _parser().parse_args(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == [ORPHANS]:
+        # It needs Cinder's configuration and records, which are the dispatcher's to find. Cinder
+        # takes seconds to import: whoever inspects a device need not wait for it.
+        from backup_dispatch.command.main import main as dispatch
+
+        return dispatch(arguments)
+    options = _parser().parse_args(arguments)
     try:
         return _inspect(options.device, options.format)
     except KeyboardInterrupt:
@@ -55,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
         "device", type=Path, metavar="DEVICE", help="a device node, or a file with a copy of it"
     )
     inspection.add_argument("-f", "--format", choices=["table", "json"], default="table")
+    commands.add_parser(
+        ORPHANS, help="list containers that no record of Cinder names (backup-dispatch orphans)"
+    )
     return parser
 
 

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -170,3 +174,20 @@ def test_everything_is_looked_at_again_right_before(
     assert names(emulator) == before
     driver.remove_orphan(lost.container)
     assert names(emulator) == before - {lost.container}
+
+
+def test_the_backends_own_command_lists_the_same(
+    cinder: Any, run_json: RunJson, tmp_path: Path
+) -> None:
+    strange = add_a_strangers(cinder)
+    command = [str(Path(sys.executable).with_name("datera-backup")), "orphans", "-f", "json"]
+    done = subprocess.run(
+        [*command, "--config-file", str(tmp_path / "cinder.conf")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert [row["Container"] for row in found] == [strange]
+    assert found == run_json("orphans")

@@ -148,6 +148,18 @@ def test_without_a_command_it_shows_the_help(tmp_path: Path) -> None:
         assert f"\n  {command} " in done.stdout
 
 
+@pytest.mark.parametrize("script", ["backup-dispatch", "datera-backup"])
+def test_help_is_of_the_command_that_is_named(script: str) -> None:
+    for arguments, usage in (
+        (["--help"], f"usage: {script} "),
+        (["orphans", "--help"], "usage: backup-dispatch orphans "),
+    ):
+        command = [str(SCRIPT.with_name(script)), *arguments]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(usage)
+
+
 def test_a_wrong_word_on_the_command_line(tmp_path: Path) -> None:
     assert ran(tmp_path, "verify").returncode == 2
     assert ran(tmp_path, "no-such-command").returncode == 2
