@@ -69,7 +69,7 @@ def back_up(folder: Path, image: Path, step: str, peer: str) -> dict[str, Any]:
         backup.create()
         driver = _driver(peer, ctxt, image)
         with image.open("rb", buffering=0) as source:
-            measured = Measured()
+            measured = Measured(image)
             driver.backup(backup, source, backup_metadata=False)
             found = measured.so_far()
         backup.status = "available"
@@ -93,7 +93,7 @@ def restore(folder: Path, target: Path, peer: str) -> dict[str, Any]:
         backup.save()
         driver = _driver(peer, ctxt, target)
         with target.open("r+b", buffering=0) as file:
-            measured = Measured()
+            measured = Measured(target)
             driver.restore(backup, backup.volume_id, file, volume_is_new=True)
             return measured.so_far()
 

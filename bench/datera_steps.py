@@ -40,7 +40,7 @@ def back_up(folder: Path, image: Path, step: str, digest: Digest = Digest.SHA256
     if step != "full":
         parent = BackupReader(container, UUID(int=NUMBERS[step] - 1))
     with image.open("rb") as source:
-        measured = Measured()
+        measured = Measured(image)
         new = NewBackup(
             backup_id=UUID(int=NUMBERS[step]),
             volume_id="a volume",
@@ -57,7 +57,7 @@ def restore(folder: Path, target: Path) -> dict[str, Any]:
     """Restore the last backup of the chain onto an empty volume."""
     container = Container.open(FileDevice(folder / "device", writable=False), CHAIN)
     with target.open("r+b") as file:
-        measured = Measured()
+        measured = Measured(target)
         backup = BackupReader(container, container.committed[-1])
         job = RestoreJob(backup, FileSink(file), write_zeros=False, settings=Settings())
         _result(job)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was measured, and on what."""
+"""What was measured, and on what; ``python -m bench.machine SIZE`` makes its memory ready."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import contextlib
 import mmap
 import os
 import platform
+import sys
 from importlib import metadata
 from pathlib import Path
 
+MEMORY = 2
+"""Of an image's size what is made ready before each step: for a store and a process."""
 _PACKAGES = ("backup-dispatch", "cinder", "zstandard", "zstd", "blake3", "eventlet")
 
 
@@ -41,7 +44,8 @@ def make_ready(size: int) -> None:
     """Use ``size`` bytes of memory once and give them back, or half of what is free if less.
 
     A virtual machine's memory is slow the first time: until then its host has none behind it, and
-    many a host takes what is free back after a while. Who comes first would pay for the others.
+    many a host takes what is free back within seconds. Who comes first would pay for the others,
+    and who starts slowly for its start: what is measured begins right after.
     """
     free = int(_field("/proc/meminfo", "MemAvailable").split()[0]) << 10
     size = min(size, free // 2)
@@ -66,3 +70,7 @@ def _filesystem(folder: Path) -> str:
         if folder.is_relative_to(point) and len(point.parts) >= len(where.parts):
             where, kind = point, line.split()[2]
     return kind
+
+
+if __name__ == "__main__":
+    make_ready(int(sys.argv[1]))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from bench import machine
 from bench.process import run
 
 STEPS = ("full", "unchanged", "changed", "restore")
@@ -130,6 +131,8 @@ class Program:
 
     def _run(self, step: str, folder: Path, image: Path, into: Path) -> Figure:
         store = str(folder / "store")
+        if step != "init":
+            machine.make_ready(machine.MEMORY * image.stat().st_size)
         arguments = (_borg if self.name == "borg" else _restic)(step, store, image)
         took = run([self.path, *arguments], folder=into, environment=_of(folder))
         return Figure(

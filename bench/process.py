@@ -6,12 +6,15 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench import machine
 
 _LOOK_SECONDS = 0.01
 
@@ -99,9 +102,16 @@ class _Watched:
 
 
 class Measured:
-    """What this process takes from here on: time, the cores' time, and memory."""
+    """What this process takes from here on: time, the cores' time, and memory.
 
-    def __init__(self) -> None:
+    :param image: what is about to be backed up, or restored: memory is made ready for it.
+    """
+
+    def __init__(self, image: Path | None = None) -> None:
+        if image is not None:
+            # By another process, whose memory is not this one's.
+            size = machine.MEMORY * image.stat().st_size
+            subprocess.run([sys.executable, "-m", "bench.machine", str(size)], check=True)
         # Linux forgets the highest figure so far when it is asked to.
         Path("/proc/self/clear_refs").write_text("5")
         self._memory = _status("VmRSS")

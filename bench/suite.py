@@ -11,13 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import image, machine, primitives
+from bench import image, primitives
 from bench.datera_steps import allocated
 from bench.peers import Peer, environment
 from bench.process import run
 
-MEMORY = 2
-"""Of the image's size what is made ready before each step: for a store and a process."""
 SEED_OF_IMAGE, SEED_OF_CHANGES = 7, 9
 CHANGED_SHARE = 0.02
 
@@ -84,7 +82,6 @@ def _one_peer(peer: Peer, folder: Path, first: Path, second: Path) -> dict[str, 
                 else:
                     last = source
                 before = allocated(work)
-                machine.make_ready(MEMORY * first.stat().st_size)
                 figure = peer.step(step, work, source)
                 found[step] = {**asdict(figure), "stored": allocated(work) - before}
         if not image.same(target, last):

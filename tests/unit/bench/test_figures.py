@@ -132,9 +132,14 @@ def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
         )
 
 
-def test_memory_that_is_added() -> None:
+@pytest.mark.parametrize("image", [None, 100 << 20])
+def test_memory_that_is_added(tmp_path: Path, image: int | None) -> None:
+    path = tmp_path / "image"
+    with path.open("wb") as file:
+        file.truncate(image or 0)
     script = (
-        "from bench.process import Measured; measured = Measured();"
+        "from pathlib import Path; from bench.process import Measured;"
+        f"measured = Measured({f'Path({str(path)!r})' if image else ''});"
         "block = b'x' * (64 << 20); del block; print(measured.so_far()['memory'] >> 20)"
     )
     done = subprocess.run(
