@@ -113,6 +113,7 @@ def _table(found: Inspection) -> str:
             "Begun (UTC)",
             "Kind",
             "Volume",
+            "Chunks",
             "Zero",
             "New",
             "Inherited",
@@ -121,7 +122,7 @@ def _table(found: Inspection) -> str:
         ]
     )
     table.align = "l"
-    for name in ("Volume", "Zero", "New", "Inherited", "Stored"):
+    for name in ("Volume", "Chunks", "Zero", "New", "Inherited", "Stored"):
         table.align[name] = "r"
     for backup in found.backups:
         table.add_row(_row(backup))
@@ -133,16 +134,24 @@ def _row(backup: Backup) -> list[str]:
     state = "DAMAGED" if backup.damage else entry.state.name.lower()
     row = [str(entry.backup_id), state, entry.started.strftime("%Y-%m-%d %H:%M")]
     if commit is None:
-        return row + [""] * 7
+        return row + [""] * 8
     statistics, size = commit.statistics, commit.geometry.block_size
     ratio = statistics.new_bytes / statistics.stored_bytes if statistics.stored_bytes else 0
     return [
         *row,
         f"on {str(commit.parent_id)[:8]}…" if commit.parent_id else "full",
         in_units(commit.source_size),
+        _chunks(backup, statistics.inherited_manifests),
         in_units(statistics.zero_blocks * size),
         in_units(statistics.new_bytes),
         in_units(statistics.inherited_blocks * size),
         in_units(statistics.stored_bytes) + (f" (1/{ratio:.1f})" if ratio else ""),
         ", ".join(f"{count} {codec}" for codec, count in backup.codecs.most_common()),
     ]
+
+
+def _chunks(backup: Backup, inherited: int) -> str:
+    empty = backup.chunks - backup.manifests
+    kinds = [(empty, "zero"), (inherited, "inherited")]
+    told = ", ".join(f"{count} {kind}" for count, kind in kinds if count)
+    return f"{backup.chunks} ({told})" if told else str(backup.chunks)

@@ -80,6 +80,7 @@ def test_a_person_sees_the_chain_and_what_it_needs(tmp_path: Path, capsys: Captu
     (row,) = (line for line in lines if line.startswith("| 601d"))
     for cell in ("committed", "2026-01-02 03:04", "on 601d0000…", "124.0 KiB", "20 zstd, 17 raw"):
         assert cell in row
+    assert row.split("|")[6].strip() == "4"  # chunks, none of them zero or inherited whole
     assert lines[-2:] == ["Some of their blocks lie in other containers:", f"  {FIRST}"]
     assert "DAMAGED" not in "".join(lines)
 
