@@ -20,6 +20,7 @@ import eventlet  # noqa: E402
 import sqlalchemy  # noqa: E402
 from cinder import objects  # noqa: E402
 from cinder.db import api as db  # noqa: E402
+from oslo_messaging.notify import _impl_test as notifications  # noqa: E402
 
 objects.register_all()
 
@@ -102,6 +103,8 @@ def main(arguments: Sequence[str]) -> None:
                 share = volumes[count * tenth // TENTHS : count * (tenth + 1) // TENTHS]
                 work = functools.partial(_each, pool, back_up, share)
                 found[phase].append(bill.of(work, len(share)))
+                # The tests' driver keeps what Cinder tells others; a service lets it go.
+                notifications.reset()
                 # For whoever cannot wait for the end.
                 (folder / "found.json").write_text(json.dumps(found))
         for failure in cloud.failures:

@@ -86,12 +86,12 @@ def test_in_the_middle_of_a_backup(
     only_host: Callable[[str], AbstractContextManager[None]],
 ) -> None:
     before = {one.name for one in containers(cloud)}
+    digest = alice.digest(volumes[-1])  # now, before that volume may be one that is backed up
     dying, living = both_at_work(alice, backend, volumes)
     host, other = (alice.record(backup)["host"] for backup in (dying[0], living))
     await_access(cloud, host)
     cloud.cinder.kill(host)
     assert alice.record(dying[0])["status"] == "creating"
-    digest = alice.digest(volumes[-1])
     alice.await_backup(living, "available")
     with only_host(other):
         assert alice.digest(alice.restore(living)) == digest

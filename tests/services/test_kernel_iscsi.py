@@ -13,7 +13,7 @@ import pytest
 from demo.processes import PROJECT
 from tests.services.stack.guest import Guest, GuestDidNotRun
 
-SECONDS = 600.0
+SECONDS = 1200.0
 
 
 def test_the_drivers_work_with_the_kernels_initiator(run_folder: Path) -> None:
