@@ -15,5 +15,5 @@ iscsid -f >/mnt/iscsid.log 2>&1 &
 /lib/systemd/systemd-udevd --daemon 2>/mnt/udevd.log
 multipathd -d >/mnt/multipathd.log 2>&1 &
 cd "$PROJECT" || exit 9
-PATH=$(dirname "$PYTHON"):$PATH PYTHONDONTWRITEBYTECODE=1 "$PYTHON" -u -m pytest -v -p no:cacheprovider --durations=0 --durations-min=5 \
-  tests/services/guest/kernel_initiator.py
+PATH=$(dirname "$PYTHON"):$PATH PYTHONDONTWRITEBYTECODE=1 "$PYTHON" -u -m pytest -v -p no:cacheprovider \
+  --durations=0 --durations-min=5 tests/services/guest/kernel_initiator.py
