@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from datera_backup.command.inspection import Backup
 from datera_backup.command.main import main
+from datera_backup.command.report import _chunks
 
 GOLDEN = Path(__file__).parents[3] / "golden"
 FIRST = "601d0000-0000-0000-0000-000000000000"
@@ -83,6 +85,13 @@ def test_a_person_sees_the_chain_and_what_it_needs(tmp_path: Path, capsys: Captu
     assert row.split("|")[6].strip() == "4"  # chunks, none of them zero or inherited whole
     assert lines[-2:] == ["Some of their blocks lie in other containers:", f"  {FIRST}"]
     assert "DAMAGED" not in "".join(lines)
+
+
+def test_chunks_without_a_manifest_of_their_own_are_told() -> None:
+    nothing: Any = None
+    some = Backup(nothing, manifests=3, chunks=5)
+    assert _chunks(some, inherited=1) == "5 (2 zero, 1 inherited)"
+    assert _chunks(Backup(nothing, manifests=5, chunks=5), inherited=0) == "5"
 
 
 @pytest.mark.parametrize("slot", [0, 1])
