@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,16 @@ def pytest_keyboard_interrupt() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ask last for what takes long beside all others."""
+    items.sort(key=wants_the_kernels_initiator)
+
+
+def wants_the_kernels_initiator(item: pytest.Item) -> bool:
+    """Tell whether a test waits for what runs in the guest."""
+    return isinstance(item, pytest.Function) and "kernel_initiator" in item.fixturenames
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
@@ -58,6 +69,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def run_folder(pytestconfig: pytest.Config) -> Path:
     """The folder of this run: a short name, for what makes sockets."""
     return pytestconfig.stash[RUN_FOLDER].path
+
+
+@pytest.fixture(scope="session")
+def kernel_initiator(run_folder: Path) -> Iterator[Future[tuple[int, str]]]:
+    """What comes of the tests in the guest, which are under way."""
+    from tests.services.stack.kernel_initiator import kernel_initiator_under_way
+
+    with kernel_initiator_under_way(run_folder / "guest") as under_way:
+        yield under_way
+
+
+@pytest.fixture(scope="session", autouse=True)
+def guest_from_the_start(request: pytest.FixtureRequest) -> None:
+    """Boot the guest with the first test: it mostly waits, and takes longer than any other."""
+    if any(wants_the_kernels_initiator(item) for item in request.session.items):
+        request.getfixturevalue("kernel_initiator")
 
 
 @pytest.fixture(scope="session")

@@ -3,32 +3,18 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import sys
-from pathlib import Path
+from concurrent.futures import Future
 
 import pytest
 
-from demo.processes import PROJECT
-from tests.services.stack.guest import Guest, GuestDidNotRun
-
-SECONDS = 1200.0
+from tests.services.stack.guest import GuestDidNotRun
 
 
-def test_the_drivers_work_with_the_kernels_initiator(run_folder: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("the guest's user must be root, and it is whoever runs the tests")
-    guest = Guest(run_folder / "guest")
+def test_the_drivers_work_with_the_kernels_initiator(
+    kernel_initiator: Future[tuple[int, str]],
+) -> None:
     try:
-        given = {
-            "PYTHON": sys.executable,
-            "PROJECT": PROJECT,
-            "MULTIPATH": guest.unpacked("multipath"),
-        }
-        lines = [f"{name}={shlex.quote(str(value))}" for name, value in given.items()]
-        program = Path(__file__).with_name("guest") / "kernel_initiator.sh"
-        status, shown = guest.run("\n".join([*lines, program.read_text()]), seconds=SECONDS)
+        status, shown = kernel_initiator.result()
     except GuestDidNotRun as reason:
         pytest.skip(f"a user-mode Linux does not run here: {reason}")
     assert status == 0, shown

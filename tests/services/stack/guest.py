@@ -12,6 +12,7 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 from demo.waiting import TookTooLong, until
@@ -53,6 +54,7 @@ class Guest:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._stopped = threading.Event()
         self.output = directory / "out"
         self.output.mkdir(parents=True)
 
@@ -104,6 +106,10 @@ class Guest:
             raise GuestDidNotRun(f"it did not start: {shown[-2000:]}")
         return int(status.read_text()), shown
 
+    def stop(self) -> None:
+        """End it at once, also before it has started; called by another thread than `run` is."""
+        self._stopped.set()
+
     def _boot(self, kernel: Path, modules: Path, console: Path, seconds: float) -> None:
         with console.open("wb") as out:
             process = subprocess.Popen(
@@ -119,7 +125,11 @@ class Guest:
                 start_new_session=True,
             )  # fmt: skip
         try:
-            until("the guest", lambda: process.poll() is not None, seconds=seconds)
+            until(
+                "the guest",
+                lambda: process.poll() is not None or self._stopped.is_set(),
+                seconds=seconds,
+            )
         except TookTooLong:
             pass  # what it has shown until now tells more
         finally:
