@@ -89,7 +89,9 @@ class Server:
         self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        # Where only root's processes are left in the group, they are what it had run through sudo,
+        # and they end by themselves once it is gone.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
 

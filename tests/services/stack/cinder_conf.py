@@ -10,6 +10,7 @@ from pathlib import Path
 
 from demo.cinder_conf import Array
 from demo.ini import Sections
+from tests.services.install import root_command
 from tests.services.stack.ceph import BACKUPS_POOL, VOLUMES_POOL, Ceph
 from tests.services.stack.loopback import HOST
 
@@ -40,7 +41,8 @@ def cinder_sections(
     """Return the sections that all services share; each host's own file adds its name."""
     array, ceph = neighbours.array, neighbours.ceph
     shipped = Path(sys.prefix) / "etc" / "cinder"
-    helper = f"{Path(sys.prefix) / 'bin' / 'privsep-helper'} --config-file {directory}/cinder.conf"
+    program = Path(sys.prefix) / "bin" / "privsep-helper"
+    helper = " ".join([*root_command(), str(program), "--config-file", f"{directory}/cinder.conf"])
     return {
         "DEFAULT": {
             "debug": "true",
