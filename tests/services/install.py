@@ -22,7 +22,8 @@ LOCK = PROJECT / "locks" / "services.txt"
 LOCKS = (LOCK, PROJECT / "locks" / "cinder-29.txt")
 POLICY = Path("/usr/sbin/policy-rc.d")
 BINDINGS = Path("/usr/lib/python3/dist-packages")
-UNPACKED = "(unpacked)"
+# What the titles of sections have that are not installed from the start.
+LATER = ("(unpacked: ", "(when needed: ")
 # As many as the package manager's own retry would take: another one may be at work.
 APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600")
 
@@ -157,7 +158,7 @@ def main(venv: str) -> int:
     wanted = [
         package
         for name, packages in listed.items()
-        if not name.endswith(UNPACKED)
+        if not any(word in name for word in LATER)
         for package in packages
     ]
     try:

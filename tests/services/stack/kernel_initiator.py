@@ -12,31 +12,50 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.processes import PROJECT
+from tests.services.stack.emulated_machine import EmulatedMachine
 from tests.services.stack.guest import Guest, GuestDidNotRun
+from tests.services.stack.user_mode_linux import UserModeLinux
 
 PROGRAM = Path(__file__).parents[1] / "guest" / "kernel_initiator.sh"
 SECONDS = 1500.0
+KINDS: dict[str, type[Guest]] = {"user-mode": UserModeLinux, "emulated": EmulatedMachine}
+"""What there is, the quicker one first."""
 
 
 @contextmanager
 def kernel_initiator_under_way(directory: Path) -> Iterator[Future[tuple[int, str]]]:
     """Let the tests run; what comes is their exit status, and what the guest's console showed.
 
-    They end with the block, whether they are over or not.
+    They end with the block, whether they are over or not. The next kind of guest is tried where one
+    does not run; ``SERVICES_GUEST`` names the only one that is to be tried.
 
-    :param directory: private to the guest.
+    :param directory: private to the guests.
     """
-    guest = Guest(directory)
+    wanted = os.environ.get("SERVICES_GUEST")
+    guests = {
+        name: kind(directory / name) for name, kind in KINDS.items() if wanted in (None, name)
+    }
     with ThreadPoolExecutor(1) as side:
         try:
-            yield side.submit(_run, guest)
+            yield side.submit(_run_in_one, guests)
         finally:
-            guest.stop()
+            for guest in guests.values():
+                guest.stop()
+
+
+def _run_in_one(guests: dict[str, Guest]) -> tuple[int, str]:
+    if os.geteuid() != 0:
+        raise GuestDidNotRun("its user is whoever runs the tests, and must be root")
+    reasons = []
+    for name, guest in guests.items():
+        try:
+            return _run(guest)
+        except GuestDidNotRun as exc:
+            reasons.append(f"{name}: {exc}")
+    raise GuestDidNotRun("; ".join(reasons))
 
 
 def _run(guest: Guest) -> tuple[int, str]:
-    if os.geteuid() != 0:
-        raise GuestDidNotRun("its user is whoever runs the tests, and must be root")
     given = {
         "PYTHON": sys.executable,
         "PROJECT": PROJECT,
