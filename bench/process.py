@@ -101,6 +101,12 @@ class _Watched:
         self._thread.join()
 
 
+def make_memory_ready(image: Path) -> None:
+    """Make memory ready for a step with an image, in another process: it is not this one's."""
+    size = machine.MEMORY * image.stat().st_size
+    subprocess.run([sys.executable, "-m", "bench.machine", str(size)], check=True)
+
+
 class Measured:
     """What this process takes from here on: time, the cores' time, and memory.
 
@@ -109,9 +115,7 @@ class Measured:
 
     def __init__(self, image: Path | None = None) -> None:
         if image is not None:
-            # By another process, whose memory is not this one's.
-            size = machine.MEMORY * image.stat().st_size
-            subprocess.run([sys.executable, "-m", "bench.machine", str(size)], check=True)
+            make_memory_ready(image)
         # Linux forgets the highest figure so far when it is asked to.
         Path("/proc/self/clear_refs").write_text("5")
         self._memory = _status("VmRSS")
