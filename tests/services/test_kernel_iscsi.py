@@ -16,6 +16,6 @@ def test_the_drivers_work_with_the_kernels_initiator(
     try:
         status, shown = kernel_initiator.result()
     except GuestDidNotRun as reason:
-        pytest.skip(f"a user-mode Linux does not run here: {reason}")
+        pytest.skip(f"no guest runs here: {reason}")
     assert status == 0, shown
     assert " passed" in shown, shown
