@@ -13,7 +13,7 @@ DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_disp
 .PHONY: help demo test lint types unit functional test-matrix test-contract test-services bench docs dist lock clean
 
 help: ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 $(VENV)/.installed: $(LOCK) setup.cfg
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -165,6 +165,7 @@ def main(venv: str) -> int:
         lacking = missing(wanted)
         if lacking:
             install_packages(lacking)
+        root_command()  # Cinder needs it for privsep, also where nothing is missing.
         make_environment(Path(venv).absolute())
     except CannotInstall as exc:
         print(f"test-services: {exc}", file=sys.stderr)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole machine, emulated by QEMU: slow, but it runs where no process may be traced."""
+"""A whole machine, emulated by QEMU: it runs where no process may be traced."""
 
 from __future__ import annotations
 

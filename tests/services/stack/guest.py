@@ -106,8 +106,10 @@ class Guest(ABC):
     def unpack(self, part: str, names: Sequence[str]) -> Path:
         """Unpack packages, and return where they lie.
 
-        :raises GuestDidNotRun: they could not be had.
+        :raises GuestDidNotRun: they could not be had, or the guest was stopped.
         """
+        if self._stopped.is_set():
+            raise GuestDidNotRun("it was stopped before it had started")
         place = self.directory / part
         place.mkdir()
         download = ["apt-get", "-q", "download", *names]

@@ -19,7 +19,7 @@ from tests.services.stack.user_mode_linux import UserModeLinux
 PROGRAM = Path(__file__).parents[1] / "guest" / "kernel_initiator.sh"
 SECONDS = 1500.0
 KINDS: dict[str, type[Guest]] = {"user-mode": UserModeLinux, "emulated": EmulatedMachine}
-"""What there is, the quicker one first."""
+"""What there is, in the order in which they are tried: the first needs fewer packages."""
 
 
 @contextmanager
@@ -30,8 +30,11 @@ def kernel_initiator_under_way(directory: Path) -> Iterator[Future[tuple[int, st
     does not run; ``SERVICES_GUEST`` names the only one that is to be tried.
 
     :param directory: private to the guests.
+    :raises ValueError: there is no such kind of guest.
     """
     wanted = os.environ.get("SERVICES_GUEST")
+    if wanted not in (None, *KINDS):
+        raise ValueError(f"SERVICES_GUEST is {wanted!r}, and must be one of: {', '.join(KINDS)}")
     guests = {
         name: kind(directory / name) for name, kind in KINDS.items() if wanted in (None, name)
     }
