@@ -12,7 +12,7 @@ from cinder import exception
 from oslo_config import cfg
 
 from backup_dispatch import lineage, opts, routing
-from backup_dispatch.backends import Backends
+from backup_dispatch.backends.configured import Backends
 from backup_dispatch.errors import ChoiceRefused, DispatchError, OwnerUnresolved, ParentRefused
 from backup_dispatch.lineage import OwnerOf
 from backup_dispatch.routing import Choice, Refusal, Rule

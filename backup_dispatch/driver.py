@@ -17,9 +17,10 @@ from cinder import exception, objects
 from cinder.backup import driver as cinder_driver
 from oslo_config import cfg
 
-from backup_dispatch import backends, ceph, choosing, force, lineage, opts, records, routing
-from backup_dispatch.backends import Backend, Backends
-from backup_dispatch.custody import is_chunked
+from backup_dispatch import choosing, force, lineage, opts, records, routing
+from backup_dispatch.backends.configured import Backend, Backends, configured
+from backup_dispatch.drivers import ceph
+from backup_dispatch.drivers.custody import is_chunked
 from backup_dispatch.errors import (
     BackendFailed,
     ConfigurationInvalid,
@@ -194,7 +195,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
 
     @property
     def _enabled(self) -> Backends:
-        return backends.configured(CONF)
+        return configured(CONF)
 
     @property
     def _ownership(self) -> Ownership:

@@ -14,7 +14,7 @@ from typing import Any
 from cinder import objects
 from cinder.objects import fields
 
-from backup_dispatch.backends import Backend
+from backup_dispatch.backends.configured import Backend
 from backup_dispatch.errors import OwnerUnresolved, ParentRefused, StillAParent
 
 OwnerOf = Callable[[Any], Backend]

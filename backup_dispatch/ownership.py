@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from backup_dispatch import records
-from backup_dispatch.backends import Backend, Backends
-from backup_dispatch.custody import holds
+from backup_dispatch.backends.configured import Backend, Backends
+from backup_dispatch.drivers.custody import holds
 from backup_dispatch.errors import DispatchError, OwnerUnresolved
 from backup_dispatch.routing import PROPERTY
 

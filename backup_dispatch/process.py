@@ -12,7 +12,7 @@ from typing import Any
 from cinder import context as cinder_context
 
 from backup_dispatch import opts
-from backup_dispatch.backends import Backend, Backends
+from backup_dispatch.backends.configured import Backend, Backends
 from backup_dispatch.health import Check, Health
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from cinder.backup import manager
 
-from backup_dispatch.backends import Backend, Backends
+from backup_dispatch.backends.configured import Backend, Backends
 from backup_dispatch.errors import OwnerUnresolved, listed
 
 DISPATCHER = "backup_dispatch.driver.BackupDispatcher"

@@ -13,18 +13,18 @@ from typing import Any, TextIO
 from cliff.app import App
 from cliff.commandmanager import CommandManager
 
-from backup_dispatch.command.adopt import Adopt
-from backup_dispatch.command.check import Check
 from backup_dispatch.command.cloud import Cloud
 from backup_dispatch.command.configuration import read_configuration
-from backup_dispatch.command.list import ListBackends
 from backup_dispatch.command.masking import masked
-from backup_dispatch.command.orphans import Orphans
 from backup_dispatch.command.outcome import CANCELLED, UNUSABLE
-from backup_dispatch.command.release import Release
-from backup_dispatch.command.route import Route
-from backup_dispatch.command.show import Show
-from backup_dispatch.command.verify import Verify
+from backup_dispatch.command.verbs.adopt import Adopt
+from backup_dispatch.command.verbs.check import Check
+from backup_dispatch.command.verbs.list import ListBackends
+from backup_dispatch.command.verbs.orphans import Orphans
+from backup_dispatch.command.verbs.release import Release
+from backup_dispatch.command.verbs.route import Route
+from backup_dispatch.command.verbs.show import Show
+from backup_dispatch.command.verbs.verify import Verify
 
 NAME = "backup-dispatch"
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from backup_dispatch.command.digests import Digests, NoDigests, read_digests
 from backup_dispatch.command.outcome import refuse
-from backup_dispatch.custody import holds
+from backup_dispatch.drivers.custody import holds
 from backup_dispatch.errors import one_line, reason_of
 
 Progress = Callable[[int, int], None]

@@ -12,14 +12,14 @@ from cinder import context, coordination, exception, objects
 from oslo_config import cfg
 from oslo_utils import uuidutils
 
-from backup_dispatch import backends, opts, records
-from backup_dispatch.backends import Backend, Backends
+from backup_dispatch import opts, records
+from backup_dispatch.backends.configured import Backend, Backends, configured
+from backup_dispatch.backends.sections import section_of
 from backup_dispatch.command.health import answers
 from backup_dispatch.command.outcome import refuse
 from backup_dispatch.errors import BackendDown, BackendFailed
 from backup_dispatch.ownership import Ownership
 from backup_dispatch.process import check_of
-from backup_dispatch.sections import section_of
 
 CONF = cfg.CONF
 
@@ -44,7 +44,7 @@ class Cloud:
 
         :raises ConfigurationInvalid: the options cannot be meant.
         """
-        return backends.configured(CONF)
+        return configured(CONF)
 
     @property
     def deadline(self) -> float:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from cliff.columns import FormattableColumn
 
+from backup_dispatch.backends.loading import NAMESPACE
 from backup_dispatch.command.units import in_units
-from backup_dispatch.loading import NAMESPACE
 
 if TYPE_CHECKING:
     Column = FormattableColumn[Any]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from backup_dispatch.custody import is_chunked
+from backup_dispatch.drivers.custody import is_chunked
 
 
 def stored_size(driver: Any, backup: Any) -> int | None:

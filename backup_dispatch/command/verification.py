@@ -18,7 +18,7 @@ from oslo_utils import units
 from backup_dispatch.command.chunked import ChunkedVerification
 from backup_dispatch.command.outcome import refuse
 from backup_dispatch.command.sink import CountingSink
-from backup_dispatch.custody import is_chunked
+from backup_dispatch.drivers.custody import is_chunked
 from backup_dispatch.errors import reason_of
 
 Progress = Callable[[int, int], None]

@@ -38,7 +38,7 @@ class Cloud:
     def enabled(self) -> Any:
         from oslo_config import cfg
 
-        from backup_dispatch.backends import configured
+        from backup_dispatch.backends.configured import configured
 
         return configured(cfg.CONF).named(self.backend.driver)
 
@@ -154,7 +154,7 @@ def noting(cloud: Cloud, name: str) -> Any:
 def test_it_is_up_and_its_own_check_passes(cloud: Cloud) -> None:
     from oslo_config import cfg
 
-    from backup_dispatch.backends import configured
+    from backup_dispatch.backends.configured import configured
     from backup_dispatch.process import check_of
 
     this_process().health(configured(cfg.CONF), cfg.CONF).require(cloud.backend.driver)
@@ -196,7 +196,7 @@ def test_incrementals_come_back_with_zeros_that_overwrote_data(cloud: Cloud) -> 
 
 
 def test_a_deletion_leaves_nothing_and_its_owner_can_be_asked(cloud: Cloud) -> None:
-    from backup_dispatch.custody import holds
+    from backup_dispatch.drivers.custody import holds
 
     backup = cloud.made(cloud.filled_volume(3), "full")
     driver = cloud.enabled.make(cloud.cinder.context)

@@ -176,7 +176,7 @@ def test_each_of_cinders_drivers_can_have_a_section(start_sections: Start, name:
     from cinder.backup.driver import BackupDriver
     from oslo_config import cfg
 
-    from backup_dispatch.backends import configured, load
+    from backup_dispatch.backends.configured import configured, load
 
     load.cache_clear()
     start_sections(enabled="far", sections=f"[far]\nbackup_driver = {name}\n")
@@ -194,7 +194,7 @@ def test_a_driver_that_takes_its_configuration_gets_the_section(
     from cinder.backup.drivers.posix import PosixBackupDriver
     from oslo_config import cfg
 
-    from backup_dispatch.backends import configured, load
+    from backup_dispatch.backends.configured import configured, load
 
     def make(driver: Any, _context: Any, configuration: Any = None) -> None:
         driver.configuration = configuration

@@ -14,9 +14,9 @@ from cinder.backup.drivers.posix import PosixBackupDriver  # noqa: E402
 from cinder.backup.drivers.swift import SwiftBackupDriver  # noqa: E402
 
 from backup_dispatch import records  # noqa: E402
-from backup_dispatch.backends import Backends, with_owners  # noqa: E402
+from backup_dispatch.backends.configured import Backends, with_owners  # noqa: E402
+from backup_dispatch.backends.sections import Configured  # noqa: E402
 from backup_dispatch.errors import OwnerUnresolved  # noqa: E402
-from backup_dispatch.sections import Configured  # noqa: E402
 
 CEPH = "cinder.backup.drivers.ceph.CephBackupDriver"
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"

@@ -18,7 +18,7 @@ from cinder.backup import chunkeddriver, manager  # noqa: E402
 from cinder.backup.driver import BackupDriver  # noqa: E402
 
 from backup_dispatch.driver import ZEROS_RESTORED_SINCE, cinder_release  # noqa: E402
-from backup_dispatch.native import in_native_threads  # noqa: E402
+from backup_dispatch.drivers.native import in_native_threads  # noqa: E402
 
 SIGNATURES = {
     "__init__": "(self, context)",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from oslo_config import cfg
 
-from backup_dispatch.conf_overlay import Overlay
+from backup_dispatch.backends.conf_overlay import Overlay
 from datera_backup.container import Codec, Digest
 from datera_backup.errors import OptionsInvalid, OptionsMissing
 from datera_backup.opts import OPTS, list_opts

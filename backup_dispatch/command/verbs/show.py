@@ -11,7 +11,7 @@ from cinder import objects
 from cliff.show import ShowOne
 
 from backup_dispatch import records
-from backup_dispatch.backends import Backend
+from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.chain import chain_of
 from backup_dispatch.command.columns import Lines, Minute, Size

@@ -11,9 +11,9 @@ from cinder import objects
 
 objects.register_all()
 
-from backup_dispatch import backends, loading  # noqa: E402 - after Cinder's objects
+from backup_dispatch.backends import configured, loading  # noqa: E402 - after Cinder's objects
+from backup_dispatch.backends.sections import Configured  # noqa: E402
 from backup_dispatch.errors import ConfigurationInvalid  # noqa: E402
-from backup_dispatch.sections import Configured  # noqa: E402
 
 SECONDARIES = "backup_datera_secondary_backup_drivers"
 CEPH = "cinder.backup.drivers.ceph.CephBackupDriver"
@@ -40,11 +40,11 @@ MODULES = {
 
 def load(
     secondaries: str = "", *, enabled: str = "", primary: str | None = "posix"
-) -> backends.Backends:
+) -> configured.Backends:
     def entries(text: str) -> tuple[str, ...]:
         return tuple(entry.strip() for entry in text.split(",")) if text else ()
 
-    return backends.load(entries(enabled), entries(secondaries), primary)
+    return configured.load(entries(enabled), entries(secondaries), primary)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_further_backends_of_a_class_are_told_apart(package: str) -> None:
     loaded = load(f"{package}.good")
     assert loaded.enabled[1].adopts
     driver_class = loaded.enabled[1].driver_class
-    first, second = backends.with_owners(
+    first, second = configured.with_owners(
         [("east", Configured(driver_class)), ("west", Configured(driver_class))]
     )
     assert first.owner == f"{package}.good.First"
@@ -153,7 +153,7 @@ def test_what_cannot_be_meant_is_one_message(secondaries: str, says: str, packag
 @pytest.mark.parametrize("name", ["", "with space", "_x", "x_", "ceph@east", "ceph:x", "ж", "a/b"])
 def test_a_name_that_cannot_be_a_prefix(name: str) -> None:
     with pytest.raises(ConfigurationInvalid, match="cannot be the prefix of a backup's name"):
-        backends.load(("posix", name), (), None)
+        configured.load(("posix", name), (), None)
 
 
 def test_names_that_differ_only_in_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

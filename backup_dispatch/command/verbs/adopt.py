@@ -9,7 +9,7 @@ from cinder.objects import fields
 
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.outcome import refuse
-from backup_dispatch.custody import holds
+from backup_dispatch.drivers.custody import holds
 from backup_dispatch.ownership import write_down
 
 _BUSY = (

@@ -13,8 +13,8 @@ objects.register_all()
 
 from cinder.backup.drivers.ceph import CephBackupDriver  # noqa: E402 - after Cinder's objects
 
-from backup_dispatch import ceph  # noqa: E402
-from backup_dispatch.custody import holds  # noqa: E402
+from backup_dispatch.drivers import ceph  # noqa: E402
+from backup_dispatch.drivers.custody import holds  # noqa: E402
 from backup_dispatch.errors import ParentRefused  # noqa: E402
 from tests.fixtures.ceph_stand_in import Cluster, Error, ObjectNotFound, Pool  # noqa: E402
 

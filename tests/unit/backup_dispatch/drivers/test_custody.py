@@ -19,7 +19,7 @@ from cinder.backup.drivers.s3 import S3BackupDriver  # noqa: E402
 from cinder.backup.drivers.swift import SwiftBackupDriver  # noqa: E402
 from swiftclient import ClientException  # noqa: E402
 
-from backup_dispatch.custody import holds  # noqa: E402
+from backup_dispatch.drivers.custody import holds  # noqa: E402
 
 PREFIX = "volume_1_backup_b1"
 

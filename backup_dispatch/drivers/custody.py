@@ -14,7 +14,7 @@ import logging
 import os
 from typing import Any
 
-from backup_dispatch.ceph import is_ceph, pool_has
+from backup_dispatch.drivers.ceph import is_ceph, pool_has
 from backup_dispatch.errors import reason_of
 
 LOG = logging.getLogger(__name__)

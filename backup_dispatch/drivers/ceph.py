@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+from backup_dispatch.drivers.native import in_native_threads
 from backup_dispatch.errors import ParentRefused
-from backup_dispatch.native import in_native_threads
 
 CEPH_DRIVER = "cinder.backup.drivers.ceph.CephBackupDriver"
 

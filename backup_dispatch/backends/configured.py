@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from backup_dispatch import opts
+from backup_dispatch.backends.loading import DriverClass, load_entry, registered_names
+from backup_dispatch.backends.sections import Configured, Section, configured_by, section_of
 from backup_dispatch.errors import ConfigurationInvalid, listed
-from backup_dispatch.loading import DriverClass, load_entry, registered_names
-from backup_dispatch.sections import Configured, Section, configured_by, section_of
 
 SHORT_SPELLING_PRIMARY = "datera"
 """The primary beside ``backup_datera_secondary_backup_drivers`` when nothing else is said."""

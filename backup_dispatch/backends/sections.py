@@ -11,11 +11,11 @@ from typing import Any
 
 from oslo_config import cfg
 
-from backup_dispatch.conf_overlay import Overlay
+from backup_dispatch.backends.conf_overlay import Overlay
+from backup_dispatch.backends.loading import DriverClass
+from backup_dispatch.backends.private_modules import modules_of, private_class, takes_configuration
+from backup_dispatch.backends.unread_options import names_read_by, refuse_unread, spellings_of
 from backup_dispatch.errors import ConfigurationInvalid, reason_of
-from backup_dispatch.loading import DriverClass
-from backup_dispatch.private_modules import modules_of, private_class, takes_configuration
-from backup_dispatch.unread_options import names_read_by, refuse_unread, spellings_of
 
 SECTION_OPTS = [
     cfg.StrOpt("backup_driver", help="The backend's driver; makes the section a backend's."),

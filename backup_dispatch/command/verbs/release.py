@@ -10,11 +10,11 @@ from typing import Any
 from cliff.lister import Lister
 
 from backup_dispatch import records
-from backup_dispatch.backends import Backend
+from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.outcome import CommandEnded, misused
 from backup_dispatch.command.vanilla import would_own
-from backup_dispatch.custody import holds
+from backup_dispatch.drivers.custody import holds
 from backup_dispatch.errors import OwnerUnresolved
 
 COLUMNS = ("ID", "Backend", "Why", "Record says")

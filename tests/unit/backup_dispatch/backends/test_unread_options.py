@@ -13,9 +13,9 @@ from oslo_config import cfg
 
 objects.register_all()
 
-from backup_dispatch import unread_options  # noqa: E402 - after Cinder's objects
+from backup_dispatch.backends import unread_options  # noqa: E402 - after Cinder's objects
+from backup_dispatch.backends.private_modules import modules_of  # noqa: E402
 from backup_dispatch.errors import ConfigurationInvalid  # noqa: E402
-from backup_dispatch.private_modules import modules_of  # noqa: E402
 
 TEXT = """
 from oslo_config import cfg
@@ -50,7 +50,7 @@ def test_names_are_read_from_the_source(module: ModuleType) -> None:
 
 @pytest.mark.parametrize("name", ["ceph", "swift", "s3", "nfs", "glusterfs", "posix"])
 def test_cinders_drivers_read_what_they_say(name: str) -> None:
-    from backup_dispatch.loading import load_entry
+    from backup_dispatch.backends.loading import load_entry
 
     _, driver_class = load_entry(name, "an option")
     read = unread_options.names_read_by(modules_of(driver_class))

@@ -22,7 +22,7 @@ from typing import Any
 from cinder.backup.driver import BackupDriver
 from oslo_config import cfg
 
-from backup_dispatch.conf_overlay import Overlay
+from backup_dispatch.backends.conf_overlay import Overlay
 
 CONFIGURATION = "configuration"
 """The argument by which a driver's constructor takes its configuration, if it does."""
