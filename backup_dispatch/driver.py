@@ -19,8 +19,7 @@ from oslo_config import cfg
 
 from backup_dispatch import choosing, force, lineage, opts, records, routing
 from backup_dispatch.backends.configured import Backend, Backends, configured
-from backup_dispatch.drivers import ceph
-from backup_dispatch.drivers.custody import is_chunked
+from backup_dispatch.drivers import ceph, new_volumes
 from backup_dispatch.errors import (
     BackendFailed,
     ConfigurationInvalid,
@@ -36,20 +35,12 @@ LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 CONF.register_opts(opts.OPTS)
 
-ZEROS_RESTORED_SINCE = 29
-"""The first Cinder whose chunked drivers write the zeros of an incremental onto a new volume."""
-
 
 class _NotGiven:
     """The caller did not pass the argument, so the backend's own default applies."""
 
 
 NOT_GIVEN = _NotGiven()
-
-
-def cinder_release() -> int:
-    """The major version of the Cinder that runs us: 29 for 2026.2."""
-    return int(metadata.version("cinder").split(".")[0])
 
 
 class BackupDispatcher(cinder_driver.BackupDriver):
@@ -124,7 +115,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         owner = self._ownership.owner_of(backup)
         driver = self._driver_of(owner)
         given = {} if isinstance(volume_is_new, _NotGiven) else {"volume_is_new": volume_is_new}
-        if given and _would_skip_zeros(driver, backup):
+        if given.get("volume_is_new") and not new_volumes.may_be_told(driver, backup, volume_file):
             given = {"volume_is_new": False}
         with _blamed_on(owner):
             return driver.restore(backup, volume_id, volume_file, **given)
@@ -271,11 +262,6 @@ def _takes_imports(backend: Backend) -> bool:
     """Whether the driver does anything with what an export added."""
     taken = backend.driver_class.import_record
     return taken is not cinder_driver.BackupDriver.import_record
-
-
-def _would_skip_zeros(driver: Any, backup: Any) -> bool:
-    """Whether restoring onto a new volume would leave older data where there must be zeros."""
-    return bool(backup.parent_id) and is_chunked(driver) and cinder_release() < ZEROS_RESTORED_SINCE
 
 
 @contextmanager

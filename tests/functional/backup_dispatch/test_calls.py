@@ -233,35 +233,3 @@ def test_a_chunked_backend_stops_and_cleans_up_when_deleted_by_force(
         cinder.create_backup(volume, "shelf_driver_1")
     assert deleted == [None]
     assert not list(shelf.rglob("*_backup_*"))
-
-
-@pytest.mark.parametrize(("release", "passed"), [(28, False), (29, True)])
-def test_an_older_cinder_is_kept_from_skipping_an_incrementals_zeros(
-    cinder: Any, monkeypatch: pytest.MonkeyPatch, release: int, passed: bool
-) -> None:
-    from backup_dispatch import driver as dispatch_driver
-    from tests.fixtures.restore_before_29 import restore_before_29
-    from tests.fixtures.shelf_driver import ShelfBackupDriver
-
-    if passed and dispatch_driver.cinder_release() < release:
-        pytest.skip("this Cinder's own driver skips the zeros; the other case is about that")
-    volume = cinder.create_volume(1)
-    cinder.write(volume, MIB, b"old" * 1000)
-    full = cinder.create_backup(volume, "shelf_driver_1")
-    cinder.write(volume, MIB, b"\0" * 3000)
-    incremental = cinder.create_backup(volume, "shelf_driver_2", incremental=True)
-
-    monkeypatch.setattr(dispatch_driver, "cinder_release", lambda: release)
-    real = restore_before_29 if release < 29 else ShelfBackupDriver.restore
-    seen: list[bool] = []
-
-    def noting(driver: Any, backup: Any, volume_id: str, file: Any, volume_is_new: bool) -> None:
-        seen.append(volume_is_new)
-        real(driver, backup, volume_id, file, volume_is_new)
-
-    monkeypatch.setattr(ShelfBackupDriver, "restore", noting)
-    restored = cinder.restore_backup(incremental)
-    assert restored.status == "available", cinder.failures
-    assert cinder.first_difference(restored, volume) is None
-    cinder.restore_backup(full)
-    assert seen == [passed, True]

@@ -287,7 +287,7 @@ def new_record(cloud: Cloud, volume: Any) -> Any:
 def test_before_cinder_29_incrementals_come_back_right_only_through_the_dispatcher(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backup_dispatch import driver as dispatch_driver
+    from backup_dispatch.drivers import new_volumes
     from tests.fixtures.restore_before_29 import restore_before_29
 
     if not cloud.backend.chunked:
@@ -305,7 +305,7 @@ def test_before_cinder_29_incrementals_come_back_right_only_through_the_dispatch
         cloud.enabled.make(cloud.cinder.context).restore(backup, vanilla.id, file, True)
     assert cloud.cinder.read(vanilla, 9 * MIB, MIB) == b"x" * MIB, "what was there before"
 
-    monkeypatch.setattr(dispatch_driver, "cinder_release", lambda: 28)
+    monkeypatch.setattr(new_volumes, "cinder_release", lambda: (28, 0))
     with cloud.file_of(ours) as file:
         cloud.dispatcher.restore(backup, ours.id, file, True)
     assert cloud.content(ours) == cloud.content(volume)
