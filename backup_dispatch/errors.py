@@ -83,6 +83,10 @@ class OwnerUnresolved(DispatchError):
     """Which backend has the backup's data is not known for certain."""
 
 
+class VerdictUnknown(DispatchError):
+    """The answer is neither yes nor no: what was asked could not be found out."""
+
+
 class ParentRefused(DispatchError):
     """An incremental has no parent on the backend that it must go to."""
 

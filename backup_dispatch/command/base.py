@@ -12,8 +12,17 @@ from oslo_db import exception as db_exception
 from oslo_privsep.daemon import FailedToDropPrivileges
 
 from backup_dispatch.command.masking import masked
-from backup_dispatch.command.outcome import DONE, NO, UNUSABLE, CommandEnded
-from backup_dispatch.errors import ConfigurationInvalid, DispatchError, one_line, reason_of
+from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, UNUSABLE, CommandEnded
+from backup_dispatch.errors import (
+    BackendDown,
+    BackendFailed,
+    ConfigurationInvalid,
+    DispatchError,
+    OwnerUnresolved,
+    VerdictUnknown,
+    one_line,
+    reason_of,
+)
 
 if TYPE_CHECKING:
     from backup_dispatch.command.app import CommandApp
@@ -65,7 +74,7 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, CommandEnded):
         return str(error), error.code
     if isinstance(error, DispatchError):
-        return error.full_text, UNUSABLE if isinstance(error, ConfigurationInvalid) else NO
+        return error.full_text, _code_of(error)
     if isinstance(error, db_exception.DBError):
         return f"Cinder's database cannot be used: {reason_of(error)}", NO
     if isinstance(error, FailedToDropPrivileges):
@@ -73,3 +82,11 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, exception.CinderException):
         return reason_of(error), NO
     return f"{reason_of(error)} (--debug shows where)", NO
+
+
+def _code_of(error: DispatchError) -> int:
+    if isinstance(error, ConfigurationInvalid):
+        return UNUSABLE
+    if isinstance(error, (BackendDown, BackendFailed, OwnerUnresolved, VerdictUnknown)):
+        return NOT_KNOWN
+    return NO

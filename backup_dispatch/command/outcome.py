@@ -14,6 +14,9 @@ NO = 1
 UNUSABLE = 2
 """The command line or the configuration cannot be used; nothing was done."""
 
+NOT_KNOWN = 3
+"""The answer is neither yes nor no: something could not be found out, and is named."""
+
 CANCELLED = 130
 """Ctrl-C or SIGTERM; nothing is left attached."""
 

@@ -16,7 +16,7 @@ from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.chain import chain_of
 from backup_dispatch.command.columns import Lines, Minute, Size
 from backup_dispatch.command.masking import masked
-from backup_dispatch.command.stored import stored_size
+from backup_dispatch.drivers.stored import stored_size
 from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
 from backup_dispatch.ownership import hint_of
 from backup_dispatch.routing import PROPERTY

@@ -19,7 +19,7 @@ from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import NO, refuse
 from backup_dispatch.command.progress import ProgressLine
 from backup_dispatch.command.units import in_units
-from backup_dispatch.command.verification import Sample, verified
+from backup_dispatch.drivers.verification import Sample, verified
 
 _UNFINISHED = (fields.BackupStatus.CREATING, fields.BackupStatus.DELETING)
 _WHOLE = 100.0

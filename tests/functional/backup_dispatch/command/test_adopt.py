@@ -74,7 +74,7 @@ def test_a_backend_that_is_down_or_unknown(lost: Any, run: Run, shelf: Path) -> 
     cinder, backup = lost
     shutil.rmtree(shelf)
     ended = run("adopt", backup.id, "shelf_driver", "--force")
-    assert ended.code == 1
+    assert ended.code == 3
     assert "Backup backend shelf_driver is down: " in ended.err
     assert run("adopt", backup.id, "none").err == (
         "backup-dispatch: There is no backend none; enabled are posix, shelf_driver.\n"

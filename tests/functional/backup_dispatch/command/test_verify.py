@@ -276,7 +276,7 @@ def test_a_backend_that_goes_away_is_no_damage(
 
     monkeypatch.setattr(shelf_driver.ShelfBackupDriver, "get_object_reader", go_away)
     ended = run("verify", chain.backup.id)
-    assert (ended.code, ended.out) == (1, "")
+    assert (ended.code, ended.out) == (3, "")
     assert "The backend does not answer any more" in ended.err
     assert "damage" not in ended.err
 
@@ -327,7 +327,7 @@ def test_a_driver_without_digests_is_restored_onto_nothing(
     try:
         answers["restore"] = restore
         ended = run("verify", backup.id, "--sample", "10")
-        assert (ended.code, ended.out) == (1, "")
+        assert (ended.code, ended.out) == (3, "")
         assert "can only be read whole by its driver: leave out --sample" in ended.err
         told = run("verify", backup.id, "-f", "json").json
         assert (told["result"], told["read"]) == ("sound", 2 * MIB)

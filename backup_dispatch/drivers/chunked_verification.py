@@ -19,10 +19,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from backup_dispatch.command.digests import Digests, NoDigests, read_digests
-from backup_dispatch.command.outcome import refuse
 from backup_dispatch.drivers.custody import holds
-from backup_dispatch.errors import one_line, reason_of
+from backup_dispatch.drivers.digests import Digests, NoDigests, read_digests
+from backup_dispatch.errors import VerdictUnknown, one_line, reason_of
 
 Progress = Callable[[int, int], None]
 
@@ -102,7 +101,7 @@ class ChunkedVerification:
     def run(self) -> None:
         """Read and compare; what is wrong is in ``damage`` afterwards.
 
-        :raises CommandEnded: the backend stopped to answer.
+        :raises VerdictUnknown: the backend stopped answering.
         """
         layers = [self._described(backup) for backup in reversed(self._chain)]
         drawn = self._sample(layers)
@@ -138,7 +137,7 @@ class ChunkedVerification:
         """What the backup's metadata says; None if nothing can be read by it."""
         there = holds(self._driver, backup)
         if there is None:
-            refuse(f"The backend does not say what it has of backup {backup.id}.")
+            raise VerdictUnknown(f"The backend does not say what it has of backup {backup.id}.")
         if not there:
             self._found(backup, "the backend has nothing of it")
             return None
@@ -202,7 +201,9 @@ class ChunkedVerification:
             self._found(layer.backup, f"object {one.name}: unknown compression {one.compression}")
             return
         except ImportError:
-            refuse("It is compressed with zstd, and the Python module zstd is not installed here.")
+            raise VerdictUnknown(
+                "It is compressed with zstd, and the Python module zstd is not installed here."
+            ) from None
         except Exception as error:
             why = f"its {one.compression} data is broken: {one_line(str(error))}"
             self._found(layer.backup, f"object {one.name}: {why}")
@@ -237,7 +238,9 @@ class ChunkedVerification:
     def _refuse_if_away(self, backup: Any, error: Exception) -> None:
         """A backend that is away is no damage; one that lists its objects is there."""
         if holds(self._driver, backup) is None:
-            refuse(f"The backend does not answer any more: {reason_of(error)}")
+            raise VerdictUnknown(
+                f"The backend does not answer any more: {reason_of(error)}"
+            ) from error
 
     # How it fits together
 

@@ -10,7 +10,7 @@ from typing import Any
 Progress = Callable[[int, int], None]
 
 
-class CountingSink:
+class NullVolume:
     """Looks like a device opened for writing; counts what is written, and forgets it.
 
     :param size: bytes of the volume.

@@ -15,11 +15,10 @@ from typing import Any
 from cinder import exception
 from oslo_utils import units
 
-from backup_dispatch.command.chunked import ChunkedVerification
-from backup_dispatch.command.outcome import refuse
-from backup_dispatch.command.sink import CountingSink
+from backup_dispatch.drivers.chunked_verification import ChunkedVerification
 from backup_dispatch.drivers.custody import is_chunked
-from backup_dispatch.errors import reason_of
+from backup_dispatch.drivers.null_volume import NullVolume
+from backup_dispatch.errors import VerdictUnknown, reason_of
 
 Progress = Callable[[int, int], None]
 
@@ -65,8 +64,8 @@ def verified(
     :param chain: the backup, and after it what it builds on.
     :param progress: called with the bytes read so far and those to read in all.
     :param sample: what part of it; None: all.
-    :raises CommandEnded: the backend does not answer: nothing is known about damage. Or it cannot
-        be read in part.
+    :raises VerdictUnknown: the backend does not answer: nothing is known about damage. Or it
+        cannot be read in part.
     """
     if sample is not None:
         return _in_part(driver, chain, progress, sample)
@@ -90,7 +89,9 @@ def _in_part(driver: Any, chain: list[Any], progress: Progress, sample: Sample) 
         # The driver tells how far it is in the volume, and only that part of it was read.
         return Verified(_BY_ITSELF, lines, 1, 0, words)
     if hasattr(driver, "verify") or not is_chunked(driver):
-        refuse(f"Backup {chain[0].id} can only be read whole by its driver: leave out --sample.")
+        raise VerdictUnknown(
+            f"Backup {chain[0].id} can only be read whole by its driver: leave out --sample."
+        )
     found = ChunkedVerification(driver, chain, progress, sample.share, sample.seed)
     found.run()
     words = f"{found.drawn} of {found.objects} objects, seed {sample.seed}"
@@ -111,7 +112,7 @@ def _by_itself(driver: Any, backup: Any, progress: Progress) -> Verified:
 
 def _restored_onto_nothing(driver: Any, chain: list[Any], progress: Progress) -> Verified:
     backup = chain[0]
-    sink = CountingSink(backup.size * units.Gi, progress)
+    sink = NullVolume(backup.size * units.Gi, progress)
     # A restore gives the volume back the metadata that it had; here that must not happen.
     driver.put_metadata = lambda *_arguments: None
     # The volume may be deleted by now; drivers ask only for its name and size.
@@ -120,10 +121,10 @@ def _restored_onto_nothing(driver: Any, chain: list[Any], progress: Progress) ->
     try:
         driver.restore(backup, backup.volume_id, sink, volume_is_new=False)
     except exception.VolumeNotFound:
-        refuse(
+        raise VerdictUnknown(
             f"Backup {backup.id} cannot be read: its driver needs the record of volume "
             f"{backup.volume_id}, which is not in this database."
-        )
+        ) from None
     except Exception as error:
         damage.append(f"backup {backup.id} cannot be read to its end: {reason_of(error)}")
     method = "that a full restore, onto nothing, succeeds"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backup_dispatch.command.digests import Digests, NoDigests, read_digests
+from backup_dispatch.drivers.digests import Digests, NoDigests, read_digests
 
 BLOCK = 4
 
