@@ -9,17 +9,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NoReturn
 
 from backup_dispatch import opts
 from backup_dispatch.backends.loading import DriverClass, load_entry, registered_names
-from backup_dispatch.backends.sections import Configured, Section, configured_by, section_of
+from backup_dispatch.backends.sections import (
+    Configured,
+    Section,
+    configured_by,
+    names_of_sections,
+    section_of,
+)
+from backup_dispatch.backends.unknown_options import ours_in_default, refuse_unknown
 from backup_dispatch.errors import ConfigurationInvalid, listed
 
 SHORT_SPELLING_PRIMARY = "datera"
 """The primary beside ``backup_datera_secondary_backup_drivers`` when nothing else is said."""
+
+_PINNED = "posix"
+"""What Cinder's API looks for in ``backup.service`` to keep a chain on one host."""
 
 _PREFIX = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
@@ -59,7 +69,8 @@ class Backend:
 class Backends:
     """All enabled backends, in the configuration's order.
 
-    :ivar known: names that are registered, enabled or not: no backup may take them for mere text.
+    :ivar known: names that are registered or that a section has, enabled or not: no backup may
+        take them for mere text.
     """
 
     enabled: tuple[Backend, ...]
@@ -99,6 +110,8 @@ def configured(conf: Any) -> Backends:
         tuple(conf[opts.SECONDARIES]),
         conf[opts.PRIMARY],
         tuple(section for section in sections if section is not None),
+        known=names_of_sections(conf),
+        ours=ours_in_default(conf),
     )
 
 
@@ -108,6 +121,9 @@ def load(
     secondaries: tuple[str, ...],
     primary: str | None,
     sections: tuple[Section, ...] = (),
+    *,
+    known: frozenset[str] = frozenset(),
+    ours: tuple[str, ...] = (),
 ) -> Backends:
     """The backends of one spelling or the other.
 
@@ -115,8 +131,26 @@ def load(
     :param secondaries: ``backup_datera_secondary_backup_drivers``.
     :param primary: ``backup_dispatch_primary``.
     :param sections: those of the enabled backends that have one.
-    :raises ConfigurationInvalid: the values cannot be meant.
+    :param known: the names of all backends that have a section, enabled or not.
+    :param ours: the options in ``[DEFAULT]`` that must be known, see ``unknown_options``.
+    :raises ConfigurationInvalid: the values are invalid.
     """
+    try:
+        loaded = _of_either_spelling(enabled, secondaries, primary, sections)
+    except ConfigurationInvalid:
+        # A misspelt name of the list of backends is the reason, and not what its absence leads to.
+        refuse_unknown(ours)
+        raise
+    refuse_unknown(ours)
+    return replace(loaded, known=loaded.known | known)
+
+
+def _of_either_spelling(
+    enabled: tuple[str, ...],
+    secondaries: tuple[str, ...],
+    primary: str | None,
+    sections: tuple[Section, ...],
+) -> Backends:
     if enabled and secondaries:
         _refuse(
             opts.ENABLED,
@@ -182,6 +216,7 @@ def _assembled(
     for name in names:
         _refuse_no_prefix(option, name)
     _refuse_duplicates(option, names)
+    _refuse_pinning(option, found)
     enabled = tuple(with_owners(found, adopting))
     if primary not in names:
         _refuse(opts.PRIMARY, primary, f"that backend is not enabled; enabled are {listed(names)}")
@@ -233,6 +268,25 @@ def _refuse_duplicates(option: str, names: Sequence[str]) -> None:
                 "case; rename one",
             )
         seen[key] = name
+
+
+def _refuse_pinning(option: str, found: Sequence[tuple[str, Configured]]) -> None:
+    """Refuse a name that makes Cinder take one driver for another.
+
+    Cinder's API sends an incremental to the host of the backup before it if ``posix`` stands in
+    that one's ``service``, which is ``CLASS@NAME`` for further backends of a class. Which of them
+    has the mark changes with their order, so none of them may have such a name.
+    """
+    paths = [class_path(one.driver_class) for _, one in found]
+    for (name, _), path in zip(found, paths, strict=True):
+        if _PINNED in name and _PINNED not in path and paths.count(path) > 1:
+            _refuse(
+                option,
+                name,
+                f"Cinder takes the records of a backend with {_PINNED!r} in its name for those of "
+                "its posix driver, and makes incrementals only on the host of the backup before; "
+                "rename the backend",
+            )
 
 
 def _refuse(option: str, value: object, why: str) -> NoReturn:

@@ -14,7 +14,12 @@ from oslo_config import cfg
 from backup_dispatch.backends.conf_overlay import Overlay
 from backup_dispatch.backends.loading import DriverClass
 from backup_dispatch.backends.private_modules import modules_of, private_class, takes_configuration
-from backup_dispatch.backends.unread_options import names_read_by, refuse_unread, spellings_of
+from backup_dispatch.backends.unread_options import (
+    names_read_by,
+    refuse_unread,
+    sections_with,
+    spellings_of,
+)
 from backup_dispatch.errors import ConfigurationInvalid, reason_of
 
 SECTION_OPTS = [
@@ -47,6 +52,11 @@ def section_of(name: str, conf: Any) -> Section | None:
     conf.register_opts(SECTION_OPTS, group=name)
     driver = conf[name].backup_driver
     return Section(name, driver, conf[name].adopt) if driver else None
+
+
+def names_of_sections(conf: Any) -> frozenset[str]:
+    """The names, in lower case, of all sections that are a backup backend's, enabled or not."""
+    return sections_with(conf, SECTION_OPTS[0].name)
 
 
 @dataclass(frozen=True)

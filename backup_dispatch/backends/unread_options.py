@@ -18,6 +18,7 @@ from typing import Any
 from backup_dispatch.errors import ConfigurationInvalid
 
 _CONF = "CONF"
+_DEFAULT = "DEFAULT"
 
 
 def refuse_unread(conf: Any, section: str, driver: str, read: AbstractSet[str]) -> None:
@@ -47,10 +48,35 @@ def refuse_unread(conf: Any, section: str, driver: str, read: AbstractSet[str]) 
 
 
 def names_in(conf: Any, section: str) -> list[str]:
-    """The names of all that the configuration files set in this section, each once, in order."""
-    # oslo.config tells the values of options it knows; what else a file says only this remembers.
-    files = conf._namespace._parsed if conf._namespace else []
-    return list(dict.fromkeys(name for sections in files for name in sections.get(section, {})))
+    """The names of all that the configuration files set in this section, each once, in order.
+
+    :param section: in any case, as oslo.config reads it: ``[East]`` is the section ``east``.
+    """
+    key = _folded(section)
+    return list(dict.fromkeys(name for file in _files(conf) for name in file.get(key, {})))
+
+
+def sections_with(conf: Any, option: str) -> frozenset[str]:
+    """The names, in lower case, of all sections but ``[DEFAULT]`` that set an option."""
+    return frozenset(
+        section
+        for file in _files(conf)
+        for section, values in file.items()
+        if option in values and section.upper() != _DEFAULT
+    )
+
+
+def _folded(section: str) -> str:
+    return section if section == _DEFAULT else section.lower()
+
+
+def _files(conf: Any) -> list[dict[str, dict[str, Any]]]:
+    """What each file says, by section; their names are in lower case.
+
+    oslo.config tells the values of options it knows; what else a file says only this remembers.
+    """
+    files: list[dict[str, dict[str, Any]]] = conf._namespace._normalized if conf._namespace else []
+    return files
 
 
 def spellings_of(opts: Iterable[Any]) -> set[str]:

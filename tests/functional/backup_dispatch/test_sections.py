@@ -144,6 +144,18 @@ def test_the_section_says_who_adopts_the_records_of_vanilla_cinder(start_section
             "Section [far] cannot be used by datera: ",
         ),
         (
+            "fast, posix_like",
+            "[fast]\nbackup_driver = swift\n[posix_like]\nbackup_driver = swift\n",
+            "enabled_backup_backends has 'posix_like': Cinder takes the records of a backend with "
+            "'posix' in its name for those of its posix driver, and makes incrementals only on the "
+            "host of the backup before; rename the backend.",
+        ),
+        (
+            "east",
+            EAST.replace("[east]", "[East]") + "backup_posix_pth = /elsewhere\n",
+            "[east] backup_posix_pth: posix reads no such option; the nearest is ",
+        ),
+        (
             "east",
             EAST + "backup_metadata_version = 1\n",
             "[east] backup_metadata_version: posix reads it in [DEFAULT] only. Set it there.",
@@ -162,6 +174,32 @@ def test_a_section_that_cannot_be_meant_stops_the_service(
     assert any(
         line.startswith(f"The backup service cannot work: {says}") for line in caplog.messages
     ), caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("name", "properties"), [("east_nightly", {}), ("x", {"backup_backend": "East"})]
+)
+def test_backend_taken_out_of_the_list_takes_its_name_along(
+    start_sections: Start, name: str, properties: dict[str, str]
+) -> None:
+    cinder = start_sections(enabled="posix, west", sections=EAST.replace("east]", "East]") + WEST)
+    refused = cinder.create_backup(cinder.create_volume(1), name, properties=properties)
+    assert refused.status == "error"
+    assert "a backend that is not enabled here; enabled are posix, west." in refused.fail_reason
+    assert refused.service == ""
+
+
+def test_option_of_ours_misspelt_in_default_stops_the_service(
+    start_cinder: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = "enabled_backup_backends = posix\nbackup_datera_ssl_cert_verif = true"
+    cinder = start_cinder(defaults=f"{DISPATCHER}\n{lines}")
+    assert not cinder.backup_manager.is_working()
+    assert (
+        "The backup service cannot work: [DEFAULT] backup_datera_ssl_cert_verif: there is no such "
+        "option; the nearest is backup_datera_ssl_cert_verify. Correct the name, or take the line "
+        "out." in caplog.messages
+    )
 
 
 def test_what_a_volume_driver_reads_in_the_same_section_is_not_our_concern(

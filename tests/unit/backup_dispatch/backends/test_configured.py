@@ -113,6 +113,28 @@ def test_further_backends_of_a_class_are_told_apart(package: str) -> None:
     assert (first.adopts, second.adopts) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("names", "driver", "refused"),
+    [
+        (("fast", "posix_like"), "swift", True),
+        (("posix_like", "fast"), "swift", True),
+        (("east", "my.posix"), "nfs", True),
+        (("posix_like",), "swift", False),
+        (("East_POSIX", "west"), "swift", False),
+        (("posix_east", "west"), "posix", False),
+    ],
+)
+def test_name_that_pins_incrementals_to_a_host_is_refused(
+    names: tuple[str, ...], driver: str, refused: bool
+) -> None:
+    found = [(name, Configured(loading.load_entry(driver, "x")[1])) for name in names]
+    if not refused:
+        configured._refuse_pinning("enabled_backup_backends", found)
+        return
+    with pytest.raises(ConfigurationInvalid, match=r"has '\w+.?\w+': Cinder takes .*; rename the"):
+        configured._refuse_pinning("enabled_backup_backends", found)
+
+
 REFUSED = [
     # secondaries (P is the package) -> what the message says
     ("tape", "has 'tape': there is no such backend; known are ceph, datera, gcs,"),

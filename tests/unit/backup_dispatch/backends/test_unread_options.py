@@ -75,6 +75,17 @@ def test_every_file_counts(tmp_path: Path) -> None:
     assert unread_options.names_in(conf, "nowhere") == []
 
 
+def test_section_in_another_case_is_the_same_section(tmp_path: Path) -> None:
+    conf = a_configuration(tmp_path, "[DEFAULT]\nd = 1\n[Far]\nx = 1\n", "[far]\ny = 1\n")
+    conf.register_opt(cfg.IntOpt("x"), group="far")
+    assert conf.far.x == 1, "oslo.config reads it so"
+    assert set(unread_options.names_in(conf, "far")) == {"x", "y"}
+    assert set(unread_options.names_in(conf, "FAR")) == {"x", "y"}
+    assert unread_options.names_in(conf, "DEFAULT") == ["d"]
+    assert unread_options.sections_with(conf, "x") == {"far"}
+    assert unread_options.sections_with(conf, "d") == frozenset()
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
