@@ -16,6 +16,7 @@ from oslo_concurrency import lockutils
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from backup_dispatch.search_path import not_enterable
 from datera_backup.errors import AttachFailed
 from datera_backup.locks import PREFIX, lock_folder
 from datera_volume.connection import StorageInstance
@@ -58,11 +59,18 @@ class Initiator:
 def this_initiator() -> Initiator:
     """Ask os-brick who this host is.
 
-    :raises AttachFailed: it has no iSCSI initiator.
+    :raises AttachFailed: it has no iSCSI initiator, or os-brick cannot run what it asks it with.
     """
-    properties = volume_utils.brick_get_connector_properties(
-        CONF.use_multipath_for_image_xfer, enforce_multipath=False
-    )
+    try:
+        properties = volume_utils.brick_get_connector_properties(
+            CONF.use_multipath_for_image_xfer, enforce_multipath=False
+        )
+    except OSError as failure:
+        barred = ", ".join(not_enterable(os.environ.get("PATH", os.defpath)))
+        remedy = f"; take out of PATH what this user may not enter: {barred}" if barred else ""
+        raise AttachFailed(
+            f"os-brick cannot tell what host {CONF.host} is: {failure}{remedy}"
+        ) from failure
     iqn = properties.get("initiator")
     if not iqn:
         raise AttachFailed(

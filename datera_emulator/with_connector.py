@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from backup_dispatch.search_path import clean_path
+
 _CONNECTORS = "os_brick.initiator.connector"
 _USAGE = "usage: python -m datera_emulator.with_connector CONSOLE_SCRIPT|FILE.py ARGS..."
 
@@ -81,6 +83,7 @@ def main(arguments: Sequence[str]) -> int:
     if path is None:
         print(f"with_connector: there is no script {arguments[0]!r}", file=sys.stderr)
         return 2
+    clean_path()
     sys.meta_path.insert(0, _InstallAfterImport(os.environ.get("DATERA_EMULATOR_INITIATOR")))
     sys.argv = [path, *arguments[1:]]
     # As when python runs a file itself: what lies beside it can be imported.

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from demo.waiting import until
+from demo.waiting import NotYet, Permanent, until
 
 ATTACH_SECONDS = 60.0
 
 
-class NotAttached(Exception):
+class NotAttached(Permanent):
     """Cinder could not attach the volume."""
 
 
@@ -49,16 +49,18 @@ def attached(cloud: Any, volume_id: str, locks: Path) -> Iterator[BinaryIO]:
         storage.delete_attachment(attachment)
     until(
         f"volume {volume_id} detached",
-        lambda: _state(storage, volume_id) == "available",
+        lambda: _is_available(storage, volume_id),
         seconds=ATTACH_SECONDS,
     )
 
 
-def _state(storage: Any, volume_id: str) -> str:
+def _is_available(storage: Any, volume_id: str) -> bool:
     state = str(storage.get_volume(volume_id).status)
     if state.startswith("error"):
         raise NotAttached(f"volume {volume_id} is in state {state}")
-    return state
+    if state != "available":
+        raise NotYet(state)
+    return True
 
 
 def _brick(locks: Path) -> Any:

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from demo.waiting import TookTooLong, until
+from backup_dispatch.search_path import enterable
+from demo.waiting import Permanent, TookTooLong, until
 
 PROJECT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90.0
@@ -25,7 +26,7 @@ STOP_SECONDS = 10.0
 TAIL_LINES = 15
 
 
-class ServerFailed(Exception):
+class ServerFailed(Permanent):
     """A server ended before it was ready, or was not ready in time."""
 
 
@@ -47,7 +48,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {
         **env,
         "PYTHONPATH": os.pathsep.join(path),
-        "PATH": os.pathsep.join(tools),
+        "PATH": enterable(os.pathsep.join(tools)),
         "PYTHONWARNINGS": "ignore",
         "PYTHONUNBUFFERED": "1",
         "LC_ALL": "C.UTF-8",

@@ -12,13 +12,13 @@ from demo.holdings import Holdings
 from demo.report import Report, amount
 from demo.traffic import counter
 from demo.volume_work import VolumeWork
-from demo.waiting import until
+from demo.waiting import NotYet, Permanent, until
 
 GIB = 2**30
 SECONDS = 300.0
 
 
-class Unexpected(Exception):
+class Unexpected(Permanent):
     """Something is not as the story promises."""
 
 
@@ -177,7 +177,9 @@ class Steps:
             if found.status.startswith("error"):
                 reason = getattr(found, "fail_reason", None) or "Cinder gives no reason"
                 raise Unexpected(f"{found.name or identity}: {found.status}: {reason}")
-            return found if found.status == "available" else None
+            if found.status != "available":
+                raise NotYet(found.status)
+            return found
 
         return until(f"{identity} available", settled, seconds=SECONDS)
 
@@ -192,7 +194,7 @@ class Steps:
                 return True
             if found.status.startswith("error"):
                 raise Unexpected(f"{found.name}: {found.status}")
-            return False
+            raise NotYet(found.status)
 
         until(f"{identity} gone", gone, seconds=SECONDS)
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waiting for something to become true: short, growing intervals, and a deadline."""
+"""Waiting for something to become true: short, growing intervals, and a deadline.
+
+A server that starts, or comes back, answers late, with an error, or not at all: whatever a question
+raises means "not yet". Only a `Permanent` failure ends a wait before its deadline.
+"""
 
 import time
 from collections.abc import Callable
@@ -12,8 +16,16 @@ LONGEST_INTERVAL = 0.5
 GROWTH = 1.4
 
 
+class Permanent(Exception):
+    """A failure that no waiting can mend."""
+
+
+class NotYet(Exception):
+    """Raised by a question that can say what it has seen instead of what is waited for."""
+
+
 class TookTooLong(Exception):
-    """What was waited for did not happen before the deadline."""
+    """What was waited for did not happen before the deadline; says what was seen last."""
 
 
 def until(
@@ -27,17 +39,35 @@ def until(
     """Ask ``answer`` again and again until it returns something true, and return that.
 
     :param what: what is waited for, for the error's text.
+    :param answer: must itself return in time, whatever it asks. An exception means "not yet",
+        unless it is `Permanent` or a failed assertion: those pass through at once.
     :param seconds: how long to wait at most.
     :raises TookTooLong: when the deadline passes first.
     """
     deadline = clock() + seconds
     interval = FIRST_INTERVAL
     while True:
-        result = answer()
-        if result:
-            return result
+        seen: Exception | None = None
+        try:
+            result = answer()
+        except (Permanent, AssertionError):
+            raise
+        except Exception as error:
+            seen = error
+        else:
+            if result:
+                return result
         left = deadline - clock()
         if left <= 0:
-            raise TookTooLong(f"{what}: not within {seconds:g} seconds")
+            raise TookTooLong(f"{what}: not within {seconds:g} seconds{_told(seen)}") from seen
         sleep(min(interval, left))
         interval = min(interval * GROWTH, LONGEST_INTERVAL)
+
+
+def _told(seen: Exception | None) -> str:
+    """Return what was seen last as the end of a sentence."""
+    if seen is None:
+        return ""
+    if isinstance(seen, NotYet):
+        return f"; last seen: {seen}"
+    return f"; last error: {type(seen).__name__}: {seen}"

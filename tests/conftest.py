@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backup_dispatch.search_path import clean_path
+
 if TYPE_CHECKING:
     from tests.fixtures.cinder_service import CinderService
 
 # Cinder and its libraries look proxies up; nothing in a test leaves this machine.
 for _name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
     os.environ.pop(_name, None)
+
+clean_path()
 
 # Of some million objects of Cinder's hardly any is ever garbage: looking through them again and
 # again was a sixth of a test's time.

@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
+from backup_dispatch.search_path import clean_path
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -45,6 +47,7 @@ def _prepare() -> None:
     # Some of Cinder's drivers hand calls to eventlet's native threads. This process has no green
     # threads that could wait for them; with none of those, such calls are made where they are.
     os.environ["EVENTLET_THREADPOOL_SIZE"] = "0"
+    clean_path()
     warnings.simplefilter("ignore")
     # End as after Ctrl-C: whatever is attached meanwhile is detached.
     signal.signal(signal.SIGTERM, _interrupt)

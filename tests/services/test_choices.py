@@ -24,7 +24,7 @@ def type_with_backend(cloud: Cloud) -> str:
     return name
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def volume(alice: Project) -> str:
     return alice.volume("array", (0, 2 * MIB, 31), (800 * MIB, MIB, 32))
 
@@ -78,8 +78,9 @@ def test_a_property_wins_over_the_volume_type(alice: Project, type_with_backend:
     ],
 )
 def test_what_is_refused_says_why_and_can_be_deleted(
-    name: str, options: tuple[str, ...], reason: str, alice: Project, volume: str
+    name: str, options: tuple[str, ...], reason: str, alice: Project
 ) -> None:
+    volume = alice.volume("array")
     # An incremental needs a full backup somewhere, else the API itself says no.
     full = alice.backup(volume, "datera_full")["id"] if "--incremental" in options else None
     record = alice.backup(volume, name, *options, status="error")

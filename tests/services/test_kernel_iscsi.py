@@ -8,13 +8,17 @@ from concurrent.futures import Future
 import pytest
 
 from tests.services.stack.guest import GuestDidNotRun
+from tests.services.stack.kernel_initiator import SECONDS
+
+DEADLINE = 2 * SECONDS
+"""It has been under way for as long as all the other tests took."""
 
 
 def test_the_drivers_work_with_the_kernels_initiator(
     kernel_initiator: Future[tuple[int, str]],
 ) -> None:
     try:
-        status, shown = kernel_initiator.result()
+        status, shown = kernel_initiator.result(timeout=DEADLINE)
     except GuestDidNotRun as reason:
         pytest.skip(f"no guest runs here: {reason}")
     assert status == 0, shown

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 from tests.services.stack.cinder import BACKUP_HOSTS
@@ -14,6 +13,8 @@ from tests.services.stack.project import MIB, Project
 BACKENDS = ("datera", "ceph", "swift", "s3") * 2
 MEMORY = 1536 * MIB
 """Of one cinder-backup process: it may have all eight."""
+API_SECONDS = 60.0
+"""Within which Cinder's API answers meanwhile."""
 
 
 def test_all_end_well_and_the_services_stay_responsive(cloud: Cloud, alice: Project) -> None:
@@ -28,7 +29,7 @@ def test_all_end_well_and_the_services_stay_responsive(cloud: Cloud, alice: Proj
         for backup in begun:
             alice.await_backup(backup, "available")
     assert watch.down == set()
-    assert watch.peak < MEMORY
+    assert 0 < watch.peak < MEMORY
     # Each onto the next one's volume.
     assert alice.digests(alice.restore_all(begun, volumes[1:] + volumes[:1])) == digests
     alice.delete_backups(*begun)
@@ -37,7 +38,7 @@ def test_all_end_well_and_the_services_stay_responsive(cloud: Cloud, alice: Proj
 class Watch:
     """Looks, while the block runs, at what is down and at the memory of processes.
 
-    :ivar down: services that were found down.
+    :ivar down: services that were found down, by program and host.
     :ivar peak: the most memory that one of the processes had, in bytes.
     """
 
@@ -59,10 +60,11 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(1):
-            began = time.monotonic()
-            states = self._cloud.services_up()
-            if time.monotonic() - began > 60:
-                self.down.add(("cinder-api", "slow"))
+            try:
+                states = self._cloud.services_up(seconds=API_SECONDS)
+            except Exception as error:
+                self.down.add(("cinder-api", f"{type(error).__name__}: {error}"))
+                continue
             self.down |= {service for service, state in states.items() if state != "up"}
             self.peak = max(self.peak, *(_resident(pid) for pid in self._pids))
 

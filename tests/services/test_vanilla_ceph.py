@@ -16,6 +16,7 @@ from tests.services.stack.project import MIB, Project
 
 CEPH = "cinder.backup.drivers.ceph.CephBackupDriver"
 DATERA = "datera_backup.driver.DateraBackupDriver"
+SECONDS = 120.0
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_over_and_back(cloud: Cloud, alice: Project, vanilla: None) -> None:
     told = subprocess.run(
         [BIN / "backup-dispatch", *cloud.cinder.arguments("backup-one"), "release",
          "--driver", "ceph"],
-        env=environment(), capture_output=True, text=True, check=False,
+        env=environment(), capture_output=True, text=True, timeout=SECONDS, check=False,
     )  # fmt: skip
     assert added["id"] in told.stdout, (told.stdout, told.stderr)
     assert not any(backup in told.stdout for backup in digests), told.stdout

@@ -10,15 +10,16 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from urllib import request
-from urllib.error import URLError
 
 from demo.ini import write_ini
 from demo.processes import Server, environment
-from demo.waiting import until
+from demo.waiting import NotYet, until
 from tests.services.stack.daemons import Daemons
 from tests.services.stack.loopback import HOST, free_port, free_ports
 
 SECONDS = 180.0
+ANSWER_SECONDS = 40.0
+ASKED = ("--connect-timeout", "20")
 OSD_PORTS = 16
 USER = "cinder"
 BACKUPS_POOL = "backups"
@@ -88,14 +89,14 @@ class Ceph:
         self._run(["monmaptool", "--create", "--fsid", cluster, "--addv", "a", where, monitors])
         self._run(["ceph-mon", "-i", "a", "--mkfs", "--monmap", monitors])
         self._launch_monitor()
-        self._run(["ceph", "--connect-timeout", "120", "osd", "new", self._osd_id])
+        self._until_done(["ceph", *ASKED, "osd", "new", self._osd_id])
         # In the foreground: ended early, it would leave a child behind that goes on.
         self._run(["ceph-osd", "-i", "0", "--mkfs", "-f", "--osd-uuid", self._osd_id])
         self._launch_osd()
         self._await_osd()
         for pool in (BACKUPS_POOL, VOLUMES_POOL):
-            self._run(["ceph", "osd", "pool", "create", pool])
-            self._run(["rbd", "pool", "init", pool])
+            self._until_done(["ceph", *ASKED, "osd", "pool", "create", pool])
+            self._until_done(["rbd", "pool", "init", pool])
 
     def start_gateway(self) -> None:
         """Make the gateway's user and start the gateway; returns once it answers."""
@@ -147,26 +148,36 @@ class Ceph:
     def _await_osd(self) -> None:
         def up() -> bool:
             self._servers.check()
-            return " 1 up" in self._run(["ceph", "--connect-timeout", "60", "osd", "stat"])
+            seen = self._run(["ceph", *ASKED, "osd", "stat"], seconds=ANSWER_SECONDS)
+            if " 1 up" not in seen:
+                raise NotYet(seen.strip())
+            return True
 
         until("Ceph's OSD", up, seconds=SECONDS)
 
     def _gateway_answers(self) -> bool:
         self._servers.check()
-        try:
-            with request.urlopen(self.s3_url, timeout=5):
-                return True
-        except (URLError, OSError):
-            return False
+        request.urlopen(self.s3_url, timeout=5).close()
+        return True
 
-    def _run(self, command: Sequence[str | Path]) -> str:
+    def _until_done(self, command: Sequence[str]) -> None:
+        """Run a command that may be run again, until the cluster is ready for it."""
+
+        def done() -> bool:
+            self._servers.check()
+            self._run(command, seconds=ANSWER_SECONDS)
+            return True
+
+        until(" ".join(command), done, seconds=SECONDS)
+
+    def _run(self, command: Sequence[str | Path], *, seconds: float = SECONDS) -> str:
         done = subprocess.run(
             [str(word) for word in command],
             env=environment({"CEPH_CONF": str(self.conf)}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=seconds,
             check=False,
         )
         if done.returncode != 0:

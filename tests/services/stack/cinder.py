@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from urllib import request
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 
 from demo.ini import Sections, write_ini
 from demo.processes import Server, environment
@@ -49,7 +50,7 @@ class Cinder:
         with (self._directory / "db-sync.log").open("wb") as log:
             subprocess.run(
                 [BIN / "cinder-manage", *arguments, "db", "sync"],
-                env=environment(), stdout=log, stderr=log, check=True,
+                env=environment(), stdout=log, stderr=log, timeout=SECONDS, check=True,
             )  # fmt: skip
 
     def launch_api_and_scheduler(self) -> None:
@@ -112,9 +113,8 @@ class Cinder:
     def _api_answers(self) -> bool:
         self._servers.check()
         try:
-            with request.urlopen(f"http://{HOST}:{self.api_port}/", timeout=5):
-                return True
+            request.urlopen(f"http://{HOST}:{self.api_port}/", timeout=5).close()
         except HTTPError as answer:
-            return answer.code == 300  # which API versions there are
-        except (URLError, OSError):
-            return False
+            if answer.code != HTTPStatus.MULTIPLE_CHOICES:  # which API versions there are
+                raise
+        return True

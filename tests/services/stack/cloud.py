@@ -14,7 +14,7 @@ from typing import Any
 from demo.cinder_conf import Array
 from demo.processes import Server
 from demo.swift_server import SwiftServer
-from demo.waiting import until
+from demo.waiting import NotYet, until
 from tests.services.stack.ceph import Ceph
 from tests.services.stack.cinder import BACKUP_HOSTS, VOLUME_HOST, Cinder
 from tests.services.stack.cinder_conf import (
@@ -31,6 +31,8 @@ from tests.services.stack.people import ADMIN, SERVICE, USERS, People
 from tests.services.stack.rabbitmq import RabbitMq
 
 SECONDS = 300.0
+ANSWER_SECONDS = 15.0
+"""What the API asks a service that is just starting may be lost: then it is asked again sooner."""
 
 
 class Cloud:
@@ -124,11 +126,14 @@ class Cloud:
         for host in hosts:
             self._told[host] = self._told_by(host)
             self.cinder.launch_backup(host)
-        until(
-            f"cinder-backup on {', '.join(hosts)}",
-            lambda: all(beat(host) != before[host] for host in hosts),
-            seconds=SECONDS,
-        )
+
+        def all_beat() -> bool:
+            self.servers.check()
+            if silent := [host for host in hosts if beat(host) == before[host]]:
+                raise NotYet(f"nothing of {', '.join(silent)}")
+            return True
+
+        until(f"cinder-backup on {', '.join(hosts)}", all_beat, seconds=SECONDS)
 
     def await_work(self) -> None:
         """Wait until Cinder's scheduler knows that each host of cinder-backup takes new backups.
@@ -136,11 +141,14 @@ class Cloud:
         Where the driver's check takes its time, as that of Cinder's Ceph driver does, the scheduler
         hears first that the host does not work, and a minute later that it does.
         """
-        until(
-            "work for cinder-backup",
-            lambda: all(self._told_by(host) > before for host, before in self._told.items()),
-            seconds=SECONDS,
-        )
+
+        def all_told() -> bool:
+            told = {host: self._told_by(host) for host in self._told}
+            if idle := [host for host, before in self._told.items() if told[host] <= before]:
+                raise NotYet(f"the scheduler has not heard that {', '.join(idle)} works")
+            return True
+
+        until("work for cinder-backup", all_told, seconds=SECONDS)
 
     def _told_by(self, host: str) -> int:
         self.servers.check()
@@ -162,11 +170,14 @@ class Cloud:
         """Let both hosts of cinder-backup run this driver, as an operator does it."""
         if driver == self._backup_driver:
             return
-        self._backup_driver = driver
+        # Neither, until both hosts are back: what fails half-way can be done again.
+        self._backup_driver = ""
         self._configure_cinder(driver)
         for host in BACKUP_HOSTS:
-            self.cinder.stop(host)
+            if host in self.cinder.processes:
+                self.cinder.stop(host)
         self.restart_backup(*BACKUP_HOSTS)
+        self._backup_driver = driver
 
     @contextlib.contextmanager
     def swift_away(self) -> Iterator[None]:
@@ -207,16 +218,24 @@ class Cloud:
         for project in USERS.values():
             admin("quota", "set", *(word for name in limits for word in (name, "-1")), project)
 
-    def services_up(self) -> dict[tuple[str, str], str]:
-        """Return the state of each service of Cinder's, by program and host."""
-        listed = self.people.connection(ADMIN).block_storage.services()
+    def services_up(self, *, seconds: float = ANSWER_SECONDS) -> dict[tuple[str, str], str]:
+        """Return the state of each service of Cinder's, by program and host.
+
+        :param seconds: within which Cinder's API has to answer.
+        """
+        admin = self.people.connection(ADMIN, seconds=seconds)
+        listed = admin.block_storage.services()
         return {(service.binary, service.host): service.state for service in listed}
 
     def _await_services(self, wanted: set[tuple[str, str]]) -> None:
         def all_up() -> bool:
             self.servers.check()
             states = self.services_up()
-            return all(states.get(one) == "up" for one in wanted)
+            if lacking := sorted(one for one in wanted if states.get(one) != "up"):
+                raise NotYet(
+                    "; ".join(f"{' on '.join(one)} {states.get(one, 'unknown')}" for one in lacking)
+                )
+            return True
 
         until("Cinder's services", all_up, seconds=SECONDS)
 

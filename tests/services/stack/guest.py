@@ -20,6 +20,7 @@ from pathlib import Path
 from demo.waiting import TookTooLong, until
 from tests.services.install import LIST, sections
 
+DOWNLOAD_SECONDS = 600.0
 LAYERS = """\
 R=$LAYER/root; $B mkdir -p $LAYER/upper $LAYER/work $R
 $B mount -t overlay overlay -o lowerdir=$LOWER,upperdir=$LAYER/upper,workdir=$LAYER/work $R
@@ -114,9 +115,14 @@ class Guest(ABC):
         place.mkdir()
         download = ["apt-get", "-q", "download", *names]
         try:
-            done = subprocess.run(download, cwd=place, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                download, cwd=place, capture_output=True, text=True, check=False,
+                timeout=DOWNLOAD_SECONDS,
+            )  # fmt: skip
         except FileNotFoundError as exc:
             raise GuestDidNotRun(f"{exc}: this is no Debian") from exc
+        except subprocess.TimeoutExpired as exc:
+            raise GuestDidNotRun(str(exc)) from exc
         if done.returncode != 0:
             raise GuestDidNotRun(f"{' '.join(download)}: {done.stderr.strip()}")
         for package in place.glob("*.deb"):

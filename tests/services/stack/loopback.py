@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Free ports of the loopback interface, and waiting until somebody listens there."""
+"""Free ports of the loopback interface."""
 
 from __future__ import annotations
 
@@ -43,12 +43,3 @@ def _all_free(ports: range) -> bool:
         except OSError:
             return False
     return True
-
-
-def listens(port: int, host: str = HOST) -> bool:
-    """Return whether somebody accepts connections."""
-    try:
-        with socket.create_connection((host, port), timeout=1):
-            return True
-    except OSError:
-        return False

@@ -13,6 +13,8 @@ from demo.keystone_server import REGION
 
 VOLUME_API = "3.60"
 ADMIN, SERVICE = "admin", "cinder"
+ANSWER_SECONDS = 90.0
+"""Longer than Cinder's API waits for an answer of its own services before it says 500."""
 USERS = {"alice": "blue", "bob": "red"}
 """The ordinary users, each with a project of her or his own."""
 
@@ -54,11 +56,16 @@ class People:
         path.write_text(json.dumps({"clouds": clouds}, indent=2) + "\n")
         return path
 
-    def connection(self, user: str) -> Any:
-        """Return an openstacksdk connection, for a test's own looking."""
+    def connection(self, user: str, *, seconds: float = ANSWER_SECONDS) -> Any:
+        """Return an openstacksdk connection, for a test's own looking.
+
+        :param seconds: how long each of its requests waits for an answer.
+        """
         import openstack  # costly, and only wanted once Keystone is up
 
-        return openstack.connect(load_yaml_config=False, load_envvars=False, **self.words(user))
+        return openstack.connect(
+            load_yaml_config=False, load_envvars=False, api_timeout=seconds, **self.words(user)
+        )
 
     def words(self, user: str) -> dict[str, Any]:
         """Return the arguments that connect openstacksdk as a user."""

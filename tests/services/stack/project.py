@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from demo.processes import environment
-from demo.waiting import until
+from demo.waiting import NotYet, until
 from tests.services.stack.cloud import Cloud
 
-SECONDS = 600.0
+SECONDS = 300.0
 INSTANCES = "iqn.2026-01.org.example:instances"
 MIB = 2**20
 AT_A_TIME = 2
@@ -73,7 +73,9 @@ class Project:
         def arrived() -> bool:
             now = self._storage.get_volume(volume_id).status
             assert status.startswith("error") or not now.startswith("error"), (volume_id, now)
-            return bool(now == status)
+            if now != status:
+                raise NotYet(now)
+            return True
 
         until(f"volume {volume_id} {status}", arrived, seconds=SECONDS)
 
@@ -92,11 +94,15 @@ class Project:
         """Take a snapshot of a volume; return its id."""
         made = self.do("volume", "snapshot", "create", "--volume", volume_id, "then")
         identity = str(made["id"])
-        until(
-            f"snapshot {identity}",
-            lambda: self._storage.get_snapshot(identity).status == "available",
-            seconds=SECONDS,
-        )
+
+        def taken() -> bool:
+            now = self._storage.get_snapshot(identity).status
+            assert not now.startswith("error"), (identity, now)
+            if now != "available":
+                raise NotYet(now)
+            return True
+
+        until(f"snapshot {identity}", taken, seconds=SECONDS)
         return identity
 
     @contextmanager
@@ -147,11 +153,12 @@ class Project:
         :raises AssertionError: it went into an error instead.
         """
 
-        def arrived() -> dict[str, Any] | None:
+        def arrived() -> dict[str, Any]:
             record = self.record(backup_id)
-            failed = str(record["status"]).startswith("error") and status != record["status"]
-            assert not failed, (record["display_name"], record["status"], record["fail_reason"])
-            return record if record["status"] == status else None
+            if record["status"] == status:
+                return record
+            assert not str(record["status"]).startswith("error"), _told(record)
+            raise NotYet(_told(record))
 
         return until(f"backup {backup_id} {status}", arrived, seconds=SECONDS)
 
@@ -159,13 +166,16 @@ class Project:
         """Return a backup's record, as Cinder's database has it."""
         return self._cloud.database.query("SELECT * FROM backups WHERE id = %s", backup_id)[0]
 
-    def await_end(self, backup_id: str) -> None:
-        """Wait until a backup is no longer being made, however it ended."""
-        until(
-            f"the end of backup {backup_id}",
-            lambda: self.record(backup_id)["status"] in ("available", "error"),
-            seconds=SECONDS,
-        )
+    def await_end(self, backup_id: str) -> dict[str, Any]:
+        """Wait until a backup is no longer being made, however it ended; return its record."""
+
+        def ended() -> dict[str, Any]:
+            record = self.record(backup_id)
+            if record["status"] not in ("available", "error"):
+                raise NotYet(_told(record))
+            return record
+
+        return until(f"the end of backup {backup_id}", ended, seconds=SECONDS)
 
     def restore(self, backup_id: str, onto: str | None = None) -> str:
         """Restore a backup, onto a new volume where none is named; return the volume's id."""
@@ -202,7 +212,7 @@ class Project:
             self.await_deletion(backup_id)
 
     def delete_backups_of(self, volume_id: str) -> None:
-        """Delete all backups of a volume, which are full ones."""
+        """Delete all backups of a volume, which are full ones; there is at least one."""
         found = self._cloud.database.query(
             "SELECT id FROM backups WHERE volume_id = %s AND deleted = 0", volume_id
         )
@@ -216,9 +226,10 @@ class Project:
 
         def gone() -> bool:
             record = self.record(backup_id)
-            failed = record["status"] in ("error", "error_deleting")
-            assert not failed, (record["display_name"], record["status"], record["fail_reason"])
-            return bool(record["deleted"])
+            assert record["status"] not in ("error", "error_deleting"), _told(record)
+            if not record["deleted"]:
+                raise NotYet(_told(record))
+            return True
 
         until(f"backup {backup_id} gone", gone, seconds=SECONDS)
 
@@ -245,3 +256,9 @@ class Project:
         assert done.returncode == 0, done.stderr
         told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return told
+
+
+def _told(record: dict[str, Any]) -> str:
+    """Return what a backup's record says of its state."""
+    reason = f": {record['fail_reason']}" if record["fail_reason"] else ""
+    return f"{record['display_name']} on {record['host']} is {record['status']}{reason}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from demo.processes import Servers
 from demo.waiting import until
-from tests.services.stack.loopback import HOST, free_port, listens
+from tests.services.stack.loopback import HOST, free_port
 
 # Debian's own command in /usr/sbin changes to the user rabbitmq; this is what it runs then.
 PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -48,7 +48,7 @@ class RabbitMq:
         }
         # The broker would start the daemon that knows Erlang's nodes itself, and leave it behind.
         self._servers.launch("epmd", ["epmd"], env=erlang)
-        until("epmd", lambda: listens(self._names_port), seconds=SECONDS)
+        until("epmd", self._names_nodes, seconds=SECONDS)
         self._servers.launch(
             "rabbitmq",
             [PROGRAM],
@@ -69,11 +69,13 @@ class RabbitMq:
         """Return once it speaks its protocol."""
         until("RabbitMQ", self._speaks, seconds=SECONDS)
 
+    def _names_nodes(self) -> bool:
+        self._servers.check()
+        socket.create_connection((HOST, self._names_port), timeout=2).close()
+        return True
+
     def _speaks(self) -> bool:
         self._servers.check()
-        try:
-            with socket.create_connection((HOST, self.port), timeout=2) as connection:
-                connection.sendall(PROTOCOL)
-                return bool(connection.recv(1))
-        except OSError:
-            return False
+        with socket.create_connection((HOST, self.port), timeout=2) as connection:
+            connection.sendall(PROTOCOL)
+            return bool(connection.recv(1))

@@ -10,6 +10,7 @@ import pytest
 
 from demo.processes import ServerFailed, Servers, environment
 from demo.waiting import until
+from tests.fixtures.ordinary_user import path_with_barred, run_python
 
 READY = "from demo.processes import say_ready; say_ready(http_port=7); "
 WAIT = "import signal; signal.pause()"
@@ -114,3 +115,12 @@ def test_children_see_no_proxy_and_no_other_cloud(monkeypatch: pytest.MonkeyPatc
 
     assert not {"http_proxy", "HTTPS_PROXY", "OS_AUTH_URL"} & set(env)
     assert env["no_proxy"] == "*"
+
+
+def test_children_look_for_commands_only_where_the_user_may_enter(tmp_path: Path) -> None:
+    barred, harmless = path_with_barred(tmp_path)
+    program = "from demo.processes import environment; print(environment()['PATH'])"
+
+    told = run_python("-c", program, path=[*barred, *harmless]).split(os.pathsep)
+
+    assert [folder for folder in told if folder in (*barred, *harmless)] == harmless
