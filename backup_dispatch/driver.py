@@ -17,7 +17,7 @@ from cinder import exception, objects
 from cinder.backup import driver as cinder_driver
 from oslo_config import cfg
 
-from backup_dispatch import choosing, force, lineage, opts, records, routing
+from backup_dispatch import choosing, force, lineage, opts, records, routing, startup
 from backup_dispatch.backends.configured import Backend, Backends, configured
 from backup_dispatch.drivers import ceph, new_volumes
 from backup_dispatch.errors import (
@@ -63,14 +63,10 @@ class BackupDispatcher(cinder_driver.BackupDriver):
     def check_for_setup_error(self) -> None:
         """Begin to check the backends, and return at once.
 
-        :raises ConfigurationInvalid: the options cannot be meant. Whatever else may be wrong is
+        :raises CannotStart: the configuration is invalid. Whatever else may be wrong is
             one backend's matter and can pass.
         """
-        try:
-            enabled = self._enabled
-        except ConfigurationInvalid as error:
-            LOG.error("The backup service cannot work: %s", error.full_text)
-            raise
+        enabled = startup.required(CONF)
         LOG.info(
             "Backups go to %s; the primary is %s.", ", ".join(enabled.names), enabled.primary.name
         )

@@ -8,17 +8,26 @@ ends with the way out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from cinder import exception
+from oslo_config import cfg
 
 FAIL_REASON_LIMIT = 255
 """Characters that ``backup.fail_reason`` holds; some databases refuse a longer text."""
 
 
+_LOCATION = re.compile(r"LocationInfo\(location=.*?, detail=(['\"])(.*?)\1\)")
+
+
 def one_line(text: str) -> str:
-    """The text without line breaks and without repeated blanks."""
-    return " ".join(text.split())
+    """The text without line breaks and without repeated blanks.
+
+    Of oslo.config's ``LocationInfo(...)``, which stands in its messages as Python writes it, the
+    place remains: a file, or nothing but "the configuration".
+    """
+    return " ".join(_LOCATION.sub(lambda found: found[2] or "the configuration", text).split())
 
 
 def fitting(text: str, limit: int = FAIL_REASON_LIMIT) -> str:
@@ -34,11 +43,11 @@ def listed(names: Iterable[str]) -> str:
 def reason_of(error: BaseException) -> str:
     """What an exception says for itself, in one line.
 
-    The texts of Cinder's exceptions are sentences. Others often say nothing without their type:
-    the text of ``KeyError('Contents')`` is ``'Contents'``.
+    The texts of Cinder's and oslo.config's exceptions are sentences. Others often say nothing
+    without their type: the text of ``KeyError('Contents')`` is ``'Contents'``.
     """
     text = one_line(str(error))
-    if isinstance(error, exception.CinderException) and text:
+    if isinstance(error, (exception.CinderException, cfg.Error)) and text:
         return text
     kind = type(error).__name__
     return f"{kind}: {text}" if text else kind

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NoReturn
+
+from oslo_config import cfg
 
 from backup_dispatch import opts
 from backup_dispatch.backends.loading import DriverClass, load_entry, registered_names
@@ -23,7 +26,7 @@ from backup_dispatch.backends.sections import (
     section_of,
 )
 from backup_dispatch.backends.unknown_options import ours_in_default, refuse_unknown
-from backup_dispatch.errors import ConfigurationInvalid, listed
+from backup_dispatch.errors import ConfigurationInvalid, listed, reason_of
 
 SHORT_SPELLING_PRIMARY = "datera"
 """The primary beside ``backup_datera_secondary_backup_drivers`` when nothing else is said."""
@@ -98,21 +101,37 @@ def class_path(driver_class: DriverClass) -> str:
 def configured(conf: Any) -> Backends:
     """The backends that these options enable; loaded once for each set of values.
 
-    :raises ConfigurationInvalid: they name something that cannot be a backend.
+    :raises ConfigurationInvalid: an option has an invalid value, or names no backend.
     """
-    enabled = tuple(conf[opts.ENABLED])
+    with _refusing_bad_values("[DEFAULT]"):
+        # Those that are read later, too: the service's start is the time to find out.
+        values = {opt.dest: conf[opt.dest] for opt in opts.OPTS}
+    enabled = tuple(values[opts.ENABLED])
     for name in enabled:
         _refuse_no_prefix(opts.ENABLED, name)
     _refuse_duplicates(opts.ENABLED, enabled)
-    sections = (section_of(name, conf) for name in enabled)
+    sections = []
+    for name in enabled:
+        with _refusing_bad_values(f"[{name}]"):
+            sections.append(section_of(name, conf))
     return load(
         enabled,
-        tuple(conf[opts.SECONDARIES]),
-        conf[opts.PRIMARY],
+        tuple(values[opts.SECONDARIES]),
+        values[opts.PRIMARY],
         tuple(section for section in sections if section is not None),
         known=names_of_sections(conf),
         ours=ours_in_default(conf),
     )
+
+
+@contextmanager
+def _refusing_bad_values(section: str) -> Iterator[None]:
+    # oslo.config says which option and which file, and not which section.
+    try:
+        yield
+    except cfg.ConfigSourceValueError as error:
+        reason = reason_of(error).rstrip(".")
+        raise ConfigurationInvalid(f"Section {section}: {reason}. Correct it.") from error
 
 
 @lru_cache(maxsize=16)

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cinder import exception
+from oslo_config import cfg
 
 from backup_dispatch import errors
 
@@ -31,6 +34,21 @@ def test_a_backends_failure_names_it_and_its_reason(cause: Exception, text: str)
     error = errors.BackendFailed("ceph", cause)
     assert str(error) == f"Backup backend ceph failed: {text}"
     assert error.backend == "ceph"
+
+
+@pytest.mark.parametrize("name", ["cinder.conf", "it's.conf"])
+def test_error_of_oslo_config_says_the_file_without_python(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("[DEFAULT]\nx = many\n")
+    conf = cfg.ConfigOpts()
+    conf.register_opt(cfg.IntOpt("x"))
+    conf([], project="any", default_config_files=[str(path)])
+    with pytest.raises(cfg.ConfigFileValueError, match="LocationInfo") as caught:
+        conf.x  # noqa: B018 - reading it is the test
+    assert errors.reason_of(caught.value) == (
+        f"Value for option x from {path} is not valid: invalid literal for int() with base 10: "
+        "'many'"
+    )
 
 
 def test_the_family_is_cinders() -> None:
