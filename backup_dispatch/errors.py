@@ -80,6 +80,15 @@ class BackendDown(DispatchError):
         super().__init__(f"Backup backend {backend} is down: {reason}")
 
 
+class Unfit(exception.BackupDriverException):
+    """A look at the backend says that nothing works, and why: the whole text is the reason."""
+
+    message = "%(reason)s"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
 class BackendFailed(DispatchError):
     """The backend's driver raised: ``__cause__`` is what it raised."""
 

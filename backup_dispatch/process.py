@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,12 @@ from cinder import context as cinder_context
 
 from backup_dispatch import opts
 from backup_dispatch.backends.configured import Backend, Backends
+from backup_dispatch.drivers.examination import can_be_examined, examine
+from backup_dispatch.drivers.finding import State
+from backup_dispatch.errors import Unfit
 from backup_dispatch.health import Check, Health
+
+LOG = logging.getLogger(__name__)
 
 
 class Process:
@@ -68,10 +74,22 @@ class Process:
 
 
 def check_of(backend: Backend) -> Check:
-    """The check that Cinder would make if this were its only driver."""
+    """Look at the backend, then make the check that Cinder would if this were its only driver.
+
+    The look comes first, for it says what is wrong, where, and how to mend it. What does not keep
+    all work from the backend is logged, a line each, and the backend is up.
+    """
 
     def check() -> None:
+        amiss = []
+        if can_be_examined(backend):
+            amiss = [one for one in examine(backend) if one.state is not State.UP]
+        for one in amiss:
+            if one.state is State.DOWN:
+                raise Unfit(one.text)
         backend.make(cinder_context.get_admin_context()).check_for_setup_error()
+        for one in amiss:
+            LOG.warning("Backup backend %s: %s", backend.name, one.text)
 
     return check
 

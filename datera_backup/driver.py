@@ -9,7 +9,7 @@ incrementals after it. What stands where in a container is the business of
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, TypeVar, cast
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import units
 
-from datera_backup import containers, naming, reading, record, removal, volumes
+from datera_backup import containers, examination, naming, reading, record, removal, volumes
 from datera_backup.backend import Backend, backend_for
 from datera_backup.container import BackupIncomplete, BackupNotInContainer, ContainerError
 from datera_backup.engine import open_source
@@ -111,8 +111,7 @@ class DateraBackupDriver(driver.BackupDriver):
         :raises OptionsInvalid: options are missing, cannot be used or contradict each other.
         :raises ClusterFailed: the cluster does not answer, or refuses.
         """
-        own = f"{type(self).__module__}.{type(self).__qualname__}"
-        refuse_ignored_secondaries(CONF, (own,))
+        refuse_ignored_secondaries(CONF, (self._own_path,))
         with translated(f"Datera cluster {self.settings.cluster.address}"):
             self.backend.cluster.login()
             self.backend.tenant.ensure()
@@ -257,6 +256,16 @@ class DateraBackupDriver(driver.BackupDriver):
 
     # What the operator's command asks
 
+    def examine(self) -> Iterator[examination.Step]:
+        """Look at the options, the cluster and this host, and change nothing.
+
+        :raises OptionsInvalid: options are missing, cannot be used or contradict each other.
+        """
+        refuse_ignored_secondaries(CONF, (self._own_path,))
+        backend = self.backend
+        yield "options", examination.UP, ""
+        yield from examination.examine(backend, self.configuration)
+
     def verify(self, backup: Any, progress: Callable[[int, int], None]) -> list[str]:
         """Read and verify every block of a backup, and write nothing.
 
@@ -322,6 +331,10 @@ class DateraBackupDriver(driver.BackupDriver):
             remove_orphan(self.backend, self.context, name)
 
     # Steps
+
+    @property
+    def _own_path(self) -> str:
+        return f"{type(self).__module__}.{type(self).__qualname__}"
 
     def _clear_leftovers(self) -> None:
         with translated(f"Datera cluster {self.settings.cluster.address}"):

@@ -12,6 +12,7 @@ from cliff.columns import FormattableColumn
 
 from backup_dispatch.backends.loading import NAMESPACE
 from backup_dispatch.command.units import in_units
+from backup_dispatch.drivers.finding import State
 
 if TYPE_CHECKING:
     Column = FormattableColumn[Any]
@@ -29,15 +30,20 @@ class YesNo(Column):
 
 
 class UpDown(Column):
-    """Whether a backend is up, in a word that is loud in a table if it is down."""
+    """A state, in a word that is loud in a table unless all is well."""
 
     def human_readable(self) -> str:
         """What a table shows."""
-        return "up" if self._value else "DOWN"
+        word = self._word()
+        return word if word == "up" else word.upper()
 
     def machine_readable(self) -> Any:
         """What machines get."""
-        return "up" if self._value else "down"
+        return self._word()
+
+    def _word(self) -> str:
+        # Who cannot write a backup is down, whatever else still works; the text tells.
+        return "down" if self._value is State.UNWRITABLE else str(self._value.name.lower())
 
 
 class Day(Column):

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking all backends at once whether they are up."""
+"""Asking all backends at once whether they are up, or what is to be seen of them."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from backup_dispatch.command.masking import masked
+from backup_dispatch.drivers.finding import Finding, State
 from backup_dispatch.errors import reason_of
 
 Check = Callable[[], None]
+Look = Callable[[], Iterable[Finding]]
 
 
 @dataclass(frozen=True)
@@ -61,3 +64,57 @@ def answers(
             break
         found[name] = answer
     return found
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What looking at one thing found.
+
+    :ivar seconds: how long that took.
+    """
+
+    findings: tuple[Finding, ...]
+    seconds: float
+
+    @property
+    def state(self) -> State:
+        """The worst of all."""
+        return max((one.state for one in self.findings), default=State.UP)
+
+    @property
+    def looked_at(self) -> list[str]:
+        """What was looked at, as far as the look came."""
+        return [one.subject for one in self.findings if one.subject]
+
+    @property
+    def lines(self) -> list[str]:
+        """What somebody should read, without secrets, the worst first."""
+        told = sorted((one for one in self.findings if one.text), key=lambda one: -one.state)
+        return [masked(one.text) for one in told]
+
+
+def examined(
+    looks: Mapping[str, Look],
+    deadline: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Examined]:
+    """Look side by side; what was seen before a look hung or failed is told as well.
+
+    :param looks: by backend.
+    :param deadline: seconds that each has.
+    """
+    found: dict[str, list[Finding]] = {name: [] for name in looks}
+
+    def look(name: str) -> None:
+        for finding in looks[name]():
+            found[name].append(finding)
+
+    ended = answers({name: partial(look, name) for name in looks}, deadline, clock)
+    return {
+        name: Examined((*found[name], *_broken_off(answer)), answer.seconds)
+        for name, answer in ended.items()
+    }
+
+
+def _broken_off(answer: Answer) -> tuple[Finding, ...]:
+    return () if answer.up else (Finding("", State.DOWN, answer.reason),)

@@ -16,9 +16,11 @@ from datera_volume.connection.model import (
     NewAppInstance,
     Snapshot,
     StorageInstanceRef,
+    SystemInfo,
     VolumeRef,
 )
 from datera_volume.connection.paths import child
+from datera_volume.connection.reading import system_info
 
 LIMIT_NAMES = tuple(
     f"{kind}_{unit}_max" for kind in ("total", "read", "write") for unit in ("iops", "bandwidth")
@@ -60,6 +62,24 @@ class Tenant:
         :raises PermissionRefused: it is missing and this user may not make it.
         """
         tenants.ensure(self._asking)
+
+    def exists(self) -> bool | None:
+        """Whether the tenant is there; None if this user may not look. Nothing is made."""
+        return tenants.exists(self._asking)
+
+    def has_placement_policy(self, name: str) -> bool | None:
+        """Whether the cluster has this placement policy; None where it has no such policies."""
+        if not self.dialect.placement_policies:
+            return None
+        try:
+            self._asking.get(child("/placement_policies", name.rsplit("/", 1)[-1]))
+        except NotOnCluster:
+            return False
+        return True
+
+    def system(self) -> SystemInfo:
+        """Return what the cluster says of itself."""
+        return system_info(self._asking.get("/system"))
 
     # -- app instances
 

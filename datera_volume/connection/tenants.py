@@ -25,7 +25,7 @@ def ensure(asking: Asking) -> None:
 
     :raises PermissionRefused: it is missing and this user may not make it.
     """
-    if asking.tenant == ROOT or _exists(asking):
+    if asking.tenant == ROOT or exists(asking) is not False:
         return
     parent, name = asking.tenant.rsplit("/", 1)
     above = Asking(asking.link, parent, asking.patience)
@@ -38,7 +38,7 @@ def ensure(asking: Asking) -> None:
     except AlreadyOnCluster:
         return
     except (OutcomeUnknown, UnexpectedAnswer):
-        if not _exists(asking):
+        if exists(asking) is False:
             raise
     except (PermissionRefused, RequestInvalid) as exc:
         raise PermissionRefused(
@@ -55,12 +55,14 @@ def paths(asking: Asking) -> list[str]:
     return [ROOT, *sorted(path for path in found if path.startswith(f"{ROOT}/"))]
 
 
-def _exists(asking: Asking) -> bool:
+def exists(asking: Asking) -> bool | None:
+    """Whether the tenant is there; None if this user may not look."""
     try:
         asking.get(COLLECTION + asking.tenant)
     except NotOnCluster:
         return False
     except PermissionRefused as exc:
         # Whoever works in a tenant need not be allowed to look at tenants.
-        LOG.debug("Taking the tenant %s to exist: %s", asking.tenant, exc)
+        LOG.debug("Whether there is a tenant %s is not known: %s", asking.tenant, exc)
+        return None
     return True

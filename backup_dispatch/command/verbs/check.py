@@ -1,25 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``backup-dispatch check``: which backends there are, and which of them are up."""
+"""``backup-dispatch check``: which backends there are, which of them are up, and what is amiss."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from textwrap import wrap
 from typing import Any
 
 from cliff.lister import Lister
+from oslo_config import cfg
+from oslo_db import exception as db_exception
 
+from backup_dispatch import deployment, opts
+from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
-from backup_dispatch.command.columns import UpDown, YesNo, short_name
-from backup_dispatch.command.health import answers
+from backup_dispatch.command.columns import Lines, UpDown, YesNo, short_name
+from backup_dispatch.command.health import Examined, examined
 from backup_dispatch.command.outcome import NO
-from backup_dispatch.process import check_of
+from backup_dispatch.drivers.examination import examine
+from backup_dispatch.drivers.finding import Finding, State
+from backup_dispatch.errors import ConfigurationInvalid
 
-COLUMNS = ("Backend", "Driver", "Section", "Primary", "State", "Seconds", "Reason")
+CONF = cfg.CONF
+
+COLUMNS = (
+    "Backend", "Driver", "Section", "Primary", "State", "Seconds", "Looked at", "Reason",
+)  # fmt: skip
+SERVICE = "(service)"
+"""What stands for the service as a whole where the others have a backend's name."""
+
+WIDTH = 44
+"""Characters of the column that says what was looked at."""
 
 
 class Check(CloudCommand, Lister):
-    """Check every backend, as the service does at its start; exit 1 if one is down."""
+    """Look at the service and at every backend, and change nothing; exit 1 if one is down."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""
@@ -30,37 +47,78 @@ class Check(CloudCommand, Lister):
             metavar="SECONDS",
             help="seconds that each backend has to answer; else backup_dispatch_check_timeout",
         )
+        parser.add_argument(
+            "--strict",
+            action="store_true",
+            help="exit 1 for a warning too",
+        )
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
-        """Ask all at once."""
-        enabled = self.cloud.enabled
-        found = answers(
-            {backend.name: check_of(backend) for backend in enabled.enabled},
-            parsed_args.timeout or self.cloud.deadline,
-        )
-        if not all(answer.up for answer in found.values()):
+        """Look at the service first, for without it no backend matters; then at all at once."""
+        cloud = self.cloud
+        deadline = parsed_args.timeout or cloud.deadline
+        runs = deployment.what_cinder_runs(CONF)
+        backends = self._backends(runs)
+        looks = {SERVICE: partial(self._service, runs)}
+        looks |= {backend.name: partial(examine, backend) for backend in backends}
+        found = examined(looks, deadline)
+        worst = max(one.state for one in found.values())
+        if worst > State.WARN or (parsed_args.strict and worst > State.UP):
             self.exit_code = NO
         # Whole sentences in a column would tear the table apart.
         aside = parsed_args.formatter == "table" and not parsed_args.columns
-        rows = []
-        for backend in enabled.enabled:
-            answer = found[backend.name]
-            rows.append(
-                (
-                    backend.name,
-                    short_name(backend.class_path),
-                    self.cloud.section(backend),
-                    YesNo(backend is enabled.primary),
-                    UpDown(answer.up),
-                    round(answer.seconds, 1),
-                    answer.reason,
-                )
-            )
-            if aside and not answer.up:
-                self.say(f"{backend.name} is down: {answer.reason}")
+        if aside:
+            for name, one in found.items():
+                for line in one.lines:
+                    self.say(f"{name}: {line}")
+        rows = [self._row(None, found[SERVICE])]
+        rows += [self._row(backend, found[backend.name]) for backend in backends]
         if aside:
             return COLUMNS[:-1], [row[:-1] for row in rows]
         return COLUMNS, rows
+
+    def _backends(self, runs: Finding) -> tuple[Backend, ...]:
+        """The backends; none where nothing of the dispatcher is configured.
+
+        :raises ConfigurationInvalid: the options cannot be meant.
+        """
+        if runs.state is not State.UP:
+            if not any(CONF[name] for name in (opts.ENABLED, opts.SECONDARIES, opts.PRIMARY)):
+                return ()
+            try:
+                return self.cloud.enabled.enabled
+            except ConfigurationInvalid:
+                # Both are to be mended, and this one first.
+                self.say(f"{SERVICE}: {runs.text}")
+                raise
+        return self.cloud.enabled.enabled
+
+    def _service(self, runs: Finding) -> Iterator[Finding]:
+        yield runs
+        try:
+            yield deployment.coordination(CONF, self.cloud.context)
+            if runs.state is State.UP:
+                yield from deployment.ownerless_records(self.cloud.context, self.cloud.enabled)
+        except db_exception.DBError as error:
+            yield deployment.database_unusable(error)
+
+    def _row(self, backend: Backend | None, found: Examined) -> tuple[Any, ...]:
+        if backend is None:
+            what: tuple[Any, ...] = (SERVICE, "", "", YesNo(False))
+        else:
+            what = (
+                backend.name,
+                short_name(backend.class_path),
+                self.cloud.section(backend),
+                YesNo(backend is self.cloud.enabled.primary),
+            )
+        return (
+            *what,
+            UpDown(found.state),
+            round(found.seconds, 1),
+            Lines(wrap(", ".join(found.looked_at), WIDTH), found.looked_at),
+            " ".join(found.lines),
+        )

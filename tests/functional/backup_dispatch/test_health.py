@@ -26,7 +26,7 @@ def test_work_for_a_backend_that_is_down_is_refused_with_the_reason_and_others_g
     refused = cinder.create_backup(volume, "shelf_driver_1")
     assert refused.status == "error"
     assert refused.fail_reason == (
-        f"Backup backend shelf_driver is down: NotADirectoryError: {shelf} is not there"
+        f"Backup backend shelf_driver is down: {shelf} is not there. Put the shelf up."
     )
     assert cinder.create_backup(volume, "posix_1").status == "available"
     # Nothing was written anywhere: a backend that is down keeps nobody from tidying up.

@@ -35,7 +35,7 @@ def test_a_starting_service_deletes_what_it_was_deleting_where_it_is(
     for name in NAMES[1:]:
         status, reason = ends[name]
         assert status == "error"
-        assert reason.startswith("Backup backend shelf_driver is down: NotADirectoryError:")
+        assert reason.startswith("Backup backend shelf_driver is down: ")
     assert not list((cloud / "posix").rglob("*_backup_*"))
     assert len(list(away.rglob("*_backup_*_metadata"))) == 2
 

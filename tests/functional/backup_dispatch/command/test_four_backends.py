@@ -34,7 +34,7 @@ def test_all_are_up_listed_sound_and_known(
     four_backups: dict[str, Any], run_json: RunJson, run: Run, emulator: Emulator
 ) -> None:
     assert [(row["Backend"], row["State"]) for row in run_json("check")] == [
-        (name, "up") for name in BACKENDS
+        (name, "up") for name in ("(service)", *BACKENDS)
     ]
     assert [(row["Backend"], row["Backups"], row["Chains"]) for row in run_json("list")] == [
         (name, 2, 1) for name in BACKENDS

@@ -58,7 +58,7 @@ def test_all_commands_on_posix_and_swift(
         told[command[0]] = json.loads(done.stdout)
         assert swift.key not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
-    assert [row["State"] for row in told["check"]] == ["up", "up"]
+    assert [row["State"] for row in told["check"]] == ["up", "up", "up"]
     assert [(row["Backend"], row["Backups"]) for row in told["list"]] == [
         ("posix", 1),
         ("swift", 2),

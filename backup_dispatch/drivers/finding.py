@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What looking at a backend found: what was looked at, how that is, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from oslo_config import cfg
+
+from backup_dispatch.errors import one_line, reason_of
+
+
+class State(IntEnum):
+    """How well something is; the larger, the worse. The names in small letters are the contract's
+    words.
+    """
+
+    UP = 0
+    WARN = 1
+    """It works, or is not known not to; somebody should read the text."""
+    UNWRITABLE = 2
+    """No backup can be made; what there is may still be restored and deleted."""
+    DOWN = 3
+    """Nothing works."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    :ivar subject: what that was, as a noun; empty where the look ended before it was known.
+    :ivar text: one line that says what is wrong, where, and how to mend it; empty if it is up.
+    """
+
+    subject: str
+    state: State = State.UP
+    text: str = ""
+
+
+class Options:
+    """A driver's options, and how messages name them.
+
+    :param conf: what the driver reads: Cinder's own configuration, or a section's overlay.
+    """
+
+    def __init__(self, conf: Any) -> None:
+        self._conf = conf
+        self.section = str(getattr(conf, "config_group", None) or "DEFAULT")
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self._conf, name)
+
+    def where(self, name: str) -> str:
+        """The option as a message names it: ``[DEFAULT] backup_posix_path``."""
+        return f"[{self.section}] {name}"
+
+    def set_to(self, name: str) -> str:
+        """The option with its value: ``[DEFAULT] backup_posix_path = /backups``."""
+        return f"{self.where(name)} = {self[name]}"
+
+    @property
+    def creates_containers(self) -> bool:
+        """Whether Cinder's chunked drivers make a missing container; before 28 they always do."""
+        return bool(getattr(self._conf, "backup_create_containers", True))
+
+    def missing(self, *names: str) -> Finding | None:
+        """What to say if one of these is not set."""
+        for name in names:
+            if not self[name]:
+                return Finding("options", State.DOWN, f"{self.where(name)} is not set. Set it.")
+        return None
+
+
+def options_of(driver_class: type[Any]) -> Options:
+    """The options that one of Cinder's drivers reads.
+
+    A backend with a section has a copy of the driver's module, whose ``CONF`` is the section's.
+    """
+    return Options(driver_class.__init__.__globals__.get("CONF", cfg.CONF))
+
+
+def told_by(error: BaseException) -> str:
+    """What an exception says, without the period that a sentence goes on after."""
+    return one_line(reason_of(error)).rstrip(". ")

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be found out about the backend without changing anything, for whoever set it up.
+
+Each step is a tuple, as ``backup-dispatch check`` takes it from any driver: what was looked at; one
+of the words ``up``, ``warn``, ``unwritable`` and ``down``; and one line that says what is wrong,
+where, and how to mend it. ``unwritable``: no backup can be made, what is there can be restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from oslo_privsep.daemon import FailedToDropPrivileges
+
+from datera_backup.backend import Backend
+from datera_backup.errors import AttachFailed
+from datera_backup.host import this_initiator
+from datera_backup.opts import section_of
+from datera_volume.connection import (
+    CertificateRefused,
+    ClusterUnreachable,
+    DateraError,
+    LoginRefused,
+    PermissionRefused,
+    Tenant,
+)
+
+Step = tuple[str, str, str]
+
+UP, WARN, UNWRITABLE, DOWN = "up", "warn", "unwritable", "down"
+
+NEARLY_FULL = 0.05
+"""The share of its capacity that a cluster should have free."""
+
+_GIB = 2**30
+
+
+def examine(backend: Backend, configuration: Any) -> Iterator[Step]:
+    """Log in, and look at what a backup needs; a cluster that is busy is asked once."""
+    section = section_of(configuration)
+    try:
+        exists = backend.tenant.at_once().exists()
+    except DateraError as error:
+        yield "login", DOWN, _not_logged_in(backend, section, error)
+        return
+    yield "login", UP, ""
+    yield _tenant(backend, section, exists)
+    # What is not there answers nothing.
+    asked = (backend.cluster.tenant() if exists is False else backend.tenant).at_once()
+    if backend.settings.placement_policy:
+        yield _placement_policy(asked, backend.settings.placement_policy, section)
+    yield _room(asked, backend)
+    yield _initiator()
+
+
+def _not_logged_in(backend: Backend, section: str, error: DateraError) -> str:
+    told = str(error).rstrip(".")
+    if isinstance(error, LoginRefused):
+        remedy = f"Correct [{section}] backup_datera_san_login and backup_datera_san_password."
+    elif isinstance(error, ClusterUnreachable):
+        remedy = (
+            f"Correct [{section}] backup_datera_san_ip and backup_datera_api_port "
+            f"(they say {backend.address}), or mend the way there."
+        )
+    elif isinstance(error, CertificateRefused):
+        remedy = f"See [{section}] backup_datera_ssl_cert_path and backup_datera_use_ssl."
+    else:
+        remedy = (
+            f"Look at [{section}] backup_datera_use_ssl and backup_datera_api_port "
+            f"(they say {backend.address}), and at the cluster."
+        )
+    return f"{told}. {remedy}"
+
+
+def _tenant(backend: Backend, section: str, exists: bool | None) -> Step:
+    path = backend.tenant.path
+    option = f"[{section}] backup_datera_tenant_id = {backend.settings.tenant}"
+    if exists is False:
+        text = (
+            f"The cluster {backend.address} has no tenant {path} ({option}). The service makes it "
+            "when it starts: correct the name if it is misspelt."
+        )
+        return "tenant", WARN, text
+    # Whoever works in a tenant need not be allowed to look at tenants.
+    return "tenant" if exists else "tenant (this user may not look at it)", UP, ""
+
+
+def _placement_policy(tenant: Tenant, name: str, section: str) -> Step:
+    option = f"[{section}] backup_datera_placement_policy = {name}"
+    what = "placement policy"
+    try:
+        there = tenant.has_placement_policy(name)
+    except PermissionRefused as refused:
+        return what, WARN, f"{option}: whether it exists is not known: {refused}"
+    except DateraError as error:
+        return what, UNWRITABLE, f"{option} cannot be looked at: {error}"
+    if there is None:
+        text = f"{option} is not used: this product has no placement policies. Take the line out."
+        return what, WARN, text
+    if not there:
+        text = f"{option}: the cluster has no such policy. Correct the name, or take the line out."
+        return what, UNWRITABLE, text
+    return what, UP, ""
+
+
+def _room(tenant: Tenant, backend: Backend) -> Step:
+    try:
+        system = tenant.system()
+    except DateraError as error:
+        return "free space", WARN, f"What is free on {backend.address} is not known: {error}"
+    if not system.total_capacity:
+        return "free space (the cluster does not tell)", UP, ""
+    free = system.available_capacity
+    text = (
+        f"The cluster {backend.address} has {free / _GIB:.1f} of {system.total_capacity / _GIB:.1f}"
+        " GiB left. Delete backups or volumes, or add to it."
+    )
+    if not free:
+        return "free space", UNWRITABLE, text
+    if free < NEARLY_FULL * system.total_capacity:
+        return "free space", WARN, text
+    return "free space", UP, ""
+
+
+def _initiator() -> Step:
+    try:
+        this_initiator()
+    except AttachFailed as failure:
+        # Restores too attach the container's volume.
+        return "initiator", DOWN, f"{str(failure).rstrip('.')} Without, nothing can be attached."
+    except FailedToDropPrivileges as failure:
+        text = (
+            "This user may not start os-brick's privileged helper, so whether there is an iSCSI "
+            "initiator is not known. Run the command as the user of cinder-backup (sudo -u cinder "
+            f"…). ({' '.join(str(failure).split())})"
+        )
+        return "initiator", WARN, text
+    return "initiator", UP, ""
