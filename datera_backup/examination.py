@@ -2,8 +2,9 @@
 """What can be found out about the backend without changing anything, for whoever set it up.
 
 Each step is a tuple, as ``backup-dispatch check`` takes it from any driver: what was looked at; one
-of the words ``up``, ``warn``, ``unwritable`` and ``down``; and one line that says what is wrong,
-where, and how to mend it. ``unwritable``: no backup can be made, what is there can be restored.
+of the words ``up``, ``warn``, ``unknown``, ``unwritable`` and ``down``; and one line that says what
+is wrong, where, and how to mend it. ``unwritable``: no backup can be made, what is there can be
+restored.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from datera_volume.connection import (
 
 Step = tuple[str, str, str]
 
-UP, WARN, UNWRITABLE, DOWN = "up", "warn", "unwritable", "down"
+UP, WARN, UNKNOWN, UNWRITABLE, DOWN = "up", "warn", "unknown", "unwritable", "down"
 
 NEARLY_FULL = 0.05
 """The share of its capacity that a cluster should have free."""
@@ -92,7 +93,7 @@ def _placement_policy(tenant: Tenant, name: str, section: str) -> Step:
     try:
         there = tenant.has_placement_policy(name)
     except PermissionRefused as refused:
-        return what, WARN, f"{option}: whether it exists is not known: {refused}"
+        return what, UNKNOWN, f"{option}: whether it exists is not known: {refused}"
     except DateraError as error:
         return what, UNWRITABLE, f"{option} cannot be looked at: {error}"
     if there is None:
@@ -108,7 +109,7 @@ def _room(tenant: Tenant, backend: Backend) -> Step:
     try:
         system = tenant.system()
     except DateraError as error:
-        return "free space", WARN, f"What is free on {backend.address} is not known: {error}"
+        return "free space", UNKNOWN, f"What is free on {backend.address} is not known: {error}"
     if not system.total_capacity:
         return "free space (the cluster does not tell)", UP, ""
     free = system.available_capacity
@@ -135,5 +136,5 @@ def _initiator() -> Step:
             "initiator is not known. Run the command as the user of cinder-backup (sudo -u cinder "
             f"…). ({' '.join(str(failure).split())})"
         )
-        return "initiator", WARN, text
+        return "initiator", UNKNOWN, text
     return "initiator", UP, ""

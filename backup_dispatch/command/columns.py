@@ -43,7 +43,9 @@ class UpDown(Column):
 
     def _word(self) -> str:
         # Who cannot write a backup is down, whatever else still works; the text tells.
-        return "down" if self._value is State.UNWRITABLE else str(self._value.name.lower())
+        if self._value >= State.UNWRITABLE:
+            return "down"
+        return "warn" if self._value > State.UP else "up"
 
 
 class Day(Column):

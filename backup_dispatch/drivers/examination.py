@@ -7,11 +7,11 @@ may offer it as a method::
     examine() -> Iterable[tuple[str, str, str]]
 
 Each tuple is one thing that was looked at: a noun for it (``login``); one of the words ``up``,
-``warn``, ``unwritable`` (no backup can be made, what is there can be restored) and ``down``; and,
-unless it is up, one line that says what is wrong, where, and how to mend it. It must change
-nothing, neither at the backend nor on this host, and wait seconds and not minutes. What it raises
-means that the backend is down. It may be a generator: what it yielded before it hung or raised is
-told.
+``warn``, ``unknown``, ``unwritable`` (no backup can be made, what is there can be restored) and
+``down``; and, unless it is up, one line that says what is wrong, where, and how to mend it. It must
+change nothing, neither at the backend nor on this host, and wait seconds and not minutes. What it
+raises means that the backend is down. It may be a generator: what it yielded before it hung or
+raised is told.
 
 A driver that does not offer it is not even made: constructors mount and connect.
 """
@@ -72,7 +72,7 @@ def examine(backend: Backend) -> Iterator[Finding]:
     else:
         yield Finding(
             "that the driver loads",
-            State.WARN,
+            State.UNKNOWN,
             f"{path} has no method examine(), so whether it works is not known. --deep makes its "
             "own check, which may change something.",
         )

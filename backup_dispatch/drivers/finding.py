@@ -19,10 +19,12 @@ class State(IntEnum):
 
     UP = 0
     WARN = 1
-    """It works, or is not known not to; somebody should read the text."""
-    UNWRITABLE = 2
+    """It works; somebody should read the text."""
+    UNKNOWN = 2
+    """Whether it works could not be found out; the text says why."""
+    UNWRITABLE = 3
     """No backup can be made; what there is may still be restored and deleted."""
-    DOWN = 3
+    DOWN = 4
     """Nothing works."""
 
 

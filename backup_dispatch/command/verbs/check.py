@@ -18,7 +18,7 @@ from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.columns import Lines, UpDown, YesNo, short_name
 from backup_dispatch.command.health import Examined, examined
-from backup_dispatch.command.outcome import NO
+from backup_dispatch.command.outcome import NO, NOT_KNOWN
 from backup_dispatch.drivers.examination import examine
 from backup_dispatch.drivers.finding import Finding, State
 from backup_dispatch.errors import ConfigurationInvalid
@@ -66,7 +66,9 @@ class Check(CloudCommand, Lister):
         looks |= {backend.name: partial(examine, backend) for backend in backends}
         found = examined(looks, deadline)
         worst = max(one.state for one in found.values())
-        if worst > State.WARN or (parsed_args.strict and worst > State.UP):
+        if worst is State.UNKNOWN:
+            self.exit_code = NOT_KNOWN
+        elif worst > State.UNKNOWN or (parsed_args.strict and worst > State.UP):
             self.exit_code = NO
         # Whole sentences in a column would tear the table apart.
         aside = parsed_args.formatter == "table" and not parsed_args.columns

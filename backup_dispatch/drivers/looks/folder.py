@@ -88,7 +88,7 @@ def _share(options: Options, name: str, base: str, port: int) -> Iterator[Findin
     answers = _port_answers(host, port)
     yield Finding(
         f"port {port} of {host}",
-        State.WARN,
+        State.UNKNOWN,
         f"{options.set_to(name)} is not mounted at {point}, and {host} {answers} on port {port}; "
         "whether the share can be used is not known. The service mounts it when it starts: start "
         "it, then check again.",

@@ -46,7 +46,7 @@ def _as_each_user(options: Options, client: Any) -> Iterator[Finding]:
     if not options["backup_swift_url"]:
         yield Finding(
             "options",
-            State.WARN,
+            State.UNKNOWN,
             f"{options.where('backup_swift_url')} is not set, so Swift's address comes from the "
             f"service catalog of each user ({options.set_to('swift_catalog_info')}); whether Swift "
             "answers is not known. Set backup_swift_url, or make a backup and see.",
@@ -91,7 +91,7 @@ def _as_one_user(options: Options, make: MakeDriver) -> Iterator[Finding]:
     if not options["backup_swift_auth_url"]:
         yield Finding(
             "options",
-            State.WARN,
+            State.UNKNOWN,
             f"{options.where('backup_swift_auth_url')} is not set, so the address to log in at "
             f"comes from the service catalog of each user; whether it answers is not known. Set "
             "backup_swift_auth_url.",

@@ -180,5 +180,6 @@ def test_driver_without_examine_is_not_even_made(
     monkeypatch.delattr(shelf_driver.ShelfBackupDriver, "examine")
     monkeypatch.setattr(shelf_driver.ShelfBackupDriver, "__init__", None)
     ended = run("check", "-f", "json")
+    assert ended.code == 3
     assert ended.json[2]["State"] == "warn"
     assert "has no method examine()" in ended.json[2]["Reason"]
