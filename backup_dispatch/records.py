@@ -8,6 +8,9 @@ same class append ``@name``.
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 from cinder.backup import manager
 
 from backup_dispatch.backends.configured import Backend, Backends
@@ -56,20 +59,43 @@ def _renamed_by_cinder() -> dict[str, str]:
     return {old: new for old, new in manager.MAPPING.items() if new != DISPATCHER}
 
 
-def let_through(enabled: Backends) -> None:
-    """Make Cinder's manager accept the records of these backends as the dispatcher's.
+class _AnyBackendOf(str):
+    """A key ``CLASS@`` of Cinder's table, for the records of each backend of the class.
 
-    The manager asks of each entry of its table of renamed drivers whether the *key starts with* the
-    record's text and the value is its own driver. The keys have the form ``CLASS@NAME``, for the
-    first backend of a class too: a key that equals a class path would turn every vanilla manager of
-    this process into the dispatcher, for the same table translates ``backup_driver``.
+    The manager asks of each key whether the *key starts with* the record's text. This one answers
+    for every ``CLASS@NAME`` too: an imported record names the backend as the cloud that it comes
+    from called it, and which backend of this cloud has its data is found out later.
     """
-    mine = [key for key, value in manager.MAPPING.items() if value == DISPATCHER]
-    for key in mine:
-        del manager.MAPPING[key]
+
+    __slots__ = ()
+
+    def startswith(self, prefix: Any, *bounds: Any) -> bool:
+        """Whether a record that says ``prefix`` is let through."""
+        if super().startswith(prefix, *bounds):
+            return True
+        return isinstance(prefix, str) and prefix.startswith(str(self))
+
+
+_adding = threading.Lock()
+
+
+def let_through(enabled: Backends) -> None:
+    """Make Cinder's manager accept the records of these backends' classes as the dispatcher's.
+
+    Its table of renamed drivers says which texts it accepts. No key equals a class path, not even
+    for the first backend of a class: that would turn every vanilla manager of this process into
+    the dispatcher, for the same table translates ``backup_driver``.
+
+    All operations of the process read the table, each in a thread of its own. So it is never
+    changed: where a key is missing another table, with all of the old one's, takes its place, and
+    nothing is ever taken out. What another configuration of this process added lets records
+    through that the dispatcher then refuses by itself.
+    """
     old_names = _renamed_by_cinder()
-    for backend in enabled.enabled:
-        paths = [backend.class_path]
-        paths += [old for old, new in old_names.items() if new == backend.class_path]
-        for path in paths:
-            manager.MAPPING[f"{path}{_MARK}{backend.name}"] = DISPATCHER
+    classes = {backend.class_path for backend in enabled.enabled}
+    paths = classes | {old for old, new in old_names.items() if new in classes}
+    wanted = {_AnyBackendOf(f"{path}{_MARK}"): DISPATCHER for path in paths}
+    if wanted.keys() <= manager.MAPPING.keys():
+        return
+    with _adding:
+        manager.MAPPING = {**manager.MAPPING, **wanted}

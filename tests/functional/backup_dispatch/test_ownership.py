@@ -173,6 +173,6 @@ def test_a_backend_that_is_named_but_not_enabled_is_named_in_the_refusal(
     cinder = start_dispatching()
     volume = filled_volume(cinder)
     # Cinder's manager lets the class through; which of its backends is meant is ours to know.
-    backup = recorded(cinder.create_backup(volume, "posix_1"), f"{POSIX}@posi")
+    backup = recorded(cinder.create_backup(volume, "posix_1"), f"{POSIX}@gone")
     kept = cinder.delete_backup(backup)
-    assert f"is held by {POSIX}@posi, which is no enabled backend" in kept.fail_reason
+    assert f"is held by {POSIX}@gone, which is no enabled backend" in kept.fail_reason

@@ -22,7 +22,7 @@ BackupDispatcher(None)
 from cinder.backup import manager
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
 SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
-assert {POSIX + "@posix", SHELF + "@shelf_driver"} < set(manager.MAPPING), manager.MAPPING
+assert {POSIX + "@", SHELF + "@"} < set(manager.MAPPING), manager.MAPPING
 records = {
     one.display_name: one
     for one in objects.BackupList.get_all(context.get_admin_context())

@@ -86,7 +86,7 @@ def test_the_dispatchers_own_name_is_no_owner(service: str | None, unresolved: b
     assert records.is_unresolved(service) is unresolved
 
 
-def test_the_manager_lets_the_records_of_enabled_backends_through_and_no_others() -> None:
+def test_the_manager_lets_the_records_of_enabled_classes_through_and_no_others() -> None:
     records.let_through(ENABLED)
     dispatching = RecordOnly(records.DISPATCHER)
     for service in (
@@ -95,20 +95,42 @@ def test_the_manager_lets_the_records_of_enabled_backends_through_and_no_others(
         CEPH,
         f"{CEPH}@w",
         f"{CEPH}@east",
+        # As another cloud calls it.
+        f"{CEPH}@north",
+        f"{POSIX}@cold.2",
         records.DISPATCHER,
     ):
         assert dispatching._is_our_backup(service), service
-    for service in (SWIFT, "cinder.backup.drivers.swift", f"{CEPH}@gone", f"{SWIFT}@swift"):
+    for service in (SWIFT, "cinder.backup.drivers.swift", f"{SWIFT}@swift", f"{CEPH}2@east", "@w"):
         assert not dispatching._is_our_backup(service), service
 
 
-def test_what_is_switched_off_is_not_let_through_any_more() -> None:
+def test_the_table_of_renamed_drivers_is_replaced_and_never_changed() -> None:
+    before = manager.MAPPING
+    held = dict(before)
     records.let_through(ENABLED)
-    swift = tuple(with_owners([("swift", Configured(SwiftBackupDriver))]))
-    records.let_through(Backends(swift, swift[0], frozenset()))
+    assert manager.MAPPING is not before
+    assert before == held
+    assert manager.MAPPING.items() >= held.items()
+
+
+def test_the_table_of_renamed_drivers_is_left_alone_when_nothing_is_missing() -> None:
+    records.let_through(ENABLED)
+    table = manager.MAPPING
+    records.let_through(ENABLED)
+    assert manager.MAPPING is table
+
+
+def test_what_another_configuration_lets_through_stays_and_is_refused_by_name() -> None:
+    records.let_through(ENABLED)
+    enabled = tuple(with_owners([("swift", Configured(SwiftBackupDriver))]))
+    swift = Backends(enabled, enabled[0], frozenset())
+    records.let_through(swift)
     dispatching = RecordOnly(records.DISPATCHER)
     assert dispatching._is_our_backup(SWIFT)
-    assert not dispatching._is_our_backup(POSIX)
+    assert dispatching._is_our_backup(f"{CEPH}@w")
+    with pytest.raises(OwnerUnresolved, match="no enabled backend; enabled are swift"):
+        records.recorded_owner("b1", f"{CEPH}@w", swift)
 
 
 def test_a_driver_that_cinder_renamed_is_known_by_its_old_name(
@@ -118,6 +140,7 @@ def test_a_driver_that_cinder_renamed_is_known_by_its_old_name(
     records.let_through(ENABLED)
     dispatching = RecordOnly(records.DISPATCHER)
     assert dispatching._is_our_backup("cinder.backup.drivers.rados.Rados")
+    assert dispatching._is_our_backup("cinder.backup.drivers.rados.Rados@east")
     owner = records.recorded_owner("b1", "cinder.backup.drivers.rados.Rados", ENABLED)
     assert owner.name == "east"
 
@@ -126,7 +149,7 @@ def test_no_key_is_a_class_path() -> None:
     before = set(manager.MAPPING)
     records.let_through(ENABLED)
     added = set(manager.MAPPING) - before
-    assert added == {f"{POSIX}@posix", f"{CEPH}@east", f"{CEPH}@w"}
+    assert added == {f"{POSIX}@", f"{CEPH}@"}
     vanilla = RecordOnly(CEPH)
     assert vanilla._is_our_backup(CEPH)
     assert not vanilla._is_our_backup(POSIX)
