@@ -15,16 +15,15 @@ from oslo_utils import uuidutils
 from backup_dispatch import opts, records
 from backup_dispatch.backends.configured import Backend, Backends, configured
 from backup_dispatch.backends.sections import section_of
+from backup_dispatch.command import backup_rows
+from backup_dispatch.command.backup_rows import Filter, Row, Tally
 from backup_dispatch.command.health import answers
 from backup_dispatch.command.outcome import refuse
-from backup_dispatch.errors import BackendDown, BackendFailed
+from backup_dispatch.errors import BackendDown, BackendFailed, OwnerUnresolved
 from backup_dispatch.ownership import Ownership
 from backup_dispatch.process import check_of
 
 CONF = cfg.CONF
-
-PAGE = 500
-"""Records that are read at a time: a cloud may have very many."""
 
 
 class Cloud:
@@ -32,6 +31,7 @@ class Cloud:
 
     def __init__(self) -> None:
         self._up: set[str] = set()
+        self._owners: dict[str | None, Backend | None] = {}
 
     @cached_property
     def context(self) -> Any:
@@ -119,21 +119,18 @@ class Cloud:
             refuse(f"Several backups have the name {reference}; give an id: {ids}.")
         return found[0]
 
-    def backups(self) -> Iterator[Any]:
-        """All records, of all projects, the oldest first."""
-        marker = None
-        while True:
-            page = objects.BackupList.get_all(
-                self.context,
-                marker=marker,
-                limit=PAGE,
-                sort_keys=["created_at", "id"],
-                sort_dirs=["asc", "asc"],
-            )
-            yield from page
-            if len(page) < PAGE:
-                return
-            marker = page[-1].id
+    def tallies(self) -> list[Tally]:
+        """How many records there are, of all projects, by what ``service`` says."""
+        return backup_rows.tallies(self.context)
+
+    def rows(self, wanted: Filter) -> Iterator[Row]:
+        """What a list tells of these records, by id."""
+        return backup_rows.rows(self.context, wanted)
+
+    def backups(self, wanted: Filter) -> Iterator[Any]:
+        """These records as Cinder's objects, for changing them and for drivers."""
+        ids = [row.id for row in self.rows(wanted)]
+        return backup_rows.objects_of(self.context, ids)
 
     # Whose backup it is
 
@@ -143,6 +140,16 @@ class Cloud:
         :raises OwnerUnresolved: it names none that is enabled.
         """
         return records.recorded_owner(backup.id, backup.service or "", self.enabled)
+
+    def owner_by(self, service: str | None) -> Backend | None:
+        """The enabled backend that a record with this ``service`` names, or None."""
+        if service not in self._owners:
+            try:
+                found = records.recorded_owner("", service or "", self.enabled)
+            except OwnerUnresolved:
+                found = None
+            self._owners[service] = found
+        return self._owners[service]
 
     def owner(self, backup: Any) -> Backend:
         """The backend that the record names, or that says that it has the data.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -101,10 +102,15 @@ def iso(moment: datetime | None) -> str | None:
 
 def short_name(class_path: str) -> str:
     """How operators call a driver: the name it is registered with, else its class path."""
+    return _names_by_class().get(class_path, class_path)
+
+
+@cache
+def _names_by_class() -> dict[str, str]:
+    names: dict[str, str] = {}
     for point in metadata.entry_points(group=NAMESPACE):
-        if point.value.replace(":", ".") == class_path:
-            return point.name
-    return class_path
+        names.setdefault(point.value.replace(":", "."), point.name)
+    return names
 
 
 def shortened(values: Sequence[str], limit: int = 3) -> str:

@@ -9,29 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cinder.objects import fields
 from cliff.lister import Lister
 
 from backup_dispatch import records
+from backup_dispatch.command.backup_rows import Tally
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.columns import Day, short_name
-from backup_dispatch.errors import OwnerUnresolved
 
 COLUMNS = ("Backend", "Backups", "GB", "Chains", "Oldest", "Newest", "In error")
 
 REFUSED = "(refused, on none)"
 UNKNOWN = "(not known yet)"
 
-_FAILED = (fields.BackupStatus.ERROR, fields.BackupStatus.ERROR_DELETING)
-
 
 @dataclass
 class Held:
-    """What one backend holds, by the records.
-
-    :ivar gb: of the volumes that were backed up, each time anew; not of what is stored.
-    :ivar chains: full backups, each with its incrementals.
-    """
+    """What one backend holds, by the records."""
 
     backups: int = 0
     gb: int = 0
@@ -40,16 +33,15 @@ class Held:
     oldest: datetime | None = None
     newest: datetime | None = None
 
-    def count(self, backup: Any) -> None:
-        """Add one record."""
-        self.backups += 1
-        self.gb += backup.size or 0
-        self.chains += not backup.parent_id
-        self.failed += backup.status in _FAILED
-        created = backup.created_at
-        if created is not None:
-            self.oldest = min(self.oldest or created, created)
-            self.newest = max(self.newest or created, created)
+    def add(self, more: Tally) -> None:
+        """Count these records too."""
+        self.backups += more.backups
+        self.gb += more.gb
+        self.chains += more.chains
+        self.failed += more.failed
+        times = (self.oldest, more.oldest, self.newest, more.newest)
+        known = [one for one in times if one is not None]
+        self.oldest, self.newest = min(known, default=None), max(known, default=None)
 
 
 class ListBackends(CloudCommand, Lister):
@@ -65,8 +57,8 @@ class ListBackends(CloudCommand, Lister):
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Count the records."""
         held = {name: Held() for name in self.cloud.enabled.names}
-        for backup in self.cloud.backups():
-            held.setdefault(self._holder_of(backup), Held()).count(backup)
+        for tally in self.cloud.tallies():
+            held.setdefault(self._holder_of(tally.service), Held()).add(tally)
         rows = [
             (
                 name,
@@ -81,14 +73,14 @@ class ListBackends(CloudCommand, Lister):
         ]
         return COLUMNS, rows
 
-    def _holder_of(self, backup: Any) -> str:
-        if not backup.service:
+    def _holder_of(self, service: str | None) -> str:
+        if not service:
             # The dispatcher takes the driver out of a record whose backup it refused.
             return REFUSED
-        if records.is_unresolved(backup.service):
+        if records.is_unresolved(service):
             return UNKNOWN
-        try:
-            return self.cloud.recorded_owner(backup).name
-        except OwnerUnresolved:
-            path, mark, name = backup.service.partition("@")
-            return f"({name if mark else short_name(path)}, not enabled)"
+        owner = self.cloud.owner_by(service)
+        if owner is not None:
+            return owner.name
+        path, mark, name = service.partition("@")
+        return f"({name if mark else short_name(path)}, not enabled)"

@@ -11,11 +11,11 @@ from cliff.lister import Lister
 
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backend
+from backup_dispatch.command.backup_rows import Filter
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.outcome import CommandEnded, misused
 from backup_dispatch.command.vanilla import would_own
 from backup_dispatch.drivers.custody import holds
-from backup_dispatch.errors import OwnerUnresolved
 
 COLUMNS = ("ID", "Backend", "Why", "Record says")
 REWRITTEN = ("ID", "Backend", "Record says", "Record said")
@@ -56,12 +56,16 @@ class Release(CloudCommand, Lister):
             return (REWRITTEN[:2], [row[:2] for row in rows]) if brief else (REWRITTEN, rows)
         rows = []
         driver = self._driver(parsed_args.driver, self.cloud.enabled.primary)
-        total = 0
-        for backup in self.cloud.backups():
-            total += 1
-            if not would_own(driver, backup.service):
-                name, why = self._reason(backup, driver)
-                rows.append((backup.id, name, why, backup.service))
+        tallies = self.cloud.tallies()
+        reasons = {
+            one.service: self._reason(one.service, driver)
+            for one in tallies
+            if not would_own(driver, one.service)
+        }
+        for row in self.cloud.rows(Filter(services=reasons)):
+            name, why = reasons[row.service]
+            rows.append((row.id, name, why, row.service))
+        total = sum(one.backups for one in tallies)
         self.say(
             f"With backup_driver = {driver} Cinder would disown {len(rows)} of {total} records."
         )
@@ -77,13 +81,12 @@ class Release(CloudCommand, Lister):
             misused(f"--driver {named}: there is no such backend, and that is no class path.")
         return named
 
-    def _reason(self, backup: Any, driver: str) -> tuple[str, str]:
-        """The backend's name and why its record would be disowned."""
-        if records.is_unresolved(backup.service):
+    def _reason(self, service: str | None, driver: str) -> tuple[str, str]:
+        """The backend's name and why records with this ``service`` would be disowned."""
+        if records.is_unresolved(service):
             return "", "not known yet"
-        try:
-            owner = self.cloud.recorded_owner(backup)
-        except OwnerUnresolved:
+        owner = self.cloud.owner_by(service)
+        if owner is None:
             return "", "not enabled"
         if owner.class_path != driver:
             return owner.name, "another driver"
@@ -111,20 +114,17 @@ class Release(CloudCommand, Lister):
         return rows
 
     def _to_rewrite(self, backend: Backend) -> Iterator[Any]:
-        for backup in self.cloud.backups():
-            if would_own(backend.class_path, backup.service):
-                continue
-            if records.is_unresolved(backup.service):
-                if holds(self.cloud.driver(backend, backup), backup):
-                    yield backup
-            elif self._is_recorded_as(backup, backend):
+        wanted = [
+            one.service
+            for one in self.cloud.tallies()
+            if not would_own(backend.class_path, one.service)
+            and (records.is_unresolved(one.service) or self.cloud.owner_by(one.service) == backend)
+        ]
+        for backup in self.cloud.backups(Filter(services=wanted)):
+            if not records.is_unresolved(backup.service) or holds(
+                self.cloud.driver(backend, backup), backup
+            ):
                 yield backup
-
-    def _is_recorded_as(self, backup: Any, backend: Backend) -> bool:
-        try:
-            return self.cloud.recorded_owner(backup) == backend
-        except OwnerUnresolved:
-            return False
 
     def _confirm(self, count: int, backend: Backend) -> None:
         if not self.app.stdin.isatty():

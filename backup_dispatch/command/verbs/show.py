@@ -78,10 +78,8 @@ class Show(CloudCommand, ShowOne):
         texts, values = [], []
         for one in reversed(chain_of(self.cloud.context, backup)):
             kind = "incremental" if one.parent_id else "full"
-            try:
-                backend = self.cloud.recorded_owner(one).name
-            except OwnerUnresolved:
-                backend = None
+            holder = self.cloud.owner_by(one.service)
+            backend = holder.name if holder else None
             elsewhere = f", {backend or '?'}" if owner and backend != owner.name else ""
             texts.append(f"{one.id}  {kind}{elsewhere}")
             values.append({"id": one.id, "kind": kind, "backend": backend})

@@ -6,17 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 Start = Callable[..., Any]
 
 
 def test_each_record_counts_where_it_belongs(
-    start_dispatching: Start, run_json: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    start_dispatching: Start, run_json: Callable[..., Any]
 ) -> None:
-    from backup_dispatch.command import cloud
-
-    monkeypatch.setattr(cloud, "PAGE", 2)
     cinder = start_dispatching()
     volume = cinder.create_volume(2)
     for name in ("posix_1", "shelf_driver_1", "posix_2", "posix_3", "posix_4"):

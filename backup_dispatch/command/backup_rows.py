@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cinder's table of backups, a few columns at a time: a cloud may have very many records.
+
+Cinder's own objects come with all columns and the properties of each backup, which costs a hundred
+times as much. Where a record is to be changed or handed to a driver they are the right thing; for
+counting and listing these rows are.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+import sqlalchemy
+from cinder import objects
+from cinder.objects import fields
+
+PAGE = 2000
+"""Rows that are read at a time."""
+
+BATCH = 200
+"""Objects that are read at a time; SQLite takes no condition of a thousand parts."""
+
+_FAILED = (fields.BackupStatus.ERROR, fields.BackupStatus.ERROR_DELETING)
+
+
+class Row(NamedTuple):
+    """What a list tells of one record; ``created_at`` is a time of UTC."""
+
+    id: str
+    display_name: str | None
+    project_id: str | None
+    volume_id: str
+    size: int | None
+    created_at: datetime | None
+    parent_id: str | None
+    status: str | None
+    service: str | None
+
+
+class Tally(NamedTuple):
+    """All records whose ``service`` is the same.
+
+    :ivar gb: of the volumes that were backed up, each time anew; not of what is stored.
+    :ivar chains: full backups, each with its incrementals.
+    :ivar failed: those in ``error`` or ``error_deleting``.
+    """
+
+    service: str | None
+    backups: int
+    gb: int
+    chains: int
+    failed: int
+    oldest: datetime | None
+    newest: datetime | None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which records; what is None does not matter.
+
+    :ivar services: any of these texts in ``service``.
+    :ivar before: made before this time of UTC.
+    """
+
+    services: Collection[str | None] | None = None
+    project: str | None = None
+    volume: str | None = None
+    status: str | None = None
+    before: datetime | None = None
+
+
+def tallies(context: Any) -> list[Tally]:
+    """Count the records of all projects, by ``service``; the database counts."""
+    table = _table()
+    full = sqlalchemy.or_(table.parent_id.is_(None), table.parent_id == "")
+    query = (
+        sqlalchemy.select(
+            table.service,
+            sqlalchemy.func.count(),
+            sqlalchemy.func.coalesce(sqlalchemy.func.sum(table.size), 0),
+            sqlalchemy.func.sum(sqlalchemy.case((full, 1), else_=0)),
+            sqlalchemy.func.sum(sqlalchemy.case((table.status.in_(_FAILED), 1), else_=0)),
+            sqlalchemy.func.min(table.created_at),
+            sqlalchemy.func.max(table.created_at),
+        )
+        .where(table.deleted == sqlalchemy.false())
+        .group_by(table.service)
+    )
+    found = []
+    for service, backups, gb, chains, failed, oldest, newest in _execute(context, query):
+        # A sum is a Decimal in some databases.
+        found.append(Tally(service, backups, int(gb), int(chains), int(failed), oldest, newest))
+    return found
+
+
+def rows(context: Any, wanted: Filter) -> Iterator[Row]:
+    """The records of all projects, by id.
+
+    Each page begins after the last id of the one before, so that it does not matter whether that
+    record is still there.
+    """
+    table = _table()
+    query = (
+        sqlalchemy.select(*(getattr(table, name) for name in Row._fields))
+        .where(table.deleted == sqlalchemy.false(), *_conditions(table, wanted))
+        .order_by(table.id)
+        .limit(PAGE)
+    )
+    page = [Row(*values) for values in _execute(context, query)]
+    while page:
+        yield from page
+        if len(page) < PAGE:
+            return
+        page = [Row(*values) for values in _execute(context, query.where(table.id > page[-1].id))]
+
+
+def objects_of(context: Any, ids: Collection[str]) -> Iterator[Any]:
+    """Cinder's objects of these records, in any order; without those that are gone meanwhile."""
+    left = list(ids)
+    for start in range(0, len(left), BATCH):
+        batch = left[start : start + BATCH]
+        yield from objects.BackupList.get_all(context, filters={"id": batch})
+
+
+def _conditions(table: Any, wanted: Filter) -> Iterator[Any]:
+    if wanted.services is not None:
+        named = [one for one in wanted.services if one is not None]
+        unnamed = [table.service.is_(None)] if None in wanted.services else []
+        yield sqlalchemy.or_(table.service.in_(named), *unnamed)
+    if wanted.project is not None:
+        yield table.project_id == wanted.project
+    if wanted.volume is not None:
+        yield table.volume_id == wanted.volume
+    if wanted.status is not None:
+        yield table.status == wanted.status
+    if wanted.before is not None:
+        yield table.created_at < wanted.before
+
+
+def _execute(context: Any, query: Any) -> list[Any]:
+    manager = _cinder("api").main_context_manager
+    with manager.reader.using(context) as session:
+        return list(session.execute(query))
+
+
+def _table() -> Any:
+    return _cinder("models").Backup
+
+
+@cache
+def _cinder(module: str) -> Any:
+    """Cinder's database code: below ``cinder.db.sqlalchemy`` until 28, directly in 29."""
+    below = importlib.util.find_spec("cinder.db.sqlalchemy")
+    return importlib.import_module(f"cinder.db.{'sqlalchemy.' if below else ''}{module}")
