@@ -266,6 +266,10 @@ class DateraBackupDriver(driver.BackupDriver):
         yield "options", examination.UP, ""
         yield from examination.examine(backend, self.configuration)
 
+    def try_out(self) -> Iterator[examination.Step]:
+        """Make a small container, use it from this host, and delete it."""
+        return examination.try_out(self.backend)
+
     def verify(self, backup: Any, progress: Callable[[int, int], None]) -> list[str]:
         """Read and verify every block of a backup, and write nothing.
 

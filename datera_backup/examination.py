@@ -10,14 +10,19 @@ restored.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 from oslo_privsep.daemon import FailedToDropPrivileges
 
+from datera_backup import containers, naming
 from datera_backup.backend import Backend
-from datera_backup.errors import AttachFailed
+from datera_backup.errors import AttachFailed, BackupFailed, CleanUpIncomplete, ContainerGone
 from datera_backup.host import this_initiator
 from datera_backup.opts import section_of
+from datera_backup.translate import translated
+from datera_backup.undo import Undo
 from datera_volume.connection import (
     CertificateRefused,
     ClusterUnreachable,
@@ -138,3 +143,42 @@ def _initiator() -> Step:
         )
         return "initiator", UNKNOWN, text
     return "initiator", UP, ""
+
+
+def try_out(backend: Backend) -> Iterator[Step]:
+    """Make a container, write its first blocks through this host, read them back, and delete it.
+
+    Nothing is left, also where a step fails; the text names what is, if that cannot be had.
+    """
+    name = containers.name_of(uuid4())
+    what = "container"
+    try:
+        with translated(f"Container {name}"), Undo(f"Container {name}") as undo:
+            undo.add(f"delete container {name}", lambda: _delete(backend, name))
+            containers.create(backend, name, 1, f"{naming.MARK} of a check that can be deleted")
+            with containers.formatted(backend.attachments, name):
+                pass
+            # Opened anew it is read from the cluster, and held against its checksum and its id.
+            with containers.opened(backend.attachments, name):
+                pass
+    except (BackupFailed, DateraError) as failure:
+        text = f"A small container could not be made, attached and read: {failure}"
+        residue = _residue(failure)
+        yield what, UNWRITABLE, f"{text}{residue}"
+        return
+    yield what, UP, ""
+
+
+def _delete(backend: Backend, name: str) -> None:
+    with suppress(ContainerGone):
+        backend.attachments.delete(name)
+
+
+def _residue(failure: BaseException | None) -> str:
+    """What the clean-up says is left, where another error came first."""
+    seen = failure.__cause__ or failure.__context__ if failure else None
+    while seen is not None:
+        if isinstance(seen, CleanUpIncomplete):
+            return f". {seen}"
+        seen = seen.__cause__ or seen.__context__
+    return ""

@@ -84,11 +84,15 @@ class Cloud:
         """
         return self._made(backend, self.context)
 
-    def _made(self, backend: Backend, on_behalf: Any) -> Any:
+    @staticmethod
+    def start_coordination() -> None:
+        """Let drivers take the locks that the service takes, which has this started."""
         if not coordination.COORDINATOR.started:
-            # Drivers take the locks that the service takes, which has this started.
             coordination.COORDINATOR.start()
             atexit.register(coordination.COORDINATOR.stop)
+
+    def _made(self, backend: Backend, on_behalf: Any) -> Any:
+        self.start_coordination()
         if backend.name not in self._up:
             (answer,) = answers({backend.name: check_of(backend)}, self.deadline).values()
             if not answer.up:

@@ -92,6 +92,18 @@ class Examined:
         told = sorted((one for one in self.findings if one.text), key=lambda one: -one.state)
         return [masked(one.text) for one in told]
 
+    def and_then(self, look: Look, clock: Callable[[], float] = time.monotonic) -> Examined:
+        """What another look, made here and now, adds to it."""
+        started = clock()
+        found = list(self.findings)
+        try:
+            # One by one: what was told before a failure counts.
+            for finding in look():
+                found.append(finding)
+        except Exception as error:
+            found.append(Finding("", State.DOWN, masked(reason_of(error))))
+        return Examined(tuple(found), self.seconds + clock() - started)
+
 
 def examined(
     looks: Mapping[str, Look],

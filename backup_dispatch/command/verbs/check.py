@@ -19,8 +19,9 @@ from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.columns import Lines, UpDown, YesNo, short_name
 from backup_dispatch.command.health import Examined, examined
 from backup_dispatch.command.outcome import NO, NOT_KNOWN
-from backup_dispatch.drivers.examination import examine
+from backup_dispatch.drivers.examination import can_be_examined, examine
 from backup_dispatch.drivers.finding import Finding, State
+from backup_dispatch.drivers.small_object import try_out
 from backup_dispatch.errors import ConfigurationInvalid
 
 CONF = cfg.CONF
@@ -48,6 +49,12 @@ class Check(CloudCommand, Lister):
             help="seconds that each backend has to answer; else backup_dispatch_check_timeout",
         )
         parser.add_argument(
+            "--deep",
+            action="store_true",
+            help="also write, read back and delete a small object through each driver; takes as "
+            "long as the drivers take, and mounts shares",
+        )
+        parser.add_argument(
             "--strict",
             action="store_true",
             help="exit 1 for a warning too",
@@ -65,6 +72,8 @@ class Check(CloudCommand, Lister):
         looks = {SERVICE: partial(self._service, runs)}
         looks |= {backend.name: partial(examine, backend) for backend in backends}
         found = examined(looks, deadline)
+        if parsed_args.deep:
+            self._try_out(backends, found)
         worst = max(one.state for one in found.values())
         if worst is State.UNKNOWN:
             self.exit_code = NOT_KNOWN
@@ -97,6 +106,16 @@ class Check(CloudCommand, Lister):
                 self.say(f"{SERVICE}: {runs.text}")
                 raise
         return self.cloud.enabled.enabled
+
+    def _try_out(self, backends: Sequence[Backend], found: dict[str, Examined]) -> None:
+        """One backend after the other, and in this thread: Ctrl-C shall leave nothing behind."""
+        self.cloud.start_coordination()
+        for backend in backends:
+            looked = found[backend.name]
+            if not can_be_examined(backend):
+                looked = Examined((Finding("that the driver loads"),), looked.seconds)
+            if looked.state < State.UNWRITABLE:
+                found[backend.name] = looked.and_then(partial(try_out, backend))
 
     def _service(self, runs: Finding) -> Iterator[Finding]:
         yield runs

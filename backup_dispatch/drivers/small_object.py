@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a backend takes data and gives them back: one small object, written, read and deleted.
+
+Cinder's chunked drivers write it with what they write backups with; for Ceph it is an object in the
+pool. Another driver may do so itself with a method::
+
+    try_out() -> Iterable[tuple[str, str, str]]
+
+which tells the same as ``examine()``. It leaves nothing behind, also where a step fails, and its
+text names what could not be removed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from backup_dispatch.drivers.ceph import is_ceph
+from backup_dispatch.drivers.containers import Container
+from backup_dispatch.drivers.custody import is_chunked
+from backup_dispatch.drivers.examination import can_be_examined, made_for_nobody
+from backup_dispatch.drivers.finding import Finding, State, options_of, told_by
+from backup_dispatch.drivers.looks.swift import SINGLE_USER
+
+if TYPE_CHECKING:
+    from backup_dispatch.backends.configured import Backend
+
+PREFIX = "backup-dispatch-check-"
+SIZE = 4096
+SUBJECT = "small object"
+
+_SWIFT = "cinder.backup.drivers.swift.SwiftBackupDriver"
+
+
+def try_out(backend: Backend) -> Iterator[Finding]:
+    """Write a small object, read it back, compare it, and delete it.
+
+    Ends as the caller's own work does: an interruption removes the object before it goes on.
+
+    :raises Exception: the driver cannot even be made.
+    """
+    if _written_as_each_user(backend):
+        where = options_of(backend.driver_class).set_to("backup_swift_auth")
+        text = (
+            f"{where}: objects are written with the token of whoever asks for a backup, and there "
+            "is none here; whether they can be written is not known. Make a backup and see."
+        )
+        yield Finding(SUBJECT, State.UNKNOWN, text)
+        return
+    driver = made_for_nobody(backend)
+    if not can_be_examined(backend):
+        driver.check_for_setup_error()
+        yield Finding("its own check")
+    if hasattr(driver, "try_out"):
+        for subject, word, text in driver.try_out():
+            yield Finding(subject, State[word.upper()], text)
+    elif is_chunked(driver):
+        yield _tried(_ChunkedDrivers(driver))
+    elif is_ceph(driver):
+        yield _tried(_Rados(driver))
+    else:
+        text = (
+            f"{backend.class_path} has no method try_out(), so whether it takes data is not known. "
+            "Make a backup and see."
+        )
+        yield Finding(SUBJECT, State.UNKNOWN, text)
+
+
+def _written_as_each_user(backend: Backend) -> bool:
+    if backend.class_path != _SWIFT:
+        return False
+    return bool(options_of(backend.driver_class)["backup_swift_auth"] != SINGLE_USER)
+
+
+class _ChunkedDrivers:
+    """An object of one of Cinder's chunked drivers."""
+
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+        self._name = PREFIX + str(uuid4())
+        # posix and its kin have a folder for each backup.
+        self._container = Container(driver, driver.backup_default_container or self._name)
+        self.place = f"{self._name} in {self._container.name}"
+
+    def write(self, data: bytes) -> None:
+        self._container.make()
+        with self._driver.get_object_writer(self._container.name, self._name) as writer:
+            writer.write(data)
+
+    def read(self) -> bytes:
+        with self._driver.get_object_reader(self._container.name, self._name) as reader:
+            return bytes(reader.read())
+
+    def remove(self) -> None:
+        if self._container.is_there():
+            self._driver.delete_object(self._container.name, self._name)
+            self._container.remove_if_made()
+
+    def absent(self) -> bool:
+        return not self._container.is_there() or not list(
+            self._driver.get_container_entries(self._container.name, self._name)
+        )
+
+
+class _Rados:
+    """An object in the pool of Cinder's Ceph driver."""
+
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+        self._name = PREFIX + str(uuid4())
+        self.place = f"{self._name} in pool {driver._ceph_backup_pool}"
+
+    def write(self, data: bytes) -> None:
+        self._in_pool("write_full", data)
+
+    def read(self) -> bytes:
+        return bytes(self._in_pool("read", SIZE + 1))
+
+    def remove(self) -> None:
+        self._in_pool("remove_object")
+
+    def absent(self) -> bool:
+        try:
+            self._in_pool("stat")
+        except self._driver.rados.ObjectNotFound:
+            return True
+        return False
+
+    def _in_pool(self, call: str, *arguments: Any) -> Any:
+        client, pool = self._driver._connect_to_rados()
+        try:
+            return getattr(pool, call)(self._name, *arguments)
+        finally:
+            self._driver._disconnect_from_rados(client, pool)
+
+
+def _tried(small: _ChunkedDrivers | _Rados) -> Finding:
+    data = os.urandom(SIZE)
+    failure = ""
+    residue: str | None = None
+    doing = "written"
+    try:
+        small.write(data)
+        doing = "read back"
+        if small.read() != data:
+            failure = f"{small.place} reads back other bytes than were written"
+    except Exception as error:
+        failure = f"{small.place} could not be {doing}: {told_by(error)}"
+    finally:
+        residue = _removed(small)
+    text = ". ".join(one for one in (failure, residue) if one)
+    return Finding(SUBJECT, State.UNWRITABLE if text else State.UP, f"{text}." if text else "")
+
+
+def _removed(small: _ChunkedDrivers | _Rados) -> str:
+    """Remove it, and say what is left if that fails; an object that never came to be is none."""
+    try:
+        small.remove()
+    except Exception as error:
+        try:
+            if small.absent():
+                return ""
+        except Exception:
+            return f"Whether {small.place} is left there is not known ({told_by(error)}): look"
+        return f"{small.place} could not be removed: {told_by(error)}. Remove it"
+    return ""
