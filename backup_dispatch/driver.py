@@ -19,7 +19,7 @@ from oslo_config import cfg
 
 from backup_dispatch import choosing, force, lineage, opts, records, routing, startup
 from backup_dispatch.backends.configured import Backend, Backends, configured
-from backup_dispatch.drivers import ceph, new_volumes
+from backup_dispatch.drivers import ceph, folders, new_volumes
 from backup_dispatch.errors import (
     BackendFailed,
     ConfigurationInvalid,
@@ -85,6 +85,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
             chosen = self._by_name(choice.backend)
             driver = self._driver_of(chosen)
             ceph.refuse_incremental_of_others(driver, backup, volume_file, chosen.name)
+            folders.refuse_new(driver, backup, chosen.name)
         except DispatchError:
             _disown(backup)
             raise
@@ -110,6 +111,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         """
         owner = self._ownership.owner_of(backup)
         driver = self._driver_of(owner)
+        folders.refuse_outside(driver, backup, owner.name)
         given = {} if isinstance(volume_is_new, _NotGiven) else {"volume_is_new": volume_is_new}
         if given.get("volume_is_new") and not new_volumes.may_be_told(driver, backup, volume_file):
             given = {"volume_is_new": False}
@@ -129,6 +131,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
             return None
         driver = self._driver_of(owner)
         force.refuse_while_running(backup, driver, owner.name)
+        folders.refuse_outside(driver, backup, owner.name)
         with _blamed_on(owner):
             return driver.delete_backup(backup)
 

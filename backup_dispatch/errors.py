@@ -72,6 +72,10 @@ class ChoiceRefused(DispatchError):
     """The backup asks for a backend that it cannot have, or for two at once."""
 
 
+class ContainerRefused(DispatchError):
+    """The backup's container would be outside what belongs to its backend."""
+
+
 class BackendDown(DispatchError):
     """The backend failed its check, or has not answered it yet."""
 

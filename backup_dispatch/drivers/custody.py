@@ -15,7 +15,8 @@ import os
 from typing import Any
 
 from backup_dispatch.drivers.ceph import is_ceph, pool_has
-from backup_dispatch.errors import reason_of
+from backup_dispatch.drivers.folders import is_inside, keeps_folders
+from backup_dispatch.errors import ContainerRefused, reason_of
 
 LOG = logging.getLogger(__name__)
 
@@ -75,6 +76,8 @@ def _container_lists(driver: Any, backup: Any) -> bool:
     """
     if not backup.container or not backup.service_metadata:
         return False
+    if keeps_folders(driver) and not is_inside(backup):
+        raise ContainerRefused(f"{backup.container!r} is outside the backend's folder.")
     try:
         entries = driver.get_container_entries(backup.container, backup.service_metadata)
     except Exception as error:
