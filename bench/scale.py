@@ -88,6 +88,12 @@ def _count(least: int, text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
+    options = parser().parse_args(arguments)
+    return unless_interrupted(lambda: _told(options))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
     parser.add_argument(
         "--volumes", type=lambda text: _count(TENTHS, text), default=1000, metavar="N"
@@ -95,8 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--at-once", type=lambda text: _count(1, text), default=8, metavar="N")
     parser.add_argument("--directory", type=Path, help="where to work; default: TMPDIR")
     parser.add_argument("-f", "--format", choices=["table", "json"], default="table")
-    options = parser.parse_args(arguments)
-    return unless_interrupted(lambda: _told(options))
+    return parser
 
 
 def _told(options: argparse.Namespace) -> int:

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every ``backup-dispatch`` command on the pages can be typed as it stands there."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from backup_dispatch.command.outcome import DONE, NO, UNUSABLE
+from tests.fixtures.pages import commands_of
+
+STAND_FOR = {
+    "BACKEND": "shelf",
+    "BACKUP": "posix_2",
+    "COMMAND": "verify",
+    "OLD": "gone",
+    "NAME": "nightly",
+    "PERCENT": "50",
+}
+
+
+def test_each_backup_dispatch_command_of_the_pages_is_accepted(
+    run: Any, four_backups: dict[str, Any]
+) -> None:
+    assert four_backups
+    commands = {one.text: one for one in commands_of("backup-dispatch")}
+    assert len(commands) >= 10
+    outcomes = {}
+    for text, one in sorted(commands.items()):
+        words = one.words(STAND_FOR)
+        left = [word for word in words if re.fullmatch(r"[A-Z][A-Z_]+", word)]
+        assert not left, f"{one.page}: say above what {left} stands for"
+        if words[0] not in ("verify", "show", "adopt") or len(words) > 1:
+            outcomes[text] = run(*words)
+    unusable = {text: ended.err for text, ended in outcomes.items() if ended.code == UNUSABLE}
+    assert not unusable
+    assert outcomes["backup-dispatch check"].code == DONE
+    assert outcomes["backup-dispatch orphans"].code in (DONE, NO)
