@@ -57,15 +57,10 @@ def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def iscsi_alone() -> None:
-    """Let os-brick look for nothing but iSCSI on this machine.
+    """Let os-brick look for nothing but iSCSI on this machine."""
+    from tests.fixtures.host_connectors import look_for_iscsi_alone
 
-    Each attachment asks it what the host can do, and for Fibre Channel, NVMe and a dozen others it
-    starts programs to find out: a quarter of a test's time.
-    """
-    from os_brick.initiator import connector
-
-    asked = connector._get_connector_list()
-    asked[:] = [name for name in asked if ".base." in name or "iscsi" in name or "emulator" in name]
+    look_for_iscsi_alone()
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ objects.register_all()
 
 from datera_emulator import brick  # noqa: E402
 from tests.fixtures.cinder_service import CinderService  # noqa: E402
+from tests.fixtures.host_connectors import look_for_iscsi_alone  # noqa: E402
 
 MIB = 2**20
 
@@ -77,6 +78,7 @@ def main() -> None:
     """Run it."""
     assert is_patched()
     directory, defaults = Path(sys.argv[1]), sys.argv[2]
+    look_for_iscsi_alone()
     brick.install("iqn.1993-08.org.debian:01:testhost")
     with CinderService(directory, template_folder=directory, defaults=defaults) as cloud:
         found = back_up_and_restore(cloud)
