@@ -44,7 +44,7 @@ functional: $(VENV)/.installed ## the drivers against the emulator, real Cinder 
 	  $(BIN)/python -m pytest -p tests.fixtures.as_service -n 2 tests/functional
 
 test-matrix: $(VENV)/.installed ## the unit and functional tests on each supported Cinder
-	@TOX=$(BIN)/tox .ci/matrix $(EXCEPT)
+	@TOX=$(BIN)/tox RELEASE_ONLY="$(RELEASE_ONLY)" .ci/matrix $(EXCEPT)
 
 test-contract: $(VENV)/.installed ## the functional tests in API 2.1, held against a real array's schema (DATERA_RECORDED)
 	@test -d "$$DATERA_RECORDED" || \

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backup_dispatch.search_path import clean_path
+from tests.fixtures.release_tests import without_release_tests
 
 if TYPE_CHECKING:
     from tests.fixtures.cinder_service import CinderService
@@ -34,8 +35,18 @@ DEMO_CINDER = 29
 DEMO_FOLDERS = {"demo", "packaging"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what concerns the demo and the distribution on all Cinders but the one they are for."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """See that nothing lost its marker, and skip what this Cinder is not for.
+
+    :raises pytest.UsageError: a part of a suite has no test that is marked ``release``.
+    """
+    if lacking := without_release_tests(config.rootpath, config.args, items):
+        raise pytest.UsageError(f"no test is marked `release` in {', '.join(lacking)}")
+    _skip_demo_and_distribution(items)
+
+
+def _skip_demo_and_distribution(items: list[pytest.Item]) -> None:
+    """They are made with one Cinder alone."""
     try:
         release = int(metadata.version("cinder").partition(".")[0])
     except metadata.PackageNotFoundError:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.release
+
 Start = Callable[..., Any]
 RECORDING = "tests.fixtures.recording_driver"
 ANSWER = {"service_metadata": "updated by the backend"}

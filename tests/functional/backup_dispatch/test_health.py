@@ -13,6 +13,8 @@ import pytest
 from backup_dispatch.errors import ConfigurationInvalid
 from backup_dispatch.process import this_process
 
+pytestmark = pytest.mark.release
+
 Start = Callable[..., Any]
 
 

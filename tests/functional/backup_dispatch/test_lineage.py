@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.release
+
 MIB = 2**20
 
 Start = Callable[..., Any]

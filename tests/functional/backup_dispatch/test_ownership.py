@@ -12,6 +12,8 @@ import pytest
 
 from tests.fixtures.swift_service import SwiftService
 
+pytestmark = pytest.mark.release
+
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
 SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
 DISPATCHER = "backup_dispatch.driver.BackupDispatcher"

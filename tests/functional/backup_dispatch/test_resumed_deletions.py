@@ -12,6 +12,8 @@ import pytest
 
 from tests.fixtures.cloud_process import perform
 
+pytestmark = pytest.mark.release
+
 DISPATCHING = """\
 backup_driver = backup_dispatch.driver.BackupDispatcher
 backup_dispatch_primary = posix

@@ -12,6 +12,8 @@ import pytest
 
 from backup_dispatch.process import this_process
 
+pytestmark = pytest.mark.release
+
 DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
 EAST = """

@@ -17,6 +17,8 @@ from datera_emulator import Emulator, brick
 from tests.fixtures.cinder_database import threads_writing_in_turn
 from tests.fixtures.contract_backends import datera_options
 
+pytestmark = pytest.mark.release
+
 DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
 DATERA = "datera_backup.driver.DateraBackupDriver"

@@ -6,11 +6,15 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from datera_emulator import Emulator
 from tests.fixtures.cloud_process import perform
 from tests.fixtures.contract_backends import datera_options
 from tests.fixtures.s3_service import S3Endpoint
 from tests.fixtures.swift_service import SwiftService
+
+pytestmark = pytest.mark.release
 
 ACTS = "tests.fixtures.two_clouds"
 SWIFT = "cinder.backup.drivers.swift.SwiftBackupDriver"

@@ -9,6 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.release
+
 PROGRAM = """
 import sys
 from cinder import context, objects, rpc

@@ -11,6 +11,8 @@ import pytest
 
 from datera_emulator import Emulator, brick
 
+pytestmark = pytest.mark.release
+
 DATERA = "datera_backup.driver.DateraBackupDriver"
 SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
 DISPATCHER = "backup_dispatch.driver.BackupDispatcher"

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.release
+
 KIB, MIB = 2**10, 2**20
 
 

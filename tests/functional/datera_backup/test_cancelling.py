@@ -13,6 +13,8 @@ import pytest
 from cinder import exception
 from eventlet import patcher
 
+pytestmark = pytest.mark.release
+
 MIB = 2**20
 
 

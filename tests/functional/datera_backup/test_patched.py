@@ -11,7 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.fixtures.patching import EVENTLET
+
+pytestmark = pytest.mark.release
 
 SCRIPT = Path(__file__).with_name("patched_service.py")
 ROOT = Path(__file__).parents[3]

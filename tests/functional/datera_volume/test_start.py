@@ -17,6 +17,8 @@ from datera_emulator import Emulator
 from datera_volume.driver import DateraDriver
 from datera_volume.version import VERSION
 
+pytestmark = pytest.mark.release
+
 if TYPE_CHECKING:
     from tests.fixtures.cinder_service import CinderService
 

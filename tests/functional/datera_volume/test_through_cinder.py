@@ -12,6 +12,8 @@ from cinder import context, objects
 
 from datera_emulator import Emulator, brick
 
+pytestmark = pytest.mark.release
+
 if TYPE_CHECKING:
     from tests.fixtures.cinder_service import CinderService
 

@@ -12,6 +12,8 @@ from cinder import exception, objects
 from datera_emulator import Emulator, Switches
 from datera_volume.connection import NewAppInstance
 
+pytestmark = pytest.mark.release
+
 if TYPE_CHECKING:
     from tests.fixtures.cinder_service import CinderService
 

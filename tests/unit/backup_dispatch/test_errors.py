@@ -11,6 +11,8 @@ from oslo_config import cfg
 
 from backup_dispatch import errors
 
+pytestmark = pytest.mark.release
+
 
 def test_a_long_text_is_cut_and_kept_whole_for_the_log() -> None:
     error = errors.ConfigurationInvalid("option has 'x': " + "known are a, b, " * 40)

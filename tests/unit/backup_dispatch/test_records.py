@@ -18,6 +18,8 @@ from backup_dispatch.backends.configured import Backends, with_owners  # noqa: E
 from backup_dispatch.backends.sections import Configured  # noqa: E402
 from backup_dispatch.errors import OwnerUnresolved  # noqa: E402
 
+pytestmark = pytest.mark.release
+
 CEPH = "cinder.backup.drivers.ceph.CephBackupDriver"
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
 SWIFT = "cinder.backup.drivers.swift.SwiftBackupDriver"

@@ -20,6 +20,8 @@ from cinder.backup.driver import BackupDriver  # noqa: E402
 from backup_dispatch.drivers.native import in_native_threads  # noqa: E402
 from backup_dispatch.drivers.new_volumes import cinder_release  # noqa: E402
 
+pytestmark = pytest.mark.release
+
 SIGNATURES = {
     "__init__": "(self, context)",
     "backup": "(self, backup, volume_file, backup_metadata=False)",

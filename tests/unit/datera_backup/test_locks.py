@@ -12,6 +12,8 @@ import tooz
 from datera_backup.errors import ContainerBusy, LockLost
 from datera_backup.locks import HostLock, access_lock, pauses, writer_lock
 
+pytestmark = pytest.mark.release
+
 NAME = "backup-6c59aa36-8a2d-4a1a-9d66-6a7df0c4fd5a"
 OTHER = "backup-0f7a8a45-9b2b-44a0-8d6c-5d0ed6f8f5aa"
 

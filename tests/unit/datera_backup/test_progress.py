@@ -20,6 +20,8 @@ from datera_backup.progress import (
     wait_for,
 )
 
+pytestmark = pytest.mark.release
+
 GIB = 2**30
 
 

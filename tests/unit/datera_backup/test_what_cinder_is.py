@@ -22,6 +22,8 @@ from datera_backup import host  # noqa: E402
 from datera_backup.driver import DateraBackupDriver  # noqa: E402
 from tests.fixtures.cinder_releases import database  # noqa: E402
 
+pytestmark = pytest.mark.release
+
 INTERFACE = (
     "backup", "restore", "delete_backup", "export_record", "import_record",
     "check_for_setup_error", "get_metadata", "put_metadata",

@@ -23,6 +23,8 @@ from cinder.volume import driver  # noqa: E402 -- only once Cinder's objects are
 
 from datera_volume.driver import DateraDriver  # noqa: E402
 
+pytestmark = pytest.mark.release
+
 
 def interfaces() -> list[type]:
     """Cinder's interfaces of volume drivers."""

@@ -16,6 +16,8 @@ from oslo_config import cfg, generator
 from datera_volume import opts
 from datera_volume.settings import _timing_level
 
+pytestmark = pytest.mark.release
+
 # Both in one process, in either order; the in-tree driver needs the SDK to be importable.
 BOTH = """
 import sys

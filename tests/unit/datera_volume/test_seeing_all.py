@@ -12,6 +12,8 @@ from cinder import service_auth
 
 from datera_volume.image_removal import seeing_all
 
+pytestmark = pytest.mark.release
+
 
 def request(**fields: Any) -> Any:
     """A context of a user's."""

@@ -15,6 +15,8 @@ from oslo_config import cfg
 from datera_volume import opts
 from datera_volume.settings import BackendSettings, read_settings
 
+pytestmark = pytest.mark.release
+
 CONF = cfg.CONF
 GOOD = {"san_ip": "array", "san_login": "admin", "san_password": "hunter22"}
 

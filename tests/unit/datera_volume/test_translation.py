@@ -12,6 +12,8 @@ from datera_volume import connection, lookup
 from datera_volume.policies import BadPolicy
 from datera_volume.translation import cinder_errors
 
+pytestmark = pytest.mark.release
+
 REASON = "at array:7718: refused"
 
 

@@ -33,6 +33,7 @@ def ran(folder: Path, *more: str, **options: Any) -> subprocess.CompletedProcess
     )
 
 
+@pytest.mark.release
 def test_all_commands_on_posix_and_swift(
     start_dispatching: Start, swift: SwiftService, tmp_path: Path
 ) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from datera_emulator import brick
 
+pytestmark = pytest.mark.release
+
 IMAGE = "11111111-2222-4333-8444-555555555555"
 CHANGED = datetime(2026, 3, 29, 1, 30, tzinfo=timezone.utc)
 KEPT = f"OS-image-{IMAGE}"

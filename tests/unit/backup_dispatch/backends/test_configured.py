@@ -15,6 +15,8 @@ from backup_dispatch.backends import configured, loading  # noqa: E402 - after C
 from backup_dispatch.backends.sections import Configured  # noqa: E402
 from backup_dispatch.errors import ConfigurationInvalid  # noqa: E402
 
+pytestmark = pytest.mark.release
+
 SECONDARIES = "backup_datera_secondary_backup_drivers"
 CEPH = "cinder.backup.drivers.ceph.CephBackupDriver"
 SWIFT = "cinder.backup.drivers.swift.SwiftBackupDriver"

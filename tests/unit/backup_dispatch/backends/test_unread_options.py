@@ -17,6 +17,8 @@ from backup_dispatch.backends import unread_options  # noqa: E402 - after Cinder
 from backup_dispatch.backends.private_modules import modules_of  # noqa: E402
 from backup_dispatch.errors import ConfigurationInvalid  # noqa: E402
 
+pytestmark = pytest.mark.release
+
 TEXT = """
 from oslo_config import cfg
 CONF = cfg.CONF

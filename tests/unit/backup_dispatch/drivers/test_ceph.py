@@ -18,6 +18,8 @@ from backup_dispatch.drivers.custody import holds  # noqa: E402
 from backup_dispatch.errors import ParentRefused  # noqa: E402
 from tests.fixtures.ceph_stand_in import Cluster, Error, ObjectNotFound, Pool  # noqa: E402
 
+pytestmark = pytest.mark.release
+
 OWN = "volume-v1.backup.b1"
 OLD = "volume-v1.backup.base"
 SNAPSHOT = "backup.b1.snap.1700000000.5"

@@ -21,6 +21,8 @@ from swiftclient import ClientException  # noqa: E402
 
 from backup_dispatch.drivers.custody import holds  # noqa: E402
 
+pytestmark = pytest.mark.release
+
 PREFIX = "volume_1_backup_b1"
 
 

@@ -17,6 +17,8 @@ from cinder.backup.drivers import ceph, posix  # noqa: E402
 
 from backup_dispatch.drivers import new_volumes  # noqa: E402
 
+pytestmark = pytest.mark.release
+
 INCREMENTAL, BYTES, SHIFTED = new_volumes.FAULTS
 ANY_RECORD = SimpleNamespace(id="backup", parent_id=None)
 ON_RBD = SimpleNamespace(rbd_image=object())
