@@ -61,9 +61,11 @@ def cinder_sections(
             "allow_availability_zone_fallback": "true",
             "backup_use_same_host": "false",
             "report_interval": 5,
-            # What a host can do, it tells a minute after its start, and later by as much as these.
+            # What a host can do, it tells when it starts, and again every few seconds, not minutes.
             "periodic_interval": 5,
             "periodic_fuzzy_delay": 0,
+            "backup_driver_stats_polling_interval": 10,
+            "backend_stats_polling_interval": 10,
             "service_down_time": 25,
             "backup_driver": backup_driver,
             **dispatching(array, ceph),

@@ -25,6 +25,7 @@ from tests.services.stack.cinder_conf import (
 )
 from tests.services.stack.client import Client
 from tests.services.stack.daemons import Daemons
+from tests.services.stack.disks import Disks
 from tests.services.stack.loopback import HOST
 from tests.services.stack.mariadb import MariaDb
 from tests.services.stack.people import ADMIN, SERVICE, USERS, People
@@ -50,6 +51,7 @@ class Cloud:
         self.ceph = Ceph(directory / "ceph", self.servers)
         self.cinder = Cinder(directory / "cinder", self.servers)
         self._clients: dict[str, Client] = {}
+        self._disks: dict[str, Disks] = {}
         self._told = dict.fromkeys(BACKUP_HOSTS, 0)
         self._backup_driver = DISPATCHER
         self._emulator: Server | None = None
@@ -102,6 +104,8 @@ class Cloud:
         """Stop everything; what a server would still write down is thrown away with the rest."""
         for client in self._clients.values():
             client.close()
+        for disks in self._disks.values():
+            disks.close()
         for server in reversed(list(self.servers)):
             self.servers.kill(server)
 
@@ -114,6 +118,14 @@ class Cloud:
             log = self.directory / "log" / f"client-{user}.log"
             self._clients[user] = Client(clouds_yaml, user, log)
         return self._clients[user]
+
+    def disks(self, user: str) -> Disks:
+        """Return the host of a user's, where volumes are attached."""
+        if user not in self._disks:
+            log = self.directory / "log" / f"disks-{user}.log"
+            locks = self.directory / "disk-locks"
+            self._disks[user] = Disks(self.people.words(user), locks, log)
+        return self._disks[user]
 
     def restart_backup(self, *hosts: str) -> None:
         """Start cinder-backup on hosts again; returns once each has said that it is there."""

@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program that attaches a volume as an ordinary user's host does, and writes or reads it.
+"""A program that attaches volumes as an ordinary user's host does, and writes or reads them.
 
-Run by ``python -m datera_emulator.with_connector``. The order is JSON on standard input, with what
-to write as (offset, length, seed); on standard output comes ``{"digest": …}`` of the whole volume.
+Run by ``python -m datera_emulator.with_connector``; see ``tests/fixtures/answering_process.py``. An
+order says what to write, as (offset, length, seed), and whether to read; the answer is
+``{"digest": …}`` of the whole volume, or ``{"failed": …}``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import random
 import socket
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from tests.fixtures.answering_process import answer_all
 
 PIECE = 4 * 2**20
 
@@ -31,11 +33,8 @@ def content(length: int, seed: int) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def opened(cloud: Any, volume_id: str, locks: Path) -> Iterator[Any]:
+def opened(cloud: Any, brick: Any, volume_id: str) -> Iterator[Any]:
     """Attach a volume, hand it out as a file, and detach it."""
-    from demo.attachment import _brick
-
-    brick = _brick(locks)
     properties = brick.get_connector_properties("env", "127.0.0.1", False, False)
     storage = cloud.block_storage
     attachment = storage.create_attachment(
@@ -43,45 +42,72 @@ def opened(cloud: Any, volume_id: str, locks: Path) -> Iterator[Any]:
         connector={**properties, "host": socket.gethostname(), "mountpoint": "/dev/vdz"},
         mode="rw",
     )
-    connection = dict(attachment.connection_info)
-    kind = connection["driver_volume_type"].upper()
-    connector = brick.InitiatorConnector.factory(kind, "env", conn=connection)
-    device = connector.connect_volume(connection)
     try:
-        storage.complete_attachment(attachment)
-        path = device["path"]
-        # Some connectors hand out a file, others its name.
-        with open(path, "r+b", buffering=0) if isinstance(path, str) else path as volume:
-            yield volume
+        connection = dict(attachment.connection_info)
+        kind = connection["driver_volume_type"].upper()
+        connector = brick.InitiatorConnector.factory(kind, "env", conn=connection)
+        device = connector.connect_volume(connection)
+        try:
+            storage.complete_attachment(attachment)
+            path = device["path"]
+            # Some connectors hand out a file, others its name.
+            with open(path, "r+b", buffering=0) if isinstance(path, str) else path as volume:
+                yield volume
+        finally:
+            connector.disconnect_volume(connection, device)
     finally:
-        connector.disconnect_volume(connection, device)
         storage.delete_attachment(attachment)
 
 
-def main() -> int:
-    """Carry out the order."""
-    import openstack
+def work(volume: Any, order: dict[str, Any]) -> str:
+    """Write and read as ordered; return the digest, which is empty where nothing is read."""
+    from blake3 import blake3
 
-    order = json.load(sys.stdin)
-    cloud = openstack.connect(load_yaml_config=False, load_envvars=False, **order["cloud"])
-    with opened(cloud, order["volume"], Path(order["locks"])) as volume:
-        for offset, length, seed in order["writes"]:
-            volume.seek(offset)
-            for piece in content(length, seed):
-                # None: a connector's own file, which writes all or raises.
-                done = volume.write(piece)
-                while done is not None and done < len(piece):
-                    done += volume.write(piece[done:])
-        if order["writes"]:
-            volume.flush()
-        digest = hashlib.sha256()
-        if order["read"]:
-            volume.seek(0)
-            while piece := volume.read(PIECE):
-                digest.update(piece)
-    print(json.dumps({"digest": digest.hexdigest()}), flush=True)
-    return 0
+    for offset, length, seed in order["writes"]:
+        volume.seek(offset)
+        for piece in content(length, seed):
+            # None: a connector's own file, which writes all or raises.
+            done = volume.write(piece)
+            while done is not None and done < len(piece):
+                done += volume.write(piece[done:])
+    if order["writes"]:
+        volume.flush()
+    if not order["read"]:
+        return ""
+    digest = blake3()
+    volume.seek(0)
+    while piece := volume.read(PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+class Disks:
+    """Carries out orders; what is costly is done with the first."""
+
+    def __init__(self) -> None:
+        self._cloud: Any = None
+        self._brick: Any = None
+
+    def answer(self, order: dict[str, Any]) -> dict[str, str]:
+        """Carry out one."""
+        try:
+            if self._brick is None:
+                self._prepare(order)
+            with opened(self._cloud, self._brick, order["volume"]) as volume:
+                return {"digest": work(volume, order)}
+        except Exception:
+            return {"failed": traceback.format_exc()}
+
+    def _prepare(self, order: dict[str, Any]) -> None:
+        import openstack
+
+        from demo.attachment import _brick
+
+        self._cloud = openstack.connect(
+            load_yaml_config=False, load_envvars=False, **order["cloud"]
+        )
+        self._brick = _brick(Path(order["locks"]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    answer_all(Disks().answer)

@@ -3,27 +3,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
-from demo.processes import environment
 from demo.waiting import NotYet, until
 from tests.services.stack.cloud import Cloud
+from tests.services.stack.disks import AT_A_TIME, INITIATOR, Write
 
 SECONDS = 300.0
-INSTANCES = "iqn.2026-01.org.example:instances"
 MIB = 2**20
-AT_A_TIME = 2
-Write = tuple[int, int, int]
-"""Offset, length, seed."""
 
 
 class Project:
@@ -34,8 +26,8 @@ class Project:
 
     def __init__(self, cloud: Cloud, user: str) -> None:
         self._cloud = cloud
-        self._user = user
         self.do = cloud.client(user)
+        self._disks = cloud.disks(user)
         self._connection = cloud.people.connection(user)
         self._storage = self._connection.block_storage
 
@@ -81,14 +73,14 @@ class Project:
 
     def write(self, volume_id: str, *writes: Write) -> None:
         """Write onto a volume through an attachment."""
-        self._disk(volume_id, writes=writes, read=False)
+        self._disks.write(volume_id, writes)
         self.await_volume(volume_id, "available")
 
     def digest(self, volume_id: str) -> str:
         """Return the digest of all the bytes of a volume, read through an attachment."""
-        found = self._disk(volume_id, writes=(), read=True)["digest"]
+        found = self._disks.digest(volume_id)
         self.await_volume(volume_id, "available")
-        return str(found)
+        return found
 
     def snapshot(self, volume_id: str) -> str:
         """Take a snapshot of a volume; return its id."""
@@ -109,7 +101,7 @@ class Project:
     def in_use(self, volume_id: str) -> Iterator[None]:
         """Let a host have a volume meanwhile, as an instance would."""
         host = {
-            "initiator": INSTANCES,
+            "initiator": INITIATOR,
             "host": "compute",
             "ip": "127.0.0.1",
             "mountpoint": "/dev/vdb",
@@ -232,30 +224,6 @@ class Project:
             return True
 
         until(f"backup {backup_id} gone", gone, seconds=SECONDS)
-
-    # -- inside ----------------------------------------------------------------------------
-
-    def _disk(self, volume_id: str, *, writes: tuple[Write, ...], read: bool) -> dict[str, Any]:
-        order = {
-            "cloud": self._cloud.people.words(self._user),
-            "volume": volume_id,
-            "locks": str(self._cloud.directory / "disk-locks"),
-            "writes": writes,
-            "read": read,
-        }
-        program = Path(__file__).with_name("disk.py")
-        done = subprocess.run(
-            [sys.executable, "-m", "datera_emulator.with_connector", str(program)],
-            input=json.dumps(order),
-            env=environment({"DATERA_EMULATOR_INITIATOR": INSTANCES}),
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return told
 
 
 def _told(record: dict[str, Any]) -> str:
