@@ -109,6 +109,10 @@ class VerdictUnknown(DispatchError):
     """The answer is neither yes nor no: what was asked could not be found out."""
 
 
+class SampleRefused(DispatchError):
+    """The driver can only read a backup whole."""
+
+
 class ParentRefused(DispatchError):
     """An incremental has no parent on the backend that it must go to."""
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backend, Backends
-from backup_dispatch.drivers.custody import holds
-from backup_dispatch.errors import DispatchError, OwnerUnresolved
+from backup_dispatch.drivers.custody import asked
+from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
 from backup_dispatch.routing import PROPERTY
 
 LOG = logging.getLogger(__name__)
@@ -57,8 +57,12 @@ class Ownership:
         """
         hinted = self._enabled.named(hint_of(backup) or "")
         answers: dict[str, bool | None] = {}
+        reasons: list[str] = []
         for backend in sorted(self._enabled.enabled, key=lambda one: one is not hinted):
-            answers[backend.name] = answer = self._asked(backend, backup)
+            answer, reason = self._asked(backend, backup)
+            answers[backend.name] = answer
+            if answer is None:
+                reasons.append(reason)
             if answer and backend is hinted:
                 return backend
         holders = [name for name, answer in answers.items() if answer]
@@ -75,19 +79,26 @@ class Ownership:
         if unknown:
             raise OwnerUnresolved(
                 f"Backup {backup.id}: its record names no backend, and {_and(unknown)} did not say "
-                f"whether the data is there{_others(holders)}. Try again when all backends are up."
+                f"whether the data is there{_others(holders)}. Try again when all backends are up. "
+                f"({'; '.join(reasons)})"
             )
         raise NobodyHolds(
             f"Backup {backup.id}: its record names no backend, and none of "
             f"{', '.join(answers)} has its data. Enable the backend that has it."
         )
 
-    def _asked(self, backend: Backend, backup: Any) -> bool | None:
+    def _asked(self, backend: Backend, backup: Any) -> tuple[bool | None, str]:
+        """What the backend says, and if that is nothing, why."""
         try:
-            return holds(self._driver_of(backend), backup)
+            answer = asked(self._driver_of(backend), backup)
+            reason = f"{backend.name}: its driver cannot tell"
         except DispatchError as error:
-            LOG.warning("Backup %s: %s", backup.id, error)
-            return None
+            answer, reason = None, error.full_text
+        except Exception as error:
+            answer, reason = None, f"{backend.name}: {reason_of(error)}"
+        if answer is None:
+            LOG.warning("Backup %s: %s", backup.id, reason)
+        return answer, reason
 
 
 def hint_of(backup: Any) -> str | None:

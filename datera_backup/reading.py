@@ -10,13 +10,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
+from oslo_log import log as logging
+
 from datera_backup import containers
 from datera_backup.attachment import Attachments
 from datera_backup.container import BackupReader, Commit, ContainerDamaged
 from datera_backup.engine import RestoreJob, Settings, Sink, VerifyJob, open_sink
+from datera_backup.errors import BackupFailed
 from datera_backup.native import in_native_thread, unwrapped
 from datera_backup.progress import Watch, run
 from datera_backup.record import Location
+from datera_volume.connection import DateraError
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,16 +70,24 @@ def verify(
     :param share: of the blocks that are not zero, which of them by ``seed``.
     :raises ContainerDamaged: a container cannot even be opened.
     """
-    with _reader(attachments, location) as backup:
-        job = VerifyJob(backup, share=share, seed=seed, settings=settings)
-        damage = []
-        try:
-            run(job, watch)
-        except ContainerDamaged as found:
-            damage = [str(found)]
-        else:
-            watch.report(job.progress)
-        return Checked(damage, job.sample.size, job.sample.of)
+    checked = None
+    try:
+        with _reader(attachments, location) as backup:
+            job = VerifyJob(backup, share=share, seed=seed, settings=settings)
+            damage = []
+            try:
+                run(job, watch)
+            except ContainerDamaged as found:
+                damage = [str(found)]
+            else:
+                watch.report(job.progress)
+            checked = Checked(damage, job.sample.size, job.sample.of)
+    except (BackupFailed, DateraError) as left:
+        if checked is None:
+            raise
+        # What was found stands, whatever closing the containers met.
+        LOG.warning("After verifying backup %s: %s", location.backup_id, left)
+    return checked
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from backup_dispatch.errors import (
     ConfigurationInvalid,
     DispatchError,
     OwnerUnresolved,
+    SampleRefused,
     VerdictUnknown,
     one_line,
     reason_of,
@@ -85,7 +86,7 @@ def _told(error: Exception) -> tuple[str, int]:
 
 
 def _code_of(error: DispatchError) -> int:
-    if isinstance(error, ConfigurationInvalid):
+    if isinstance(error, (ConfigurationInvalid, SampleRefused)):
         return UNUSABLE
     if isinstance(error, (BackendDown, BackendFailed, OwnerUnresolved, VerdictUnknown)):
         return NOT_KNOWN

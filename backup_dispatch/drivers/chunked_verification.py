@@ -3,7 +3,8 @@
 
 Each object that a backup's metadata names is read, one at a time, and compared with the length and
 the md5 in the metadata and with the sha256 of each of its blocks. What an incremental leaves to its
-parent must be, by the digests of both, what the parent has.
+parent must be, by the digests of both, what the parent has. What could not be read is neither sound
+nor damaged, and told apart.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ import random
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from backup_dispatch.drivers.custody import holds
+from backup_dispatch.drivers.chunked_objects import ChunkedObjects, ObjectDamaged, ObjectUnread
+from backup_dispatch.drivers.deletion import require_kept
 from backup_dispatch.drivers.digests import Digests, NoDigests, read_digests
 from backup_dispatch.errors import VerdictUnknown, one_line, reason_of
 
 Progress = Callable[[int, int], None]
+T = TypeVar("T")
+
+ENOUGH = 10
+"""Objects that could not be read, after which no more are tried: each may take a time-out."""
 
 
 def _plain(data: bytes) -> bytes:
@@ -75,6 +81,7 @@ class ChunkedVerification:
     :param chain: the backup first, the full one last.
     :param share: of the objects with blocks that are read, at least one; which, by ``seed``.
     :ivar damage: what was found, one line each.
+    :ivar unknown: what could not be found out, and why, one line each.
     :ivar read: bytes of the volume that were read.
     :ivar objects: how many objects with blocks there are.
     :ivar drawn: how many of them were to be read.
@@ -89,6 +96,7 @@ class ChunkedVerification:
         seed: int = 0,
     ) -> None:
         self._driver = driver
+        self._objects = ChunkedObjects(driver)
         self._chain = chain
         self._progress = progress
         self._share = share
@@ -96,13 +104,17 @@ class ChunkedVerification:
         self._total = 0
         self.objects = self.drawn = 0
         self.damage: list[str] = []
+        self.unknown: list[str] = []
         self.read = 0
 
     def run(self) -> None:
-        """Read and compare; what is wrong is in ``damage`` afterwards.
+        """Read and compare: ``damage`` and ``unknown`` say afterwards what was found."""
+        try:
+            self._run()
+        except VerdictUnknown as unknown:
+            self.unknown.append(unknown.full_text)
 
-        :raises VerdictUnknown: the backend stopped answering.
-        """
+    def _run(self) -> None:
         layers = [self._described(backup) for backup in reversed(self._chain)]
         drawn = self._sample(layers)
         self._total = sum(one.length for one in drawn)
@@ -135,23 +147,14 @@ class ChunkedVerification:
 
     def _described(self, backup: Any) -> Layer | None:
         """What the backup's metadata says; None if nothing can be read by it."""
-        there = holds(self._driver, backup)
-        if there is None:
-            raise VerdictUnknown(f"The backend does not say what it has of backup {backup.id}.")
-        if not there:
+        layer = Layer(backup, self._objects.listed(backup))
+        if not layer.listed:
             self._found(backup, "the backend has nothing of it")
             return None
-        names = self._driver.get_container_entries(backup.container, backup.service_metadata)
-        layer = Layer(backup, frozenset(names))
-        text = self._body(layer, self._metadata_name(backup))
-        if text is None:
+        metadata = self._object(layer, self._metadata_name(backup), _metadata)
+        if metadata is None:
             return None
-        try:
-            metadata = json.loads(text)
-            layer.objects = list(_objects(metadata))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self._found(backup, f"its metadata cannot be understood: {reason_of(error)}")
-            return None
+        layer.objects = list(_objects(metadata))
         layer.extra = metadata.get("extra_metadata")
         self._compare_with_record(backup, metadata)
         expected = {one.name for one in layer.objects}
@@ -179,68 +182,29 @@ class ChunkedVerification:
         return f"{backup.service_metadata}_sha256file"
 
     def _digests(self, layer: Layer) -> Digests | None:
-        name = self._digests_name(layer.backup)
-        text = self._body(layer, name)
-        if text is None:
-            return None
-        try:
-            return read_digests(text)
-        except NoDigests as error:
-            self._found(layer.backup, f"object {name}: {error}")
-            return None
+        return self._object(layer, self._digests_name(layer.backup), _digests)
 
     # What there is
 
     def _check(self, layer: Layer, one: Stored, digests: Digests | None) -> None:
-        body = self._body(layer, one.name)
-        if body is None:
-            return
-        try:
-            data = _DECOMPRESSORS[one.compression.lower()](body)
-        except KeyError:
-            self._found(layer.backup, f"object {one.name}: unknown compression {one.compression}")
-            return
-        except ImportError:
-            raise VerdictUnknown(
-                "It is compressed with zstd, and the Python module zstd is not installed here."
-            ) from None
-        except Exception as error:
-            why = f"its {one.compression} data is broken: {one_line(str(error))}"
-            self._found(layer.backup, f"object {one.name}: {why}")
-            return
-        del body
-        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        if len(data) != one.length:
-            wrong: str | None = f"it has {len(data)} bytes, and should have {one.length}"
-        elif md5 != one.md5:
-            wrong = f"its md5 is {md5}, and should be {one.md5}"
-        else:
-            wrong = _wrong_block(one, data, digests)
-        if wrong:
-            self._found(layer.backup, f"object {one.name}: {wrong}")
+        self._object(layer, one.name, lambda body: _require_right(one, body, digests))
 
-    def _body(self, layer: Layer, name: str) -> bytes | None:
-        """All bytes of an object; None if that is not to be had, which is damage."""
+    def _object(self, layer: Layer, name: str, understand: Callable[[bytes], T]) -> T | None:
+        """What an object says; None if that is not to be had, which was noted."""
         backup = layer.backup
         if name not in layer.listed:
             self._found(backup, f"object {name} is missing")
             return None
         extra = {} if layer.extra is None else {"extra_metadata": layer.extra}
         try:
-            with self._driver.get_object_reader(backup.container, name, **extra) as reader:
-                body: bytes = reader.read()
-        except Exception as error:
-            self._refuse_if_away(backup, error)
-            self._found(backup, f"object {name} cannot be read: {reason_of(error)}")
-            return None
-        return body
-
-    def _refuse_if_away(self, backup: Any, error: Exception) -> None:
-        """A backend that is away is no damage; one that lists its objects is there."""
-        if holds(self._driver, backup) is None:
-            raise VerdictUnknown(
-                f"The backend does not answer any more: {reason_of(error)}"
-            ) from error
+            return self._objects.understood(backup, name, understand, **extra)
+        except ObjectDamaged as damage:
+            self._found(backup, f"object {name}: {damage}")
+        except ObjectUnread as unread:
+            self.unknown.append(f"whether object {name} of backup {backup.id} is whole: {unread}")
+            if len(self.unknown) >= ENOUGH:
+                raise VerdictUnknown("the rest: nothing more was read after these") from unread
+        return None
 
     # How it fits together
 
@@ -265,7 +229,24 @@ class ChunkedVerification:
             expected = one.offset + one.length
 
     def _found(self, backup: Any, what: str) -> None:
+        require_kept([backup])
         self.damage.append(f"backup {backup.id}: {what}")
+
+
+def _metadata(body: bytes) -> dict[str, Any]:
+    try:
+        metadata: dict[str, Any] = json.loads(body)
+        list(_objects(metadata))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ObjectDamaged(f"it cannot be understood: {reason_of(error)}") from error
+    return metadata
+
+
+def _digests(body: bytes) -> Digests:
+    try:
+        return read_digests(body)
+    except NoDigests as error:
+        raise ObjectDamaged(str(error)) from error
 
 
 def _objects(metadata: dict[str, Any]) -> Iterator[Stored]:
@@ -274,8 +255,35 @@ def _objects(metadata: dict[str, Any]) -> Iterator[Stored]:
             yield Stored(name, one["offset"], one["length"], one["compression"], one["md5"])
 
 
-def _wrong_block(one: Stored, data: bytes, digests: Digests | None) -> str | None:
+def _require_right(one: Stored, body: bytes, digests: Digests | None) -> None:
+    """Require that an object is what was stored.
+
+    :raises ObjectDamaged: it is not.
+    :raises VerdictUnknown: it cannot be decompressed here.
+    """
+    data = _decompressed(one, body)
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if len(data) != one.length:
+        raise ObjectDamaged(f"it has {len(data)} bytes, and should have {one.length}")
+    if md5 != one.md5:
+        raise ObjectDamaged(f"its md5 is {md5}, and should be {one.md5}")
     if digests is None or one.offset % digests.block_size:
-        return None
+        return
     at = digests.first_wrong(one.offset, data)
-    return None if at is None else f"the block at byte {at} has not the sha256 in the list"
+    if at is not None:
+        raise ObjectDamaged(f"the block at byte {at} has not the sha256 in the list")
+
+
+def _decompressed(one: Stored, body: bytes) -> bytes:
+    try:
+        return _DECOMPRESSORS[one.compression.lower()](body)
+    except KeyError:
+        raise ObjectDamaged(f"unknown compression {one.compression}") from None
+    except ImportError as missing:
+        raise VerdictUnknown(
+            f"whether object {one.name} is whole: it is compressed with zstd, and the Python "
+            "module zstd is not installed here"
+        ) from missing
+    except Exception as error:
+        why = f"its {one.compression} data is broken: {one_line(str(error))}"
+        raise ObjectDamaged(why) from error

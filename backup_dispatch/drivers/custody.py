@@ -29,18 +29,8 @@ def holds(driver: Any, backup: Any) -> bool | None:
 
     :returns: True or False if it is certain, else None.
     """
-    own = getattr(driver, "holds", None)
     try:
-        if own is not None:
-            answer = own(backup)
-            return None if answer is None else bool(answer)
-        if _of_cinder(driver) and not backup.container:
-            # Each of Cinder's drivers saves the container's name before it writes the first byte.
-            return False
-        if is_chunked(driver):
-            return _container_lists(driver, backup)
-        if is_ceph(driver):
-            return pool_has(driver, backup)
+        return asked(driver, backup)
     except Exception as error:
         LOG.warning(
             "%s could not be asked for backup %s: %s",
@@ -49,6 +39,25 @@ def holds(driver: Any, backup: Any) -> bool | None:
             reason_of(error),
         )
         return None
+
+
+def asked(driver: Any, backup: Any) -> bool | None:
+    """Whether the backend has the backup's data; as :func:`holds`, for who wants to tell why not.
+
+    :returns: None if the driver has no way to tell, or does not know.
+    :raises Exception: whatever the driver raised.
+    """
+    own = getattr(driver, "holds", None)
+    if own is not None:
+        answer = own(backup)
+        return None if answer is None else bool(answer)
+    if _of_cinder(driver) and not backup.container:
+        # Each of Cinder's drivers saves the container's name before it writes the first byte.
+        return False
+    if is_chunked(driver):
+        return _container_lists(driver, backup)
+    if is_ceph(driver):
+        return pool_has(driver, backup)
     return None
 
 

@@ -1,29 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """The three ways to find out whether a backup can still be restored.
 
-A driver may do it itself, by a method ``verify(backup, progress) -> Iterable[str]``. Cinder's
-chunked drivers store digests, which they never look at: those are checked here. What remains can
-only be restored, onto nothing.
+A driver may do it itself, by a method ``verify(backup, progress) -> Iterable[str]``, whose lines
+are proven damage; what it raises is none. Cinder's chunked drivers store digests, which they never
+look at: those are checked here. What remains can only be restored, onto nothing. Then only a
+backend that says that it has nothing of the backup proves damage: a driver's error may as well be
+an outage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from cinder import exception
+from cinder.objects import fields
 from oslo_utils import units
 
 from backup_dispatch.drivers.chunked_verification import ChunkedVerification
-from backup_dispatch.drivers.custody import is_chunked
+from backup_dispatch.drivers.custody import asked, is_chunked
+from backup_dispatch.drivers.deletion import require_kept
 from backup_dispatch.drivers.null_volume import NullVolume
-from backup_dispatch.errors import VerdictUnknown, reason_of
+from backup_dispatch.errors import SampleRefused, VerdictUnknown, reason_of
 
 Progress = Callable[[int, int], None]
 
 _BY_ITSELF = "by the driver itself"
 _OBJECTS = "length and md5 of each object, sha256 of each block"
+_RESTORED = "that a full restore, onto nothing, succeeds"
+
+
+class Finding(Enum):
+    """A verdict on a backup, in the word that operators read."""
+
+    SOUND = "sound"
+    DAMAGED = "DAMAGED"
+    """Bytes came and were wrong, or are missing where the backend answers."""
+    UNKNOWN = "not known"
+    """Something could not be found out."""
 
 
 @dataclass(frozen=True)
@@ -38,94 +54,189 @@ class Sample:
     seed: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Verified:
     """What was found.
 
     :ivar method: what was checked, in words.
-    :ivar damage: what is wrong, one line each; empty if all is well.
+    :ivar damage: what is proven to be wrong, one line each.
+    :ivar unknown: what could not be found out, and why, one line each.
     :ivar backups: how many backups of the chain were read.
     :ivar read: bytes of volumes that were read.
     :ivar drawn: what of a sample was looked at, in words; empty if all was.
     """
 
     method: str
-    damage: list[str]
-    backups: int
-    read: int
+    damage: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    backups: int = 0
+    read: int = 0
     drawn: str = ""
+
+    @property
+    def needs_records(self) -> bool:
+        """Whether the driver can read the backup only by the records of all that it builds on."""
+        return self.method == _OBJECTS
+
+    @property
+    def finding(self) -> Finding:
+        """The verdict: what is proven stands, whatever else is unknown."""
+        if self.damage:
+            return Finding.DAMAGED
+        return Finding.UNKNOWN if self.unknown else Finding.SOUND
 
 
 def verified(
-    driver: Any, chain: list[Any], progress: Progress, sample: Sample | None = None
+    driver: Any, chain: Sequence[Any], progress: Progress, sample: Sample | None = None
 ) -> Verified:
     """Verify a backup in the best way there is for its driver.
 
-    :param chain: the backup, and after it what it builds on.
+    :param chain: the backup, and after it what it builds on, as far as there are records.
     :param progress: called with the bytes read so far and those to read in all.
     :param sample: what part of it; None: all.
-    :raises VerdictUnknown: the backend does not answer: nothing is known about damage. Or it
-        cannot be read in part.
+    :raises SampleRefused: it cannot be read in part.
     """
-    if sample is not None:
-        return _in_part(driver, chain, progress, sample)
+    found = _way_of(driver, sample)(driver, chain, progress, sample)
+    try:
+        # What was sound when it was read may be gone by now.
+        require_kept(chain)
+    except VerdictUnknown as deleted:
+        if deleted.full_text not in found.unknown:
+            found.unknown.append(deleted.full_text)
+    return found
+
+
+def _way_of(driver: Any, sample: Sample | None) -> Callable[..., Verified]:
+    if sample is not None and hasattr(driver, "verify_sample"):
+        return _sampled_by_itself
     if hasattr(driver, "verify"):
-        return _by_itself(driver, chain[0], progress)
-    if is_chunked(driver):
-        found = ChunkedVerification(driver, chain, progress)
-        found.run()
-        return Verified(_OBJECTS, found.damage, len(chain), found.read)
-    return _restored_onto_nothing(driver, chain, progress)
+        return _by_itself
+    return _by_objects if is_chunked(driver) else _restored_onto_nothing
 
 
-def _in_part(driver: Any, chain: list[Any], progress: Progress, sample: Sample) -> Verified:
-    if hasattr(driver, "verify_sample"):
+def _by_objects(
+    driver: Any, chain: Sequence[Any], progress: Progress, sample: Sample | None
+) -> Verified:
+    part = (sample.share, sample.seed) if sample else ()
+    looked = ChunkedVerification(driver, list(chain), progress, *part)
+    looked.run()
+    words = f"{looked.drawn} of {looked.objects} objects, seed {sample.seed}" if sample else ""
+    return Verified(_OBJECTS, looked.damage, looked.unknown, len(chain), looked.read, words)
+
+
+def _sampled_by_itself(
+    driver: Any, chain: Sequence[Any], progress: Progress, sample: Sample
+) -> Verified:
+    found = Verified(_BY_ITSELF, backups=1)
+    try:
         damage, drawn, of = driver.verify_sample(
             chain[0], progress, share=sample.share, seed=sample.seed
         )
         lines = [str(line) for line in damage]
-        # It may have ended at the first damage.
-        words = f"{'up to ' if lines else ''}{drawn} of {of} blocks, seed {sample.seed}"
-        # The driver tells how far it is in the volume, and only that part of it was read.
-        return Verified(_BY_ITSELF, lines, 1, 0, words)
-    if hasattr(driver, "verify") or not is_chunked(driver):
-        raise VerdictUnknown(
-            f"Backup {chain[0].id} can only be read whole by its driver: leave out --sample."
-        )
-    found = ChunkedVerification(driver, chain, progress, sample.share, sample.seed)
-    found.run()
-    words = f"{found.drawn} of {found.objects} objects, seed {sample.seed}"
-    return Verified(_OBJECTS, found.damage, len(chain), found.read, words)
+    except Exception as error:
+        found.unknown.append(_could_not(chain[0], error))
+        return found
+    _note(found, lines, chain)
+    # It may have ended at the first damage. The driver tells how far it is in the volume, and only
+    # that part of it was read.
+    found.drawn = f"{'up to ' if lines else ''}{drawn} of {of} blocks, seed {sample.seed}"
+    return found
 
 
-def _by_itself(driver: Any, backup: Any, progress: Progress) -> Verified:
-    read = 0
+def _by_itself(
+    driver: Any, chain: Sequence[Any], progress: Progress, sample: Sample | None
+) -> Verified:
+    _refuse_sample(chain[0], sample)
+    found = Verified(_BY_ITSELF, backups=1)
 
     def note(done: int, total: int) -> None:
-        nonlocal read
-        read = done
+        found.read = done
         progress(done, total)
 
-    damage = [str(line) for line in driver.verify(backup, note)]
-    return Verified(_BY_ITSELF, damage, 1, read)
+    try:
+        lines = [str(line) for line in driver.verify(chain[0], note)]
+    except Exception as error:
+        found.unknown.append(_could_not(chain[0], error))
+    else:
+        _note(found, lines, chain)
+    return found
 
 
-def _restored_onto_nothing(driver: Any, chain: list[Any], progress: Progress) -> Verified:
-    backup = chain[0]
+def _restored_onto_nothing(
+    driver: Any, chain: Sequence[Any], progress: Progress, sample: Sample | None
+) -> Verified:
+    _refuse_sample(chain[0], sample)
+    found = Verified(_RESTORED, backups=len(chain))
+    backup = _as_if_restoring(chain[0])
     sink = NullVolume(backup.size * units.Gi, progress)
     # A restore gives the volume back the metadata that it had; here that must not happen.
     driver.put_metadata = lambda *_arguments: None
     # The volume may be deleted by now; drivers ask only for its name and size.
     driver.context = driver.context.elevated(read_deleted="yes")
-    damage = []
     try:
         driver.restore(backup, backup.volume_id, sink, volume_is_new=False)
     except exception.VolumeNotFound:
-        raise VerdictUnknown(
-            f"Backup {backup.id} cannot be read: its driver needs the record of volume "
-            f"{backup.volume_id}, which is not in this database."
-        ) from None
+        found.unknown.append(
+            f"whether backup {backup.id} can be read: its driver needs the record of volume "
+            f"{backup.volume_id}, which is not in this database"
+        )
+    except exception.BackupRestoreCancel:
+        found.unknown.append(
+            f"whether backup {backup.id} can be read: its driver reads it only while its status in "
+            "the database is restoring"
+        )
     except Exception as error:
-        damage.append(f"backup {backup.id} cannot be read to its end: {reason_of(error)}")
-    method = "that a full restore, onto nothing, succeeds"
-    return Verified(method, damage, len(chain), sink.written)
+        if _has_nothing(driver, chain[0]):
+            _note(found, [f"backup {backup.id}: the backend has nothing of it"], chain)
+        else:
+            found.unknown.append(_could_not(backup, error))
+    found.read = sink.written
+    return found
+
+
+def _refuse_sample(backup: Any, sample: Sample | None) -> None:
+    if sample is not None:
+        raise SampleRefused(
+            f"Backup {backup.id} can only be read whole by its driver: leave out --sample."
+        )
+
+
+def _as_if_restoring(backup: Any) -> Any:
+    """The backup for a driver that stops as soon as nobody restores it any more.
+
+    Of what the driver reads anew of the record only a deletion is let through; it saves nothing.
+    """
+    copy = backup.obj_clone()
+    read_anew = copy.refresh
+
+    def refresh(*arguments: Any, **options: Any) -> None:
+        read_anew(*arguments, **options)
+        if copy.status not in (fields.BackupStatus.DELETING, fields.BackupStatus.DELETED):
+            copy.status = fields.BackupStatus.RESTORING
+
+    copy.status = fields.BackupStatus.RESTORING
+    copy.refresh = refresh
+    copy.save = lambda *_arguments, **_options: None
+    return copy
+
+
+def _has_nothing(driver: Any, backup: Any) -> bool:
+    try:
+        return asked(driver, backup) is False
+    except Exception:
+        return False  # the backend does not answer
+
+
+def _note(found: Verified, damage: list[str], chain: Sequence[Any]) -> None:
+    """Note damage, unless the backup, or what it builds on, is being deleted: that looks alike."""
+    try:
+        if damage:
+            require_kept(chain)
+    except VerdictUnknown as deleted:
+        found.unknown.append(deleted.full_text)
+    else:
+        found.damage += damage
+
+
+def _could_not(backup: Any, error: Exception) -> str:
+    return f"whether backup {backup.id} can be read to its end: {reason_of(error)}"

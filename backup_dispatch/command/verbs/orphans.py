@@ -11,16 +11,20 @@ from cliff.lister import Lister
 
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.columns import Day, Lines
-from backup_dispatch.command.outcome import NO, CommandEnded, misused
-from backup_dispatch.errors import reason_of
+from backup_dispatch.command.outcome import NO, NOT_KNOWN, CommandEnded, misused, worse
+from backup_dispatch.errors import DispatchError, listed, reason_of
 
 COLUMNS = ("Backend", "Container", "Tenant", "Created", "GiB", "Backups", "Left alone because")
+
+Found = tuple[str, Any, Any]
+"""A backend's name, a driver object of it, and what its driver tells of a container."""
 
 
 class Orphans(CloudCommand, Lister):
     """List containers that no record of this Cinder names; with --delete, remove them.
 
-    Only what is provably this Cinder's own is removed. Backends that cannot tell are left out.
+    Only what is provably this Cinder's own is removed. Backends that cannot tell are named; exit 3
+    if one that can was not asked, or there is none.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -34,22 +38,42 @@ class Orphans(CloudCommand, Lister):
         """Ask the backends, and remove what may be removed."""
         if parsed_args.yes and not parsed_args.delete:
             misused("--yes answers what --delete asks.")
-        found = [
-            (backend.name, driver, orphan)
-            for backend in self.cloud.enabled.enabled
-            if hasattr(backend.driver_class, "orphans")
-            for driver in [self.cloud.operators_driver(backend)]
-            for orphan in driver.orphans()
-        ]
+        found, asked = self._asked()
         gone: set[tuple[str, str]] = set()
-        if not found:
-            self.say("Every container that a backend has told of is named by a record.")
-        elif parsed_args.delete:
+        if found and parsed_args.delete:
             gone = self._delete([one for one in found if not one[2].doubt], parsed_args.yes)
+        elif asked and not found:
+            self.say(f"Every container on {listed(asked)} is named by a record.")
         left = [(name, orphan) for name, _, orphan in found if (name, orphan.name) not in gone]
         return COLUMNS, [_row(name, orphan) for name, orphan in left]
 
-    def _delete(self, found: Sequence[tuple[str, Any, Any]], yes: bool) -> set[tuple[str, str]]:
+    def _asked(self) -> tuple[list[Found], list[str]]:
+        """What the backends tell, and the names of those that did."""
+        found: list[Found] = []
+        asked, unable = [], []
+        for backend in self.cloud.enabled.enabled:
+            if not hasattr(backend.driver_class, "orphans"):
+                unable.append(backend.name)
+                continue
+            try:
+                driver = self.cloud.operators_driver(backend)
+                found += [(backend.name, driver, orphan) for orphan in driver.orphans()]
+            except Exception as error:
+                if self.app.options.debug:
+                    raise
+                self.exit_code = NOT_KNOWN
+                why = error.full_text if isinstance(error, DispatchError) else reason_of(error)
+                self.say(f"What is on {backend.name} is not known: {why}")
+            else:
+                asked.append(backend.name)
+        if unable:
+            self.say(f"Not asked, for their drivers cannot tell: {listed(unable)}.")
+        if not asked:
+            self.exit_code = NOT_KNOWN
+            self.say("No backend has told of its containers: it is not known what is there.")
+        return found, asked
+
+    def _delete(self, found: Sequence[Found], yes: bool) -> set[tuple[str, str]]:
         """Remove them, and return the backends and names of those that are gone."""
         gone: set[tuple[str, str]] = set()
         if not found:
@@ -61,7 +85,7 @@ class Orphans(CloudCommand, Lister):
             try:
                 driver.remove_orphan(orphan.name)
             except Exception as error:
-                self.exit_code = NO
+                self.exit_code = worse(self.exit_code, NO)
                 self.say(f"{orphan.name} was not deleted: {reason_of(error)}")
             else:
                 gone.add((name, orphan.name))

@@ -16,6 +16,7 @@ from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.chain import chain_of
 from backup_dispatch.command.columns import Lines, Minute, Size
 from backup_dispatch.command.masking import masked
+from backup_dispatch.command.outcome import NOT_KNOWN
 from backup_dispatch.drivers.stored import stored_size
 from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
 from backup_dispatch.ownership import hint_of
@@ -28,6 +29,7 @@ class Show(CloudCommand, ShowOne):
     """Show whose a backup is, its lineage, and what is stored of it.
 
     Where the record does not say who holds it, the backends are asked; nothing is written down.
+    Exit 3 if the backend, an ancestor or the size cannot be found out.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -67,6 +69,7 @@ class Show(CloudCommand, ShowOne):
         try:
             owner = self.cloud.owner(backup)
         except OwnerUnresolved as unresolved:
+            self.exit_code = NOT_KNOWN
             return None, masked(unresolved.full_text)
         if not records.is_unresolved(backup.service):
             return owner, "by its record"
@@ -76,7 +79,15 @@ class Show(CloudCommand, ShowOne):
     def _lineage(self, backup: Any, owner: Backend | None) -> Lines:
         """The full backup first; a table names their backend where it is another."""
         texts, values = [], []
-        for one in reversed(chain_of(self.cloud.context, backup)):
+        chain = chain_of(self.cloud.context, backup)
+        if chain.broken:
+            self.exit_code = NOT_KNOWN
+            self.say(f"What backup {backup.id} builds on is not known: {chain.broken}.")
+            parent = chain.backups[-1].parent_id
+            kind = "in a circle" if chain.circular else "no record"
+            texts.append(f"{parent}  {kind.upper()}")
+            values.append({"id": parent, "kind": kind, "backend": None})
+        for one in reversed(chain.backups):
             kind = "incremental" if one.parent_id else "full"
             holder = self.cloud.owner_by(one.service)
             backend = holder.name if holder else None
@@ -96,7 +107,8 @@ class Show(CloudCommand, ShowOne):
         try:
             return stored_size(self.cloud.driver(owner, backup), backup)
         except DispatchError as error:
-            self.say(error.full_text)
+            self.say(f"What is stored is not known: {error.full_text}")
         except Exception as error:
-            self.say(f"What is stored cannot be found out: {reason_of(error)}")
+            self.say(f"What is stored on backend {owner.name} is not known: {reason_of(error)}")
+        self.exit_code = NOT_KNOWN
         return None

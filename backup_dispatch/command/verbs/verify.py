@@ -12,21 +12,25 @@ from typing import Any
 from cinder.objects import fields
 from cliff.show import ShowOne
 
+from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.chain import chain_of
 from backup_dispatch.command.columns import Lines, Size
 from backup_dispatch.command.masking import masked
-from backup_dispatch.command.outcome import NO, refuse
+from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, misused
 from backup_dispatch.command.progress import ProgressLine
 from backup_dispatch.command.units import in_units
-from backup_dispatch.drivers.verification import Sample, verified
+from backup_dispatch.drivers.verification import Finding, Sample, Verified, verified
+from backup_dispatch.errors import BackendDown, BackendFailed, OwnerUnresolved
 
 _UNFINISHED = (fields.BackupStatus.CREATING, fields.BackupStatus.DELETING)
 _WHOLE = 100.0
 
+_CODES = {Finding.SOUND: DONE, Finding.DAMAGED: NO, Finding.UNKNOWN: NOT_KNOWN}
+
 
 class Verify(CloudCommand, ShowOne):
-    """Read a backup back and check it; exit 1 if it is damaged.
+    """Read a backup back and check it: sound, DAMAGED (exit 1) or not known (exit 3).
 
     Nothing is written anywhere. Of an incremental all is read that a restore would read.
     """
@@ -52,7 +56,7 @@ class Verify(CloudCommand, ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Read, and tell what was found."""
         if parsed_args.seed is not None and parsed_args.sample is None:
-            refuse("--seed repeats a sample: say with --sample how large it was.")
+            misused("--seed repeats a sample: say with --sample how large it was.")
         sample = None
         if parsed_args.sample is not None:
             seed = parsed_args.seed
@@ -61,39 +65,61 @@ class Verify(CloudCommand, ShowOne):
                 # Now, because a sample that is interrupted may be wanted again.
                 self.say(f"The sample's seed is {sample.seed}.")
         backup = self.cloud.backup(parsed_args.backup)
-        if backup.status in _UNFINISHED:
-            refuse(f"Backup {backup.id} is {backup.status}: there is nothing to verify.")
-        owner = self.cloud.owner(backup)
-        driver = self.cloud.driver(owner, backup)
-        chain = chain_of(self.cloud.context, backup)
         started = time.monotonic()
-        with ProgressLine(self.app.stderr) as progress:
-            found = verified(driver, chain, progress, sample)
+        owner, found = self._found(backup, sample)
         seconds = time.monotonic() - started
+        self.exit_code = _CODES[found.finding]
         if found.damage:
-            self.exit_code = NO
             places = "one place" if len(found.damage) == 1 else f"{len(found.damage)} places"
             self.app.LOG.error("Backup %s is damaged in %s.", backup.id, places)
+        elif found.unknown:
+            self.app.LOG.error("It is not known whether backup %s can be restored.", backup.id)
+        if found.read and seconds > 0:
+            self.say(f"Read {in_units(found.read)} at {in_units(found.read / seconds)}/s.")
         shown: dict[str, Any] = {
             "backup": backup.id,
-            "backend": owner.name,
-            "result": "DAMAGED" if found.damage else "sound",
+            "backend": owner.name if owner else None,
+            "result": found.finding.value,
             "damage": Lines([masked(line) for line in found.damage]),
+            "not_known": Lines([masked(line) for line in found.unknown]),
             "checked": found.method,
             "sample": found.drawn,
             "backups_read": found.backups,
             "read": Size(found.read),
             "seconds": round(seconds, 1),
         }
-        if not found.damage:
-            del shown["damage"]
-        if not found.drawn:
-            del shown["sample"]
-        elif not found.read:
+        told = {"damage": found.damage, "not_known": found.unknown, "sample": found.drawn}
+        for name in [name for name, value in told.items() if not value]:
+            del shown[name]
+        if found.drawn and not found.read:
             del shown["read"]
-        if found.read and seconds > 0:
-            self.say(f"Read {in_units(found.read)} at {in_units(found.read / seconds)}/s.")
         return self.dict2columns(shown)
+
+    def _found(self, backup: Any, sample: Sample | None) -> tuple[Backend | None, Verified]:
+        """The backend that has it, and what was found there; or what kept one from looking."""
+        question = f"whether backup {backup.id} can be restored"
+        if backup.status in _UNFINISHED:
+            return None, _unknown(f"{question}: it is {backup.status}")
+        owner = None
+        try:
+            owner = self.cloud.owner(backup)
+            driver = self.cloud.driver(owner, backup)
+        except (OwnerUnresolved, BackendDown, BackendFailed) as error:
+            if self.app.options.debug:
+                raise
+            return owner, _unknown(f"{question}: {error.full_text}")
+        chain = chain_of(self.cloud.context, backup)
+        if chain.circular:
+            return owner, _unknown(f"{question}: {chain.broken}")
+        with ProgressLine(self.app.stderr) as progress:
+            found = verified(driver, chain.backups, progress, sample)
+        if chain.broken and found.needs_records:
+            found.unknown.append(f"{question}: {chain.broken}")
+        return owner, found
+
+
+def _unknown(why: str) -> Verified:
+    return Verified("nothing", unknown=[why])
 
 
 def _share(text: str) -> float:

@@ -19,6 +19,8 @@ from datera_emulator import Emulator
 Run = Callable[..., Any]
 RunJson = Callable[..., Any]
 
+NOT_POSIX = "Not asked, for their drivers cannot tell: posix.\n"
+
 
 def names(emulator: Emulator) -> set[str]:
     return {ai.name for ai in emulator.cluster.app_instances.values()}
@@ -71,7 +73,7 @@ def test_a_container_without_records_is_found_and_removed_and_nothing_else(
 
     ended = run("orphans", "--delete")
     assert (ended.code, ended.out.strip()) == (0, "")
-    assert ended.err == "Every container that a backend has told of is named by a record.\n"
+    assert ended.err == f"{NOT_POSIX}Every container on datera is named by a record.\n"
     assert run_json("orphans") == []
     lost, kept, _ = backups
     strange = add_a_strangers(cinder)
@@ -95,7 +97,7 @@ def test_a_container_without_records_is_found_and_removed_and_nothing_else(
     assert names(emulator) == {lost.container, kept.container, strange}
 
     ended = run("orphans", "--delete", "--yes", "-f", "json")
-    assert (ended.code, ended.err) == (0, f"{lost.container} was deleted.\n")
+    assert (ended.code, ended.err) == (0, f"{NOT_POSIX}{lost.container} was deleted.\n")
     assert [row["Container"] for row in ended.json] == [strange], "what is left"
     assert names(emulator) == {kept.container, strange}
 
@@ -187,7 +189,44 @@ def test_the_backends_own_command_lists_the_same(
         capture_output=True,
         text=True,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, NOT_POSIX)
     found = json.loads(done.stdout)
     assert [row["Container"] for row in found] == [strange]
     assert found == run_json("orphans")
+
+
+def test_orphans_of_one_backend_are_told_where_another_is_down(
+    start_cinder: Callable[..., Any], datera_options: str, emulator: Emulator, run: Run
+) -> None:
+    from datera_backup.backend import forget_backends
+
+    cinder = start_cinder(
+        defaults="backup_driver = backup_dispatch.driver.BackupDispatcher\n"
+        f"enabled_backup_backends = datera, far\n{datera_options}",
+        sections="[far]\nbackup_driver = datera\nbackup_datera_api_port = 1\n",
+    )
+    ended = run("orphans", "-f", "json")
+    assert (ended.code, ended.json) == (3, [])
+    assert "What is on far is not known: Backup backend far is down: " in ended.err
+    assert "Every container on datera is named by a record.\n" in ended.err
+    strange = add_a_strangers(cinder)
+    ended = run("orphans", "-f", "json")
+    assert ended.code == 3
+    assert [(row["Backend"], row["Container"]) for row in ended.json] == [("datera", strange)]
+    emulator.stop()
+    ended = run("orphans", "-f", "json")
+    forget_backends()
+    assert (ended.code, ended.json) == (3, [])
+    assert "What is on datera is not known: " in ended.err
+    assert "Every container" not in ended.err
+    assert "No backend has told of its containers" in ended.err
+
+
+def test_orphans_without_a_driver_that_can_tell_are_not_known(
+    start_dispatching: Callable[..., Any], run: Run
+) -> None:
+    start_dispatching()
+    ended = run("orphans")
+    assert (ended.code, ended.out.strip()) == (3, "")
+    assert "Not asked, for their drivers cannot tell: posix, shelf_driver.\n" in ended.err
+    assert "No backend has told of its containers: it is not known what is there." in ended.err

@@ -64,7 +64,7 @@ def test_an_imported_one_is_asked_for_and_not_written_down(
     assert "property" not in shown["known"]
 
 
-def test_one_that_nobody_has(start_dispatching: Start, run_json: RunJson) -> None:
+def test_one_that_nobody_has(start_dispatching: Start, run: Run, run_json: RunJson) -> None:
     cinder = start_dispatching()
     refused = cinder.create_backup(cinder.create_volume(1), "ceph_1")
     shown = run_json("show", refused.id)
@@ -73,8 +73,9 @@ def test_one_that_nobody_has(start_dispatching: Start, run_json: RunJson) -> Non
     assert "ceph" in shown["fail_reason"]
     refused.service = "cinder.backup.drivers.swift.SwiftBackupDriver"
     refused.save()
-    shown = run_json("show", refused.id)
-    assert shown["backend"] is None
+    ended = run("show", refused.id, "-f", "json")
+    shown = ended.json
+    assert (ended.code, shown["backend"]) == (3, None)
     assert "which is no enabled backend" in shown["known"]
 
 
@@ -98,3 +99,44 @@ def test_the_table_fits_a_terminal_and_leaves_out_what_is_empty(
     assert max(map(len, ended.out.splitlines())) <= 80
     assert "children" not in ended.out
     assert "None" not in ended.out
+
+
+def test_show_where_records_or_backends_do_not_say_tells_what_is_not_known(
+    start_dispatching: Start, run: Run, shelf: Path
+) -> None:
+    cinder = start_dispatching()
+    volume = cinder.create_volume(1)
+    full = cinder.create_backup(volume, "shelf_driver_1")
+    backup = cinder.create_backup(volume, "shelf_driver_2", incremental=True)
+    full.parent_id = backup.id
+    full.save()
+    ended = run("show", backup.id, "-f", "json")
+    assert ended.code == 3
+    assert f"backup {backup.id} is its own ancestor, by the records" in ended.err
+    assert [one["kind"] for one in ended.json["lineage"]] == [
+        "in a circle", "incremental", "incremental",
+    ]  # fmt: skip
+
+    full.destroy()
+    ended = run("show", backup.id, "-f", "json")
+    assert ended.code == 3
+    assert f"backup {backup.id} builds on backup {full.id}, which has no record" in ended.err
+    assert ended.json["lineage"] == [
+        {"id": full.id, "kind": "no record", "backend": None},
+        {"id": backup.id, "kind": "incremental", "backend": "shelf_driver"},
+    ]
+    assert ended.json["stored"]
+    table = run("show", backup.id).out
+    assert f"{full.id}  NO RECORD" in table
+    assert max(map(len, table.splitlines())) <= 80
+
+    shelf.rename(shelf.with_name("away"))
+    ended = run("show", backup.id, "-f", "json")
+    assert (ended.code, ended.json["backend"], ended.json["stored"]) == (3, "shelf_driver", None)
+    assert "What is stored is not known: Backup backend shelf_driver is down" in ended.err
+    backup.service = DISPATCHER
+    backup.save()
+    ended = run("show", backup.id, "-f", "json")
+    assert (ended.code, ended.json["backend"]) == (3, None)
+    assert "shelf_driver did not say" in ended.json["known"]
+    assert "(Backup backend shelf_driver is down: " in ended.json["known"]
