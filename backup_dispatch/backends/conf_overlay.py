@@ -19,12 +19,16 @@ class Overlay:
     there, once for all backends.
 
     :param conf: the real configuration.
-    :param section: the section's name.
+    :param section: the section's name; None for a driver that has none.
+    :param hidden: options that are always None to the driver, for somebody else acts on them.
     """
 
-    def __init__(self, conf: Any, section: str) -> None:
+    def __init__(
+        self, conf: Any, section: str | None, hidden: frozenset[str] = frozenset()
+    ) -> None:
         self._conf = conf
         self._section = section
+        self._hidden = hidden
         self._registering = threading.Lock()
         self._own: dict[str, cfg.Opt] = {}
 
@@ -34,7 +38,7 @@ class Overlay:
         return dict(self._own)
 
     @property
-    def config_group(self) -> str:
+    def config_group(self) -> str | None:
         """The section's name, as drivers that take their configuration ask for it."""
         return self._section
 
@@ -55,9 +59,15 @@ class Overlay:
         :raises ValueError: the section, or ``[DEFAULT]``, has a value that its option cannot have.
         """
         for name in names:
-            getattr(self, name)
+            self.value_of(name)
 
-    def __getattr__(self, name: str) -> Any:
+    def value_of(self, name: str) -> Any:
+        """The option's value, hidden or not.
+
+        :raises ValueError: the option cannot have it.
+        """
+        if self._section is None:
+            return getattr(self._conf, name)
         # Only of an option that is registered in [DEFAULT] may the section have a value of its own;
         # oslo.config has no public way to get at the option itself.
         info = self._conf._opts.get(name)
@@ -74,6 +84,9 @@ class Overlay:
         if where is None or where.location in _NOT_SET:
             return getattr(self._conf, name)
         return getattr(self._conf[self._section], name)
+
+    def __getattr__(self, name: str) -> Any:
+        return None if name in self._hidden else self.value_of(name)
 
     def __getitem__(self, name: str) -> Any:
         return getattr(self, name)

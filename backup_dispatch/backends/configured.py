@@ -24,6 +24,7 @@ from backup_dispatch.backends.sections import (
     configured_by,
     names_of_sections,
     section_of,
+    without_section,
 )
 from backup_dispatch.backends.unknown_options import ours_in_default, refuse_unknown
 from backup_dispatch.errors import ConfigurationInvalid, listed, reason_of
@@ -193,7 +194,7 @@ def _enabled_by_name(
             _, driver_class = load_entry(section.driver, section.option)
             found.append((name, configured_by(section, driver_class)))
         elif name in known:
-            found.append((name, Configured(load_entry(name, opts.ENABLED)[1])))
+            found.append((name, without_section(load_entry(name, opts.ENABLED)[1])))
         else:
             _refuse(
                 opts.ENABLED,
@@ -221,7 +222,7 @@ def _beside_the_primary(secondaries: Sequence[str], primary: str | None) -> Back
     if first not in [name for name, _ in classes]:
         first, driver_class = load_entry(first, opts.PRIMARY)
         classes.insert(0, (first, driver_class))
-    found = [(name, Configured(driver_class)) for name, driver_class in classes]
+    found = [(name, without_section(driver_class)) for name, driver_class in classes]
     return _assembled(opts.SECONDARIES, found, first)
 
 

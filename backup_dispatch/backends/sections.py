@@ -20,6 +20,7 @@ from backup_dispatch.backends.unread_options import (
     sections_with,
     spellings_of,
 )
+from backup_dispatch.drivers import gcs
 from backup_dispatch.errors import ConfigurationInvalid, reason_of
 
 SECTION_OPTS = [
@@ -73,13 +74,13 @@ def configured_by(section: Section, driver_class: DriverClass) -> Configured:
     :raises ConfigurationInvalid: the section sets an option that the driver does not read, or has
         a value that its option cannot have.
     """
-    overlay = Overlay(cfg.CONF, section.name)
+    overlay = Overlay(cfg.CONF, section.name, _hidden_from(driver_class))
     try:
         if takes_configuration(driver_class):
             configured = Configured(driver_class, overlay)
             options = _options_told_by(driver_class)
         else:
-            configured = Configured(private_class(driver_class, overlay))
+            configured = Configured(_own_class(driver_class, overlay))
             options = list(overlay.own_options.values())
         read = spellings_of([*options, *SECTION_OPTS]) | names_read_by(modules_of(driver_class))
         refuse_unread(cfg.CONF, section.name, section.driver, read)
@@ -93,6 +94,25 @@ def configured_by(section: Section, driver_class: DriverClass) -> Configured:
             f"{reason_of(error).rstrip('.')}. Correct it, or take the backend out."
         ) from error
     return configured
+
+
+def without_section(driver_class: DriverClass) -> Configured:
+    """The driver with the values of ``[DEFAULT]`` alone."""
+    hidden = _hidden_from(driver_class)
+    if not hidden:
+        return Configured(driver_class)
+    return Configured(_own_class(driver_class, Overlay(cfg.CONF, None, hidden)))
+
+
+def _hidden_from(driver_class: DriverClass) -> frozenset[str]:
+    return frozenset({gcs.PROXY}) if gcs.is_gcs(driver_class) else frozenset()
+
+
+def _own_class(driver_class: DriverClass, overlay: Overlay) -> DriverClass:
+    own = private_class(driver_class, overlay)
+    if gcs.is_gcs(own):
+        gcs.use_own_proxy(own, lambda: overlay.value_of(gcs.PROXY))
+    return own
 
 
 def _options_told_by(driver_class: DriverClass) -> list[cfg.Opt]:
