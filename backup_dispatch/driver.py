@@ -17,7 +17,16 @@ from cinder import exception, objects
 from cinder.backup import driver as cinder_driver
 from oslo_config import cfg
 
-from backup_dispatch import choosing, force, lineage, opts, records, routing, startup
+from backup_dispatch import (
+    backend_calls,
+    choosing,
+    force,
+    lineage,
+    opts,
+    records,
+    routing,
+    startup,
+)
 from backup_dispatch.backends.configured import Backend, Backends, configured
 from backup_dispatch.drivers import ceph, folders, new_volumes
 from backup_dispatch.errors import (
@@ -95,8 +104,8 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         given = (
             {} if isinstance(backup_metadata, _NotGiven) else {"backup_metadata": backup_metadata}
         )
-        with this_process().running(backup.id), _blamed_on(chosen):
-            return driver.backup(backup, volume_file, **given)
+        with _blamed_on(chosen):
+            return backend_calls.back_up(chosen, driver, backup, volume_file, given)
 
     def restore(
         self,
@@ -116,7 +125,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         if given.get("volume_is_new") and not new_volumes.may_be_told(driver, backup, volume_file):
             given = {"volume_is_new": False}
         with _blamed_on(owner):
-            return driver.restore(backup, volume_id, volume_file, **given)
+            return backend_calls.restore(owner, driver, backup, (volume_id, volume_file), given)
 
     def delete_backup(self, backup: Any) -> Any:
         """Let the backup's owner delete it.
@@ -133,7 +142,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         force.refuse_while_running(backup, driver, owner.name)
         folders.refuse_outside(driver, backup, owner.name)
         with _blamed_on(owner):
-            return driver.delete_backup(backup)
+            return backend_calls.delete(owner, driver, backup)
 
     def export_record(self, backup: Any) -> Any:
         """What the backup's owner adds to an exported record.

@@ -101,6 +101,22 @@ class BackendFailed(DispatchError):
         super().__init__(f"Backup backend {backend} failed: {reason_of(error)}")
 
 
+class BackendStalled(DispatchError):
+    """In a call of the backend nothing has moved for too long; the call may still hang.
+
+    :param last: what was seen last, and when.
+    :param by_volume: it is the volume that does not answer, and not the backend.
+    """
+
+    def __init__(self, backend: str, last: str, by_volume: bool = False) -> None:
+        self.backend = backend
+        whose = "its volume" if by_volume else f"backup backend {backend}"
+        super().__init__(
+            f"Timed out waiting for {whose}: nothing moves, {last}. Look into the "
+            f"{'volume' if by_volume else 'backend'}, then try again."
+        )
+
+
 class OwnerUnresolved(DispatchError):
     """Which backend has the backup's data is not known for certain."""
 

@@ -25,6 +25,12 @@ def refuse_while_running(backup: Any, driver: Any, backend: str) -> None:
     """
     if driver.support_force_delete:
         return
+    if this_process().is_stalled(backup.id):
+        raise ForceDeleteRefused(
+            f"Backup {backup.id} was given up, but a call of backend {backend} still hangs and "
+            "could write on. Delete it when the backend answers again, or after a restart of "
+            "cinder-backup."
+        )
     if this_process().is_running(backup.id) or _is_running_elsewhere(backup):
         raise ForceDeleteRefused(
             f"Backup {backup.id} is still being made, and backend {backend} cannot delete it "

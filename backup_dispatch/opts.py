@@ -10,6 +10,7 @@ ENABLED = "enabled_backup_backends"
 PRIMARY = "backup_dispatch_primary"
 UNMATCHED = "backup_dispatch_unmatched"
 CHECK_TIMEOUT = "backup_dispatch_check_timeout"
+STALL_TIMEOUT = "backup_dispatch_stall_timeout"
 
 OPTS: list[cfg.Opt] = [
     cfg.ListOpt(
@@ -53,6 +54,15 @@ OPTS: list[cfg.Opt] = [
         min=1,
         help="Seconds after the service's start in which a backend must have answered its check. "
         "Work for it waits that long at most, and is then refused until the check has passed.",
+    ),
+    cfg.IntOpt(
+        STALL_TIMEOUT,
+        default=3600,
+        min=0,
+        help="Seconds after which a backup, restore or deletion ends in an error when nothing "
+        "moves in it: no read or write of the volume, no object of the backend. It must be longer "
+        "than one object takes. What a driver does unseen has no time limit; the log says what is "
+        "waited for. 0 ends none and watches none.",
     ),
 ]
 

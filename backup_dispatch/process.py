@@ -31,6 +31,7 @@ class Process:
         self._watched: Backends | None = None
         self._health: Health | None = None
         self._running: set[str] = set()
+        self._stalled: set[str] = set()
 
     @property
     def is_this_one(self) -> bool:
@@ -67,6 +68,15 @@ class Process:
             yield
         finally:
             self._running.discard(backup_id)
+            self._stalled.discard(backup_id)
+
+    def note_stalled(self, backup_id: str) -> None:
+        """Mark the backup as given up, though its thread still runs."""
+        self._stalled.add(backup_id)
+
+    def is_stalled(self, backup_id: str) -> bool:
+        """Whether the backup was given up in this process, and its thread still runs."""
+        return backup_id in self._stalled and self.is_running(backup_id)
 
     def is_running(self, backup_id: str) -> bool:
         """Whether the backup is being made in this process."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from cinder import utils
@@ -20,3 +21,14 @@ def in_native_threads(thing: Any) -> Any:
 
         wrap = tpool.Proxy
     return cast("Any", wrap)(thing)
+
+
+def below_the_proxy(file: Any, wrap: Callable[[Any], Any]) -> Any:
+    """Wrap ``file`` below the proxy that Cinder may have put around it.
+
+    Drivers take that off where they work in native threads of their own, and the proxy itself
+    works in none of those.
+    """
+    if type(file).__module__ == "eventlet.tpool":
+        return type(file)(wrap(file._obj))
+    return wrap(file)

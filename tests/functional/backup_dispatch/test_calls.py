@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -58,26 +59,49 @@ def test_cinder_saves_what_the_backend_returns(cinder: Any, recording: Any) -> N
 @pytest.mark.parametrize("optional", [{}, {"backup_metadata": False}, {"backup_metadata": True}])
 def test_backup(dispatcher: Any, backup: Any, recording: Any, optional: Any) -> None:
     recording.answers["backup"] = ANSWER
-    file = object()
-    assert dispatcher.backup(backup, file, **optional) is ANSWER
-    assert recording.calls == [("backup", backup, file, optional)]
+    assert dispatcher.backup(backup, io.BytesIO(b"volume"), **optional) is ANSWER
+    ((call, given, file, given_optional),) = recording.calls
+    assert (call, given.id, given_optional) == ("backup", backup.id, optional)
+    assert file.read() == b"volume"
 
 
 @pytest.mark.parametrize("optional", [{}, {"volume_is_new": False}, {"volume_is_new": True}])
 def test_restore(dispatcher: Any, backup: Any, recording: Any, optional: Any) -> None:
     recording.answers["restore"] = ANSWER
-    file = object()
-    assert dispatcher.restore(backup, "volume", file, **optional) is ANSWER
-    assert recording.calls == [("restore", backup, "volume", file, optional)]
-    assert dispatcher.restore(backup, "volume", file, *optional.values()) is ANSWER
-    assert recording.calls[1] == recording.calls[0]
+    volume = io.BytesIO(b"volume")
+    assert dispatcher.restore(backup, "volume", volume, **optional) is ANSWER
+    assert dispatcher.restore(backup, "volume", volume, *optional.values()) is ANSWER
+    for call, given, volume_id, file, given_optional in recording.calls:
+        assert (call, given.id, given_optional) == ("restore", backup.id, optional)
+        assert (volume_id, file.getvalue()) == ("volume", b"volume")
 
 
 @pytest.mark.parametrize("call", ["delete_backup", "export_record"])
 def test_calls_on_a_record(dispatcher: Any, backup: Any, recording: Any, call: str) -> None:
     recording.answers[call] = ANSWER
     assert getattr(dispatcher, call)(backup) is ANSWER
-    assert recording.calls == [(call, backup, {})]
+    ((called, given, optional),) = recording.calls
+    assert (called, given.id, optional) == (call, backup.id, {})
+
+
+def test_what_a_backend_sets_in_the_record_is_cinders_afterwards(
+    dispatcher: Any, backup: Any, cinder: Any, recording: Any
+) -> None:
+    def change(record: Any, *_file: Any) -> None:
+        record.parent = record.parent_id = None
+        record.object_count = 7
+        record.save()
+        with record.as_read_deleted():
+            record.refresh()
+        record.service_metadata = "not saved"
+
+    recording.answers["backup"] = change
+    dispatcher.backup(backup, io.BytesIO())
+    assert (backup.object_count, backup.service_metadata) == (7, "not saved")
+    assert type(backup).__name__ == "Backup"
+    backup.save()
+    saved = cinder.backup(backup.id)
+    assert (saved.object_count, saved.service_metadata) == (7, "not saved")
 
 
 def test_import_record(dispatcher: Any, backup: Any, recording: Any) -> None:
@@ -161,7 +185,7 @@ def test_a_cancelled_restore_is_no_failure(dispatcher: Any, backup: Any, recordi
 
     recording.answers["restore"] = BackupRestoreCancel(back_id="b", vol_id="v")
     with pytest.raises(BackupRestoreCancel):
-        dispatcher.restore(backup, "volume", object())
+        dispatcher.restore(backup, "volume", io.BytesIO())
 
 
 @pytest.mark.parametrize("call", ["delete_backup", "export_record"])

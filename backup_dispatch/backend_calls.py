@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The calls of a backend that take long, each watched while it runs.
+
+An operation that is given up ends as any failed one, by Cinder's manager. Its thread may hang for
+as long as the service lives; it is kept from the record, from the volume and from new objects. What
+it had already begun to write when it was given up is named by the record and goes with it: should
+that be deleted meanwhile, the late thread deletes once more.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from cinder import exception
+from cinder.objects import fields
+from cinder.volume import volume_utils
+from oslo_config import cfg
+
+from backup_dispatch import opts, stall
+from backup_dispatch.backends.configured import Backend
+from backup_dispatch.drivers.native import below_the_proxy, in_native_threads
+from backup_dispatch.drivers.progress import WatchedFile, sight_of, watched
+from backup_dispatch.errors import BackendStalled, reason_of
+from backup_dispatch.process import this_process
+from backup_dispatch.record_fence import FencedBackup, fenced, take_over
+from backup_dispatch.stall import Operation, Sight, Wait
+
+LOG = logging.getLogger(__name__)
+
+_GOING = (fields.BackupStatus.DELETING, fields.BackupStatus.DELETED)
+
+
+def back_up(
+    backend: Backend, driver: Any, backup: Any, volume_file: Any, given: Mapping[str, Any]
+) -> Any:
+    """Let the backend back the volume up.
+
+    :returns: what the backend returns; None for a backup that was given up while it was deleted,
+        as drivers do that notice its deletion.
+    :raises BackendStalled: nothing has moved for the time-out.
+    """
+    if not _timeout():
+        with this_process().running(backup.id):
+            return driver.backup(backup, volume_file, **given)
+    operation = _operation("backup", backup, backend, sight_of(driver))
+    file = _VolumeFile(volume_file, operation)
+
+    def note_end(stalled: BackendStalled) -> None:
+        this_process().note_stalled(backup.id)
+        # At once: detaching the volume may take its time.
+        if not _is_going(backup):
+            volume_utils.update_backup_error(backup, str(stalled))
+
+    try:
+        return _watched(
+            operation,
+            driver,
+            backup,
+            lambda record: driver.backup(record, file.shown, **given),
+            around=(file.released(), this_process().running(backup.id)),
+            stalled=note_end,
+            may_hand_back=file.answers,
+            too_late=lambda record: _delete_again_if_deleted(backend, record),
+        )
+    except BackendStalled:
+        if _is_going(backup):
+            return None
+        raise
+
+
+def restore(
+    backend: Backend,
+    driver: Any,
+    backup: Any,
+    volume: tuple[str, Any],
+    given: Mapping[str, Any],
+) -> Any:
+    """Let the backend restore the backup.
+
+    :param volume: its id and its file.
+    :raises BackendStalled: nothing has moved for the time-out.
+    """
+    volume_id, volume_file = volume
+    if not _timeout():
+        return driver.restore(backup, volume_id, volume_file, **given)
+    operation = _operation("restore of backup", backup, backend, sight_of(driver))
+    file = _VolumeFile(volume_file, operation)
+    return _watched(
+        operation,
+        driver,
+        backup,
+        lambda record: driver.restore(record, volume_id, file.shown, **given),
+        around=(file.released(),),
+        may_hand_back=file.answers,
+    )
+
+
+def delete(backend: Backend, driver: Any, backup: Any) -> Any:
+    """Let the backend delete the backup.
+
+    :raises BackendStalled: nothing has moved for the time-out.
+    """
+    if not _timeout():
+        return driver.delete_backup(backup)
+    # What others do to delete moves no data of the volume.
+    operation = _operation("deletion of backup", backup, backend, sight_of(driver))
+    return _watched(operation, driver, backup, driver.delete_backup)
+
+
+def _timeout() -> float:
+    return float(cfg.CONF[opts.STALL_TIMEOUT])
+
+
+def _operation(what: str, backup: Any, backend: Backend, sight: Sight) -> Operation:
+    return Operation(f"{what} {backup.id}", backend.name, sight, stall.CLOCK)
+
+
+def _watched(
+    operation: Operation,
+    driver: Any,
+    backup: Any,
+    call: Callable[[FencedBackup], Any],
+    *,
+    around: tuple[Any, ...] = (),
+    stalled: Callable[[BackendStalled], None] = lambda _stalled: None,
+    may_hand_back: Callable[[], bool] = lambda: True,
+    too_late: Callable[[FencedBackup], None] = lambda _record: None,
+) -> Any:
+    """Wait for a call that is handed a fenced copy of the record."""
+    record = fenced(backup, operation)
+
+    @contextmanager
+    def surroundings() -> Iterator[None]:
+        with ExitStack() as stack:
+            for one in (*around, watched(driver, operation)):
+                stack.enter_context(one)
+            yield
+
+    wait = Wait[Any](
+        operation,
+        timeout=_timeout(),
+        clock=stall.CLOCK,
+        around=surroundings(),
+        stalled=stalled,
+        may_hand_back=may_hand_back,
+        too_late=lambda: too_late(record),
+    )
+    try:
+        result = wait.run(lambda: call(record))
+    except BackendStalled:
+        raise
+    except BaseException:
+        take_over(backup, record)
+        raise
+    take_over(backup, record)
+    return result
+
+
+class _VolumeFile:
+    """What Cinder handed in, and what the driver is shown of it."""
+
+    def __init__(self, file: Any, operation: Operation) -> None:
+        self._file = file
+        self._wrappers: list[WatchedFile] = []
+        self._operation = operation
+        self._probe: threading.Event | None = None
+        self.shown = below_the_proxy(file, self._wrap)
+
+    def _wrap(self, file: Any) -> WatchedFile:
+        self._wrappers.append(WatchedFile(file, self._operation))
+        return self._wrappers[0]
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Give back what the driver was shown, when it has ended."""
+        try:
+            yield
+        finally:
+            self._wrappers[0].release()
+
+    def answers(self) -> bool:
+        """Whether the volume answers, so that Cinder can close it.
+
+        An RBD image is closed by talking to its cluster, which may be the one that is away; under
+        eventlet that would halt all the service. So it is read first, by a thread that may hang.
+        """
+        image = getattr(self._file, "rbd_image", None)
+        if image is None:
+            return True
+        if self._probe is None:
+            self._probe = answered = threading.Event()
+
+            def probe() -> None:
+                try:
+                    in_native_threads(image).read(0, 1)
+                except Exception as error:
+                    LOG.info("The volume of the %s: %s", self._operation.what, reason_of(error))
+                answered.set()
+
+            threading.Thread(target=probe, daemon=True).start()
+        return stall.CLOCK.wait(self._probe, 0)
+
+
+def _is_going(backup: Any) -> bool:
+    """Whether the record is being deleted, or is gone."""
+    return _status(backup) in _GOING
+
+
+def _status(backup: Any) -> str | None:
+    try:
+        with backup.as_read_deleted():
+            current = type(backup).get_by_id(backup._context, backup.id)
+    except exception.BackupNotFound:
+        return str(fields.BackupStatus.DELETED)
+    return str(current.status)
+
+
+def _delete_again_if_deleted(backend: Backend, record: FencedBackup) -> None:
+    """What a late driver finished writing may have come after the deletion of the rest."""
+    try:
+        if _is_going(record):
+            backend.make(record._context).delete_backup(record)
+            LOG.info("What backup %s still wrote after its deletion is deleted.", record.id)
+    except Exception as error:
+        LOG.error(
+            "Backup %s was deleted while backend %s still wrote. What that has left there in %s, "
+            "%s, could not be deleted: %s",
+            record.id,
+            backend.name,
+            record.container,
+            record.service_metadata,
+            reason_of(error),
+        )

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A backup's record for a backend: a copy, whose writes are refused once nobody waits any more.
+
+The manager goes on with its own object: what a late driver sets there must not be saved by the
+manager either.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from cinder.objects.backup import Backup
+
+from backup_dispatch.stall import Operation
+
+
+class FencedBackup(Backup):
+    """A record that can be changed only while its operation counts."""
+
+    _operation: Operation
+
+    @classmethod
+    def obj_name(cls) -> str:
+        """What Cinder takes it for, also in messages."""
+        return str(Backup.obj_name())
+
+    def save(self) -> None:
+        """Save what was changed.
+
+        :raises Abandoned: the operation has been ended.
+        """
+        self._operation.require()
+        super().save()
+
+    def destroy(self) -> None:
+        """Delete the record.
+
+        :raises Abandoned: the operation has been ended.
+        """
+        self._operation.require()
+        super().destroy()
+
+    def refresh(self) -> None:
+        """Read the record anew, which replaces all that the object knows."""
+        operation = self._operation
+        super().refresh()
+        self._operation = operation
+
+
+def fenced(backup: Any, operation: Operation) -> FencedBackup:
+    """A copy of the record whose writes end when the operation is abandoned."""
+    copied = FencedBackup()
+    copied.__dict__.update(vars(backup.obj_clone()))
+    # A clone forgets which of the properties are new; what is not changed must not be written.
+    copied._orig_metadata = dict(backup._orig_metadata)
+    # as_read_deleted() changes the context, which two threads would share.
+    copied._context = copy.copy(backup._context)
+    copied._operation = operation
+    return copied
+
+
+def take_over(backup: Any, copied: FencedBackup) -> None:
+    """Give the manager's object all that the driver did to its copy, saved or not."""
+    context = backup._context
+    vars(backup).clear()
+    vars(backup).update(vars(copied))
+    del backup._operation
+    backup._context = context
