@@ -236,8 +236,8 @@ class Ceph:
                     "admin_socket": "",
                     # Else a client waits for minutes for a cluster that is away.
                     "client_mount_timeout": 10,
-                    "rados_osd_op_timeout": 10,
-                    "rados_mon_op_timeout": 10,
+                    "rados_osd_op_timeout": 30,
+                    "rados_mon_op_timeout": 30,
                     # What it holds would be tried again and again.
                     "rbd_cache": "false",
                 },

@@ -18,6 +18,7 @@ DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
 BACKENDS = ("datera", "ceph", "swift", "s3", "swift_v1")
 VOLUME_BACKENDS = ("array", "rbd")
 BUCKET = "cinder-backups"
+RPC_SECONDS = 120
 OBJECT = 32 * 2**20
 HASHED = 64 * 2**10
 
@@ -66,7 +67,10 @@ def cinder_sections(
             "periodic_fuzzy_delay": 0,
             "backup_driver_stats_polling_interval": 10,
             "backend_stats_polling_interval": 10,
-            "service_down_time": 25,
+            # As a cloud has it: whose service is not heard of for that long is down.
+            "service_down_time": 60,
+            # Beside a busy processor, an answer takes its time.
+            "rpc_response_timeout": RPC_SECONDS,
             "backup_driver": backup_driver,
             **dispatching(array, ceph),
         },
@@ -162,6 +166,6 @@ def backup_backends(neighbours: Neighbours) -> dict[str, dict[str, object]]:
             "backup_s3_object_size": OBJECT,
             "backup_s3_block_size": HASHED,
             "backup_s3_retry_max_attempts": 2,
-            "backup_s3_timeout": 20,
+            "backup_s3_timeout": 60,
         },
     }

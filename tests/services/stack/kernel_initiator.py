@@ -17,7 +17,7 @@ from tests.services.stack.guest import Guest, GuestDidNotRun
 from tests.services.stack.user_mode_linux import UserModeLinux
 
 PROGRAM = Path(__file__).parents[1] / "guest" / "kernel_initiator.sh"
-SECONDS = 1500.0
+SECONDS = 2400.0
 KINDS: dict[str, type[Guest]] = {"user-mode": UserModeLinux, "emulated": EmulatedMachine}
 """What there is, in the order in which they are tried: the first needs fewer packages."""
 

@@ -13,7 +13,7 @@ from demo.keystone_server import REGION
 
 VOLUME_API = "3.60"
 ADMIN, SERVICE = "admin", "cinder"
-ANSWER_SECONDS = 90.0
+ANSWER_SECONDS = 150.0
 """Longer than Cinder's API waits for an answer of its own services before it says 500."""
 USERS = {"alice": "blue", "bob": "red"}
 """The ordinary users, each with a project of her or his own."""

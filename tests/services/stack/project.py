@@ -14,7 +14,7 @@ from demo.waiting import NotYet, until
 from tests.services.stack.cloud import Cloud
 from tests.services.stack.disks import AT_A_TIME, INITIATOR, Write
 
-SECONDS = 300.0
+SECONDS = 600.0
 MIB = 2**20
 
 
