@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import shlex
 from collections.abc import Iterator
@@ -12,20 +11,15 @@ from typing import Any
 from cinder import coordination as _coordination  # noqa: F401 - registers backend_url
 from cinder import objects
 from oslo_utils import importutils
-from sqlalchemy import func
 
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backends, class_path
+from backup_dispatch.command.backup_rows import tallies
 from backup_dispatch.drivers.finding import Finding, State, told_by
 from backup_dispatch.errors import OwnerUnresolved
 
 BINARY = "cinder-backup"
 WHAT_CINDER_RUNS = "backup_driver"
-
-# Before Cinder 29 the database's statements and its models lay in a package below.
-_DATABASE = (
-    "cinder.db.sqlalchemy" if importlib.util.find_spec("cinder.db.sqlalchemy") else "cinder.db"
-)
 
 _LINE = f"Change the line to: backup_driver = {records.DISPATCHER}"
 
@@ -37,9 +31,9 @@ def what_cinder_runs(conf: Any) -> Finding:
     try:
         named = importutils.import_class(path)
     except (ImportError, ValueError) as error:
-        text = (
-            f"{where} names no class ({told_by(error)}), so cinder-backup does not start. {_LINE}"
-        )
+        # What Cinder would say of a class that is missing has a traceback in it.
+        told = told_by(error).partition(" ([")[0]
+        text = f"{where} cannot be loaded ({told}), so cinder-backup does not start. {_LINE}"
         return Finding(WHAT_CINDER_RUNS, State.DOWN, text)
     if not inspect.isclass(named) or class_path(named) != records.DISPATCHER:
         text = (
@@ -62,8 +56,8 @@ def coordination(conf: Any, context: Any, *, here: str | None = None) -> Finding
         return Finding("coordination")
     text = (
         f"{BINARY} runs on {len(hosts)} hosts ({', '.join(sorted(hosts))}), and [coordination] "
-        f"backend_url = {url} keeps locks on one host only. Name a service that all of them share, "
-        "such as etcd3+http://HOST:2379"
+        "backend_url is a file: URL, so none sees the locks of another. Name a service that all of "
+        "them share, such as etcd3+http://HOST:2379"
     )
     return Finding("coordination", State.WARN, text)
 
@@ -71,13 +65,14 @@ def coordination(conf: Any, context: Any, *, here: str | None = None) -> Finding
 def ownerless_records(context: Any, enabled: Backends) -> Iterator[Finding]:
     """Records that say a backend which is not enabled: those backups can only be listed."""
     yield Finding("records")
-    for service, count in sorted(backups_by_service(context).items()):
-        if records.is_unresolved(service):
+    for tally in tallies(context):
+        if records.is_unresolved(tally.service):
             continue
+        service = tally.service or ""
         try:
             records.recorded_owner("", service, enabled)
         except OwnerUnresolved:
-            yield Finding("", State.WARN, _ownerless(service, count))
+            yield Finding("", State.WARN, _ownerless(service, tally.backups))
 
 
 def _ownerless(service: str, count: int) -> str:
@@ -97,16 +92,3 @@ def database_unusable(error: Exception) -> Finding:
         f"the user of cinder-backup, who can read the cinder.conf that says it: sudo -u cinder …"
     )
     return Finding("", State.DOWN, text)
-
-
-def backups_by_service(context: Any) -> dict[str, int]:
-    """How many living records there are, of all projects, by what their ``service`` says.
-
-    One statement, however many there are.
-    """
-    database = importlib.import_module(f"{_DATABASE}.api")
-    backup = importlib.import_module(f"{_DATABASE}.models").Backup
-    with database.main_context_manager.reader.using(context) as session:
-        counted = session.query(backup.service, func.count(backup.id))
-        rows = counted.filter(backup.deleted.is_(False)).group_by(backup.service).all()
-    return {service or "": count for service, count in rows}

@@ -80,6 +80,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
             "Backups go to %s; the primary is %s.", ", ".join(enabled.names), enabled.primary.name
         )
         this_process().health(enabled, CONF)
+        startup.look_around(enabled, CONF)
 
     def backup(
         self, backup: Any, volume_file: Any, backup_metadata: bool | _NotGiven = NOT_GIVEN

@@ -129,12 +129,14 @@ class _Watch:
             self._stopped.wait(self._interval)
 
     def _set(self, state: _State, reason: str) -> None:
+        # Only this thread sets them. The log comes first: whoever waits finds the reason there.
+        if (state, reason) != (self._state, self._reason):
+            self._tell(state, reason)
         with self._changed:
-            news = (state, reason) != (self._state, self._reason)
             self._state, self._reason = state, reason
             self._changed.notify_all()
-        if not news:
-            return
+
+    def _tell(self, state: _State, reason: str) -> None:
         if state is _State.UP:
             LOG.info("Backup backend %s is up.", self._name)
         else:

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the service is told that it cannot work: once, in one line of its log."""
+"""What the service says at its start: what keeps it from working, and what somebody should mend."""
 
 from __future__ import annotations
 
+import _thread
 import logging
 from typing import Any
 
+from cinder import context
 from oslo_service import loopingcall
 
+from backup_dispatch import deployment
 from backup_dispatch.backends.configured import Backends, configured
+from backup_dispatch.drivers.finding import State
 from backup_dispatch.errors import ConfigurationInvalid
 
 LOG = logging.getLogger(__name__)
@@ -37,3 +41,24 @@ def required(conf: Any) -> Backends:
     except ConfigurationInvalid as error:
         LOG.error("The backup service cannot work: %s", error.full_text)
         raise CannotStart(error.full_text) from None
+
+
+def look_around(enabled: Backends, conf: Any) -> None:
+    """Log what is amiss with the service as a whole, a line each; returns at once."""
+    # In a thread of its own, as the backends' checks: the database may be slow or away.
+    _thread.start_new_thread(_look_around, (enabled, conf))
+
+
+def _look_around(enabled: Backends, conf: Any) -> None:
+    admin = context.get_admin_context()
+    try:
+        found = [
+            deployment.coordination(conf, admin, here=conf.host),
+            *deployment.ownerless_records(admin, enabled),
+        ]
+    except Exception as error:
+        LOG.debug("The service as a whole could not be looked at: %s", error)
+        return
+    for one in found:
+        if one.state is not State.UP:
+            LOG.warning("%s", one.text)

@@ -262,9 +262,7 @@ class DateraBackupDriver(driver.BackupDriver):
         :raises OptionsInvalid: options are missing, cannot be used or contradict each other.
         """
         refuse_ignored_secondaries(CONF, (self._own_path,))
-        backend = self.backend
-        yield "options", examination.UP, ""
-        yield from examination.examine(backend, self.configuration)
+        yield from examination.examine(lambda: self.backend, self.configuration)
 
     def try_out(self) -> Iterator[examination.Step]:
         """Make a small container, use it from this host, and delete it."""

@@ -38,7 +38,7 @@ class OptionsMissing(OptionsInvalid):
     def __init__(self, names: Sequence[str], section: str) -> None:
         super().__init__(
             f"The Datera backup driver needs {', '.join(names)} in section [{section}] of "
-            f"cinder.conf"
+            f"cinder.conf. Set them."
         )
 
 

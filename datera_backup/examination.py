@@ -9,7 +9,7 @@ restored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -25,7 +25,6 @@ from datera_backup.translate import translated
 from datera_backup.undo import Undo
 from datera_volume.connection import (
     CertificateRefused,
-    ClusterUnreachable,
     DateraError,
     LoginRefused,
     PermissionRefused,
@@ -42,9 +41,18 @@ NEARLY_FULL = 0.05
 _GIB = 2**30
 
 
-def examine(backend: Backend, configuration: Any) -> Iterator[Step]:
-    """Log in, and look at what a backup needs; a cluster that is busy is asked once."""
+def examine(backend_of: Callable[[], Backend], configuration: Any) -> Iterator[Step]:
+    """Log in, and look at what a backup needs; a cluster that is busy is asked once.
+
+    :param backend_of: makes the backend, or raises what is wrong with the options.
+    """
     section = section_of(configuration)
+    try:
+        backend = backend_of()
+    except DateraError as error:
+        yield "options", DOWN, f"[{section}] {str(error).rstrip('.')}. Correct it."
+        return
+    yield "options", UP, ""
     try:
         exists = backend.tenant.at_once().exists()
     except DateraError as error:
@@ -64,17 +72,17 @@ def _not_logged_in(backend: Backend, section: str, error: DateraError) -> str:
     told = str(error).rstrip(".")
     if isinstance(error, LoginRefused):
         remedy = f"Correct [{section}] backup_datera_san_login and backup_datera_san_password."
-    elif isinstance(error, ClusterUnreachable):
+    elif isinstance(error, CertificateRefused) and "VERIFY_FAILED" in told:
         remedy = (
-            f"Correct [{section}] backup_datera_san_ip and backup_datera_api_port "
-            f"(they say {backend.address}), or mend the way there."
+            "Put the cluster's certificate, or the authority that signed it, into "
+            f"[{section}] backup_datera_ssl_cert_path."
         )
-    elif isinstance(error, CertificateRefused):
-        remedy = f"See [{section}] backup_datera_ssl_cert_path and backup_datera_use_ssl."
     else:
+        settings = backend.settings.cluster
         remedy = (
-            f"Look at [{section}] backup_datera_use_ssl and backup_datera_api_port "
-            f"(they say {backend.address}), and at the cluster."
+            f"Correct [{section}] backup_datera_san_ip, backup_datera_api_port or "
+            f"backup_datera_use_ssl (they say {settings.scheme}://{settings.address}), or look at "
+            "the cluster and the way there."
         )
     return f"{told}. {remedy}"
 

@@ -85,7 +85,9 @@ def read_settings(configuration: Any) -> BackupSettings:
             timing_level=_timing_level(option("debug"), option("disable_profiler")),
         )
     except (ValueError, PackageMissing, cfg.ConfigFileValueError) as problem:
-        raise OptionsInvalid(f"Section [{section}] of cinder.conf: {problem}") from problem
+        raise OptionsInvalid(
+            f"Section [{section}] of cinder.conf: {str(problem).rstrip('.')}. Correct it."
+        ) from problem
 
 
 def _cluster_settings(configuration: Any) -> ClusterSettings:

@@ -66,9 +66,9 @@ class Check(CloudCommand, Lister):
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Look at the service first, for without it no backend matters; then at all at once."""
         cloud = self.cloud
-        deadline = parsed_args.timeout or cloud.deadline
         runs = deployment.what_cinder_runs(CONF)
         backends = self._backends(runs)
+        deadline = parsed_args.timeout or cloud.deadline
         looks = {SERVICE: partial(self._service, runs)}
         looks |= {backend.name: partial(examine, backend) for backend in backends}
         found = examined(looks, deadline)

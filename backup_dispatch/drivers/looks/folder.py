@@ -108,7 +108,7 @@ def _folder(path: str, option: str, options: Options) -> Iterator[Finding]:
     user = _user()
     try:
         found = disk.stat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         yield _absent(disk, path, option, user)
         return
     except OSError as error:

@@ -52,16 +52,15 @@ def s3(options: Options, module: dict[str, Any], make: Callable[[], Any]) -> Ite
 def _refused(options: Options, error: Exception) -> Finding:
     url = options.set_to("backup_s3_endpoint_url")
     code, kind, text = _code(error), type(error).__name__, told_by(error)
-    key = options["backup_s3_store_access_key"]
     if code in KEYS_REFUSED:
         why = (
-            f"{url} refuses the access key {key} ({code}). Correct "
+            f"{url} refuses the keys ({code}). Correct "
             f"{options.where('backup_s3_store_access_key')} and backup_s3_store_secret_key."
         )
     elif code in DENIED:
         why = (
-            f"{url} does not let the access key {key} list buckets, which Cinder's driver does at "
-            "its start. Allow s3:ListAllMyBuckets."
+            f"{url} does not let these keys list buckets, which Cinder's driver does at its start. "
+            "Allow s3:ListAllMyBuckets."
         )
     elif kind == "SSLError" and "CERTIFICATE_VERIFY" in text:
         why = (
@@ -85,10 +84,9 @@ def _bucket(options: Options, client: Any) -> Finding:
         if code in ABSENT:
             return _absent(options, bucket, where)
         if code in DENIED:
-            key = options["backup_s3_store_access_key"]
             why = (
-                f"{where}: the access key {key} may not look at this bucket. Allow s3:ListBucket, "
-                "or name another bucket."
+                f"{where}: these keys may not look at this bucket. Allow s3:ListBucket, or name "
+                "another bucket."
             )
         else:
             why = f"{where} cannot be used: {told_by(error)}. Name another bucket."
