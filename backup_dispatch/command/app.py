@@ -19,7 +19,7 @@ from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import CANCELLED, UNUSABLE
 from backup_dispatch.command.verbs.adopt import Adopt
 from backup_dispatch.command.verbs.check import Check
-from backup_dispatch.command.verbs.list import ListBackends
+from backup_dispatch.command.verbs.list import ListBackups
 from backup_dispatch.command.verbs.orphans import Orphans
 from backup_dispatch.command.verbs.release import Release
 from backup_dispatch.command.verbs.route import Route
@@ -31,7 +31,7 @@ NAME = "backup-dispatch"
 COMMANDS: dict[str, type[Any]] = {
     "adopt": Adopt,
     "check": Check,
-    "list": ListBackends,
+    "list": ListBackups,
     "orphans": Orphans,
     "release": Release,
     "route": Route,

@@ -73,6 +73,7 @@ class Filter:
     volume: str | None = None
     status: str | None = None
     before: datetime | None = None
+    id_begins: str | None = None
 
 
 def tallies(context: Any) -> list[Tally]:
@@ -141,6 +142,8 @@ def _conditions(table: Any, wanted: Filter) -> Iterator[Any]:
         yield table.status == wanted.status
     if wanted.before is not None:
         yield table.created_at < wanted.before
+    if wanted.id_begins is not None:
+        yield table.id.startswith(wanted.id_begins, autoescape=True)
 
 
 def _execute(context: Any, query: Any) -> list[Any]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import atexit
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ from backup_dispatch.backends.configured import Backend, Backends, configured
 from backup_dispatch.backends.sections import section_of
 from backup_dispatch.command import backup_rows
 from backup_dispatch.command.backup_rows import Filter, Row, Tally
+from backup_dispatch.command.columns import shortened
 from backup_dispatch.command.health import answers
 from backup_dispatch.command.outcome import refuse
 from backup_dispatch.errors import BackendDown, BackendFailed, OwnerUnresolved
@@ -24,6 +26,10 @@ from backup_dispatch.ownership import Ownership
 from backup_dispatch.process import check_of
 
 CONF = cfg.CONF
+
+SHORT_ID = 8
+"""Characters of an id in a table; so many or more, down to the whole id, name a backup."""
+_BEGINS_AN_ID = re.compile(rf"[0-9a-fA-F][0-9a-fA-F-]{{{SHORT_ID - 1},}}")
 
 
 class Cloud:
@@ -106,7 +112,7 @@ class Cloud:
     # Records
 
     def backup(self, reference: str) -> Any:
-        """The record of that id, or of that name if it is the only one.
+        """The record of that id, of that name if it is the only one, or whose id begins so.
 
         :raises CommandEnded: there is none, or there are several.
         """
@@ -116,11 +122,13 @@ class Cloud:
             except exception.BackupNotFound:
                 refuse(f"There is no backup {reference}.")
         found = list(objects.BackupList.get_all(self.context, filters={"display_name": reference}))
+        if not found and _BEGINS_AN_ID.fullmatch(reference):
+            found = list(self.backups(Filter(id_begins=reference.lower())))
         if not found:
             refuse(f"There is no backup with the id or the name {reference}.")
         if len(found) > 1:
-            ids = ", ".join(one.id for one in found)
-            refuse(f"Several backups have the name {reference}; give an id: {ids}.")
+            ids = shortened([one.id for one in found])
+            refuse(f"{reference} means several backups; give one's whole id: {ids}.")
         return found[0]
 
     def tallies(self) -> list[Tally]:

@@ -1,25 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``backup-dispatch list``: how much each backend holds."""
+"""``backup-dispatch list``: how much each backend holds, or which backups."""
 
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cinder.objects import fields
 from cliff.lister import Lister
+from oslo_utils import timeutils, uuidutils
 
 from backup_dispatch import records
-from backup_dispatch.command.backup_rows import Tally
+from backup_dispatch.command.ages import age
+from backup_dispatch.command.backup_rows import Filter, Row, Tally
 from backup_dispatch.command.base import CloudCommand
+from backup_dispatch.command.cloud import SHORT_ID
 from backup_dispatch.command.columns import Day, short_name
+from backup_dispatch.command.outcome import misused
 
 COLUMNS = ("Backend", "Backups", "GB", "Chains", "Oldest", "Newest", "In error")
 
+BACKUPS = ("ID", "Name", "Backend", "Project", "Volume", "GB", "Created", "Parent", "State")
+
 REFUSED = "(refused, on none)"
 UNKNOWN = "(not known yet)"
+
+_BORDERS = 3
+"""Characters that each column of a table has besides its widest value."""
+
+_SHORTEST_NAME = 6
 
 
 @dataclass
@@ -44,18 +57,36 @@ class Held:
         self.oldest, self.newest = min(known, default=None), max(known, default=None)
 
 
-class ListBackends(CloudCommand, Lister):
-    """List what each backend holds, by Cinder's records.
+class ListBackups(CloudCommand, Lister):
+    """Count the backups of each backend, or list some of them.
 
-    The records of all projects count; no backend is asked. GB are those of the volumes at the time
-    of each backup. Records that name a driver that is not enabled, or none, have lines of their
-    own.
+    By Cinder's records, of all projects; no backend is asked. With any of the options below the
+    backups are listed one by one, the oldest first.
     """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The command's arguments."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--backend", metavar="B", help="those of this backend, also of one that is not enabled"
+        )
+        parser.add_argument("--project", metavar="ID", help="those of this project")
+        parser.add_argument("--volume", metavar="ID", help="those of this volume")
+        parser.add_argument(
+            "--older-than", type=age, metavar="AGE", help="made longer ago than 12h, 30d, 8w, …"
+        )
+        parser.add_argument(
+            "--status", type=_status, metavar="S", help="those in this state: available, error, …"
+        )
+        return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
-        """Count the records."""
+        """Count the records, or list them."""
+        wanted = self._wanted(parsed_args)
+        if wanted != Filter():
+            return self._backups(wanted, parsed_args)
         held = {name: Held() for name in self.cloud.enabled.names}
         for tally in self.cloud.tallies():
             held.setdefault(self._holder_of(tally.service), Held()).add(tally)
@@ -80,7 +111,105 @@ class ListBackends(CloudCommand, Lister):
         if records.is_unresolved(service):
             return UNKNOWN
         owner = self.cloud.owner_by(service)
-        if owner is not None:
-            return owner.name
-        path, mark, name = service.partition("@")
-        return f"({name if mark else short_name(path)}, not enabled)"
+        return owner.name if owner is not None else f"({_name_in(service)}, not enabled)"
+
+    # One by one
+
+    def _wanted(self, parsed_args: argparse.Namespace) -> Filter:
+        volume = parsed_args.volume
+        if volume is not None and not uuidutils.is_uuid_like(volume):
+            misused(f"--volume {volume}: give the volume's id.")
+        older_than = parsed_args.older_than
+        return Filter(
+            services=self._services_of(parsed_args.backend),
+            project=parsed_args.project,
+            volume=volume,
+            status=parsed_args.status,
+            before=timeutils.utcnow() - older_than if older_than is not None else None,
+        )
+
+    def _services_of(self, backend: str | None) -> tuple[str, ...] | None:
+        """What records of the backend say; None if it does not matter.
+
+        :raises CommandEnded: there is no such backend, and no record names one.
+        """
+        if backend is None:
+            return None
+        tallies = self.cloud.tallies()
+        enabled = self.cloud.enabled.named(backend)
+        found = []
+        for service in (one.service for one in tallies):
+            if not service or records.is_unresolved(service):
+                continue
+            owner = self.cloud.owner_by(service)
+            if owner == enabled if owner else _name_in(service).lower() == backend.lower():
+                found.append(service)
+        if enabled is None and not found:
+            names = ", ".join(self.cloud.enabled.names)
+            misused(f"There is no backend {backend}, and no record names one; enabled are {names}.")
+        unknown = sum(
+            one.backups for one in tallies if one.service and records.is_unresolved(one.service)
+        )
+        if unknown:
+            self.say(f"Of {unknown} other records it is not known yet which backend has the data.")
+        return tuple(found)
+
+    def _backups(
+        self, wanted: Filter, parsed_args: argparse.Namespace
+    ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
+        found = sorted(self.cloud.rows(wanted), key=lambda row: (str(row.created_at), row.id))
+        if parsed_args.formatter == "table" and not parsed_args.columns:
+            return self._brief(found, with_backend=wanted.services is None)
+        return BACKUPS, [self._row(one) for one in found]
+
+    def _row(self, one: Row) -> tuple[Any, ...]:
+        return (
+            one.id,
+            one.display_name,
+            self._holder_of(one.service),
+            one.project_id,
+            one.volume_id,
+            one.size,
+            Day(one.created_at),
+            one.parent_id,
+            one.status,
+        )
+
+    def _brief(
+        self, found: Sequence[Row], *, with_backend: bool
+    ) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        """What fits a terminal: ids by their beginning; the project if all are of one backend."""
+        columns = ("ID", "Name", "Backend" if with_backend else "Project", *BACKUPS[5:])
+        rows = [
+            (
+                one.id[:SHORT_ID],
+                one.display_name or "",
+                self._holder_of(one.service) if with_backend else (one.project_id or "")[:SHORT_ID],
+                str(one.size or ""),
+                Day(one.created_at).human_readable(),
+                (one.parent_id or "")[:SHORT_ID],
+                one.status or "",
+            )
+            for one in found
+        ]
+        widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+        room = shutil.get_terminal_size().columns - sum(widths) - _BORDERS * len(columns) - 1
+        width = max(_SHORTEST_NAME, widths[1] + room)
+        return columns, [(first, _cut(name, width), *rest) for first, name, *rest in rows]
+
+
+def _name_in(service: str) -> str:
+    """How operators call what the record names: the backend, else the driver."""
+    path, mark, name = service.partition("@")
+    return name if mark else short_name(path)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _status(text: str) -> str:
+    known = fields.BackupStatus.ALL
+    if text not in known:
+        raise argparse.ArgumentTypeError(f"{text!r} is no state of a backup: {', '.join(known)}")
+    return text

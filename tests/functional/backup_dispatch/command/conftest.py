@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,12 @@ def run(tmp_path: Path) -> Run:
         kind = Terminal if terminal else io.StringIO
         given, out, err = kind(stdin), io.StringIO(), kind()
         app = CommandApp(given, out, err)
-        code = app.run(["--config-file", str(tmp_path / "cinder.conf"), *arguments])
+        try:
+            with redirect_stderr(err):
+                code = app.run(["--config-file", str(tmp_path / "cinder.conf"), *arguments])
+        except SystemExit as ended:
+            # What argparse refuses ends the process.
+            code = int(ended.code or 0)
         return Ended(code, out.getvalue(), err.getvalue())
 
     return run
