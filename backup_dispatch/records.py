@@ -45,9 +45,20 @@ def recorded_owner(backup_id: str, service: str, enabled: Backends) -> Backend:
             if backend.adopts and path in (backend.class_path, module):
                 return backend
     raise OwnerUnresolved(
-        f"Backup {backup_id} is held by {service}, which is no enabled backend; enabled are "
-        f"{listed(enabled.names)}. Enable that one."
+        f"Backup {backup_id} is held by {service}, which is no enabled backend. Enable that one, "
+        f"or, if it was renamed: {remedy(name or path)} (enabled are {listed(enabled.names)})."
     )
+
+
+def remedy(old: str) -> str:
+    """The command that gives the records of a renamed backend to the one that it is now."""
+    return f"backup-dispatch adopt --from {old} BACKEND"
+
+
+def names_class_of(backend: Backend, service: str) -> bool:
+    """Whether the text names the backend's driver, by any of its paths, with or without a name."""
+    path = _renamed(service.partition(_MARK)[0])
+    return path in (backend.class_path, backend.driver_class.__module__)
 
 
 def _renamed(path: str) -> str:

@@ -163,6 +163,10 @@ class Cloud:
             self._owners[service] = found
         return self._owners[service]
 
+    def names_no_enabled(self, service: str) -> bool:
+        """Whether a record with this ``service`` names a backend or driver that is not enabled."""
+        return not records.is_unresolved(service) and self.owner_by(service) is None
+
     def owner(self, backup: Any) -> Backend:
         """The backend that the record names, or that says that it has the data.
 

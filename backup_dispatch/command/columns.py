@@ -105,6 +105,12 @@ def short_name(class_path: str) -> str:
     return _names_by_class().get(class_path, class_path)
 
 
+def name_in(service: str) -> str:
+    """How operators call what a record names in ``service``: the backend, else the driver."""
+    path, mark, name = service.partition("@")
+    return name if mark else short_name(path)
+
+
 @cache
 def _names_by_class() -> dict[str, str]:
     names: dict[str, str] = {}

@@ -17,12 +17,19 @@ class ProgressLine:
     """Writes over itself, and leaves nothing behind; silent where there is no terminal.
 
     To be used as a context, so that the line goes away however the work ends.
+
+    :param shown: how an amount is written; as bytes unless something else is counted.
     """
 
     def __init__(
-        self, stream: TextIO, clock: Callable[[], float] = time.monotonic, width: int = WIDTH
+        self,
+        stream: TextIO,
+        clock: Callable[[], float] = time.monotonic,
+        width: int = WIDTH,
+        shown: Callable[[float], str] = in_units,
     ) -> None:
         self._stream = stream
+        self._shown = shown
         self._clock = clock
         self._width = width
         self._visible = stream.isatty()
@@ -40,8 +47,8 @@ class ProgressLine:
     def __call__(self, done: int, total: int) -> None:
         """Show it, if the last time was long enough ago.
 
-        :param done: bytes that have been read.
-        :param total: bytes in all; 0 if unknown.
+        :param done: how much is done: bytes, or what else ``shown`` shows.
+        :param total: how much there is in all; 0 if unknown.
         """
         now = self._clock()
         if not self._visible:
@@ -52,13 +59,13 @@ class ProgressLine:
         self._write(self._text(done, total, now - self._started))
 
     def _text(self, done: int, total: int, seconds: float) -> str:
-        rate = f"{in_units(done / seconds)}/s" if seconds > 0 else ""
+        rate = f"{self._shown(done / seconds)}/s" if seconds > 0 else ""
         if not total:
-            return f"{in_units(done)} {rate}"
+            return f"{self._shown(done)} {rate}"
         share = min(1.0, done / total)
         full = int(self._width * share)
         bar = "#" * full + "-" * (self._width - full)
-        return f"[{bar}] {share:4.0%} {in_units(done)} of {in_units(total)} {rate}"
+        return f"[{bar}] {share:4.0%} {self._shown(done)} of {self._shown(total)} {rate}"
 
     def _write(self, text: str) -> None:
         self._stream.write("\r" + text.ljust(self._length) + ("" if text else "\r"))

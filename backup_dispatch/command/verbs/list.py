@@ -19,7 +19,7 @@ from backup_dispatch.command.ages import age
 from backup_dispatch.command.backup_rows import Filter, Row, Tally
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.cloud import SHORT_ID
-from backup_dispatch.command.columns import Day, short_name
+from backup_dispatch.command.columns import Day, name_in
 from backup_dispatch.command.outcome import misused
 
 COLUMNS = ("Backend", "Backups", "GB", "Chains", "Oldest", "Newest", "In error")
@@ -90,6 +90,9 @@ class ListBackups(CloudCommand, Lister):
         held = {name: Held() for name in self.cloud.enabled.names}
         for tally in self.cloud.tallies():
             held.setdefault(self._holder_of(tally.service), Held()).add(tally)
+            if tally.service and self.cloud.names_no_enabled(tally.service):
+                old = name_in(tally.service)
+                self.say(f"{old} is not enabled. If it was renamed: {records.remedy(old)}.")
         rows = [
             (
                 name,
@@ -108,10 +111,10 @@ class ListBackups(CloudCommand, Lister):
         if not service:
             # The dispatcher takes the driver out of a record whose backup it refused.
             return REFUSED
-        if records.is_unresolved(service):
-            return UNKNOWN
+        if self.cloud.names_no_enabled(service):
+            return f"({name_in(service)}, not enabled)"
         owner = self.cloud.owner_by(service)
-        return owner.name if owner is not None else f"({_name_in(service)}, not enabled)"
+        return owner.name if owner is not None else UNKNOWN
 
     # One by one
 
@@ -142,7 +145,7 @@ class ListBackups(CloudCommand, Lister):
             if not service or records.is_unresolved(service):
                 continue
             owner = self.cloud.owner_by(service)
-            if owner == enabled if owner else _name_in(service).lower() == backend.lower():
+            if owner == enabled if owner else name_in(service).lower() == backend.lower():
                 found.append(service)
         if enabled is None and not found:
             names = ", ".join(self.cloud.enabled.names)
@@ -196,12 +199,6 @@ class ListBackups(CloudCommand, Lister):
         room = shutil.get_terminal_size().columns - sum(widths) - _BORDERS * len(columns) - 1
         width = max(_SHORTEST_NAME, widths[1] + room)
         return columns, [(first, _cut(name, width), *rest) for first, name, *rest in rows]
-
-
-def _name_in(service: str) -> str:
-    """How operators call what the record names: the backend, else the driver."""
-    path, mark, name = service.partition("@")
-    return name if mark else short_name(path)
 
 
 def _cut(text: str, width: int) -> str:
