@@ -74,6 +74,10 @@ class Cloud:
         """The section of cinder.conf that is the backend's own; empty if there is none."""
         return backend.name if CONF[opts.ENABLED] and section_of(backend.name, CONF) else ""
 
+    def is_up(self, backend: Backend) -> bool:
+        """Whether the backend has answered its check; it is asked at the first driver object."""
+        return backend.name in self._up
+
     def driver(self, backend: Backend, backup: Any) -> Any:
         """A driver object of the backend, which is up, to do something with the backup.
 

@@ -4,21 +4,31 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cinder import objects
+from cinder.common import constants
 from cliff.lister import Lister
+from oslo_config import cfg
 
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backend
+from backup_dispatch.backends.loading import load_entry
 from backup_dispatch.command.backup_rows import Filter
 from backup_dispatch.command.base import CloudCommand
-from backup_dispatch.command.outcome import CommandEnded, misused
+from backup_dispatch.command.outcome import NO, NOT_KNOWN, CommandEnded, misused, refuse, worse
 from backup_dispatch.command.vanilla import would_own
-from backup_dispatch.drivers.custody import holds
+from backup_dispatch.drivers.custody import asked
+from backup_dispatch.errors import DispatchError, listed, reason_of
+
+CONF = cfg.CONF
 
 COLUMNS = ("ID", "Backend", "Why", "Record says")
-REWRITTEN = ("ID", "Backend", "Record says", "Record said")
+REWRITTEN = ("ID", "Backend", "Result", "Record says", "Record said", "Reason")
+
+DONE_WITH = "rewritten"
 
 
 class Release(CloudCommand, Lister):
@@ -27,7 +37,8 @@ class Release(CloudCommand, Lister):
     Vanilla Cinder has one backup driver and owns the records that name its class. With --rewrite,
     the records of one backend that name the backend or the dispatcher get to name only the class.
     Do that with cinder-backup stopped, right before you switch it over: until then, the dispatcher
-    takes such records for those of the first backend of the class.
+    takes such records for those of the first backend of the class. Exit 3 if it is not known of a
+    record whether the backend has its data; it is listed, and left as it is.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -36,13 +47,18 @@ class Release(CloudCommand, Lister):
         parser.add_argument(
             "--driver",
             metavar="CLASS",
-            help="what backup_driver will be then: a backend's name or a class path; "
+            help="what backup_driver will be then: a backend's name or a driver's class path; "
             "else the driver of the primary, or of the backend after --rewrite",
         )
         parser.add_argument(
             "--rewrite", metavar="BACKEND", help="rewrite the records of this backend"
         )
         parser.add_argument("--yes", action="store_true", help="rewrite without asking")
+        parser.add_argument(
+            "--while-running",
+            action="store_true",
+            help="rewrite although a cinder-backup is alive",
+        )
         return parser
 
     def take_action(
@@ -53,7 +69,7 @@ class Release(CloudCommand, Lister):
         brief = parsed_args.formatter == "table" and not parsed_args.columns
         if parsed_args.rewrite:
             rows = self._rewrite(parsed_args)
-            return (REWRITTEN[:2], [row[:2] for row in rows]) if brief else (REWRITTEN, rows)
+            return (REWRITTEN[:3], [row[:3] for row in rows]) if brief else (REWRITTEN, rows)
         rows = []
         driver = self._driver(parsed_args.driver, self.cloud.enabled.primary)
         tallies = self.cloud.tallies()
@@ -77,9 +93,8 @@ class Release(CloudCommand, Lister):
         backend = self.cloud.enabled.named(named)
         if backend is not None:
             return backend.class_path
-        if "." not in named:
-            misused(f"--driver {named}: there is no such backend, and that is no class path.")
-        return named
+        _, driver_class = load_entry(named, "--driver")
+        return f"{driver_class.__module__}.{driver_class.__qualname__}"
 
     def _reason(self, service: str | None, driver: str) -> tuple[str, str]:
         """The backend's name and why records with this ``service`` would be disowned."""
@@ -98,33 +113,87 @@ class Release(CloudCommand, Lister):
         backend = self.cloud.backend(parsed_args.rewrite)
         if self._driver(parsed_args.driver, backend) != backend.class_path:
             misused(f"--driver {parsed_args.driver} can never own the data of {backend.name}.")
-        found = list(self._to_rewrite(backend))
-        if not found:
-            self.say(f"No record of backend {backend.name} needs to be rewritten.")
-            return []
-        if not parsed_args.yes:
-            self._confirm(len(found), backend)
+        if not parsed_args.while_running:
+            self._require_stopped()
+        found, unknown = self._to_rewrite(backend)
         rows: list[Sequence[Any]] = []
-        for backup in found:
-            before = backup.service
-            backup.service = backend.class_path
-            backup.save()
-            rows.append((backup.id, backend.name, backup.service, before))
-        self.say(f"{len(rows)} records rewritten.")
-        return rows
+        if found:
+            if not parsed_args.yes:
+                self._confirm(len(found), backend)
+            rows = [self._rewritten(backup, backend) for backup in found]
+            self.say(f"{sum(row[2] == DONE_WITH for row in rows)} records rewritten.")
+        elif not unknown:
+            self.say(f"No record of backend {backend.name} needs to be rewritten.")
+        for reason, count in Counter(reason for _, reason in unknown).items():
+            self.exit_code = NOT_KNOWN
+            whose = f"whether {backend.name} has the data of {count} records"
+            self.say(f"It is not known {whose}, which were left as they are: {reason}")
+        return rows + [
+            (one.id, backend.name, "not known", one.service, one.service, reason)
+            for one, reason in unknown
+        ]
 
-    def _to_rewrite(self, backend: Backend) -> Iterator[Any]:
+    def _require_stopped(self) -> None:
+        """Require that no cinder-backup may be handling the records meanwhile.
+
+        :raises CommandEnded: one is alive, as Cinder itself tells it.
+        """
+        backups = {"topic": constants.BACKUP_TOPIC}
+        services = objects.ServiceList.get_all(self.cloud.context, backups)
+        alive = [one.host for one in services if one.is_up]
+        if alive:
+            refuse(
+                f"cinder-backup is alive on {listed(alive)}: stop it first (for "
+                f"{CONF.service_down_time} s after its last sign of life it counts as alive), or "
+                "add --while-running. Nothing was rewritten."
+            )
+
+    def _rewritten(self, backup: Any, backend: Backend) -> Sequence[Any]:
+        """Rewrite one record, unless somebody changed it since it was read, and tell it."""
+        before, after = backup.service, backend.class_path
+        if backup.conditional_update({"service": after}, {"service": before}):
+            return backup.id, backend.name, DONE_WITH, after, before, ""
+        self.exit_code = worse(self.exit_code, NO)
+        why = "somebody changed or deleted the record meanwhile"
+        self.say(f"The record of backup {backup.id} was not rewritten: {why}.")
+        return backup.id, backend.name, "left alone", None, before, why
+
+    def _to_rewrite(self, backend: Backend) -> tuple[list[Any], list[tuple[Any, str]]]:
+        """The backend's records that do not say just its class, and those that may be its own.
+
+        :returns: the latter each with the reason why that is not known.
+        """
         wanted = [
             one.service
             for one in self.cloud.tallies()
             if not would_own(backend.class_path, one.service)
             and (records.is_unresolved(one.service) or self.cloud.owner_by(one.service) == backend)
         ]
+        found: list[Any] = []
+        unknown: list[tuple[Any, str]] = []
+        down = ""
         for backup in self.cloud.backups(Filter(services=wanted)):
-            if not records.is_unresolved(backup.service) or holds(
-                self.cloud.driver(backend, backup), backup
-            ):
-                yield backup
+            answer: bool | None = True
+            reason = ""
+            if records.is_unresolved(backup.service):
+                answer, reason = (None, down) if down else self._asked(backend, backup)
+                # Its check may take a minute, which need not be spent on each record.
+                down = reason if answer is None and not self.cloud.is_up(backend) else ""
+            if answer:
+                found.append(backup)
+            elif answer is None:
+                unknown.append((backup, reason))
+        return found, unknown
+
+    def _asked(self, backend: Backend, backup: Any) -> tuple[bool | None, str]:
+        """Whether the backend has the backup's data; None with the reason if it does not say."""
+        try:
+            answer = asked(self.cloud.driver(backend, backup), backup)
+        except DispatchError as error:
+            return None, error.full_text
+        except Exception as error:
+            return None, reason_of(error)
+        return answer, "" if answer is not None else "its driver cannot tell"
 
     def _confirm(self, count: int, backend: Backend) -> None:
         if not self.app.stdin.isatty():

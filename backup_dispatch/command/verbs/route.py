@@ -12,16 +12,18 @@ from cliff.show import ShowOne
 from oslo_config import cfg
 from oslo_utils import uuidutils
 
-from backup_dispatch import choosing, routing
+from backup_dispatch import choosing, records, routing
+from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
-from backup_dispatch.command.outcome import misused, refuse
-from backup_dispatch.errors import ChoiceRefused, ParentRefused
+from backup_dispatch.command.outcome import NOT_KNOWN, CommandEnded, misused, refuse
+from backup_dispatch.errors import ChoiceRefused, OwnerUnresolved, ParentRefused
+from backup_dispatch.ownership import NobodyHolds
 
 CONF = cfg.CONF
 
 
 class Route(CloudCommand, ShowOne):
-    """Say where a backup would go; exit 1 if it would be refused."""
+    """Say where a backup would go; exit 1 if it would be refused, 3 if that is not known."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""
@@ -53,6 +55,7 @@ class Route(CloudCommand, ShowOne):
             wanted=properties.get(routing.PROPERTY),
             type_default=self._type_default(parsed_args.volume_type),
         )
+        self._unresolved: list[OwnerUnresolved] = []
         picked = self.cloud.backup(parsed_args.parent) if parsed_args.parent else None
         enabled = self.cloud.enabled
         parent = None
@@ -60,10 +63,16 @@ class Route(CloudCommand, ShowOne):
             choice = choosing.choose(request, enabled, CONF)
             if picked is not None:
                 choice, parent = choosing.with_parent(
-                    self._imagined(picked), choice, enabled, self.cloud.owner
+                    self._imagined(picked), choice, enabled, self._owner
                 )
         except (ChoiceRefused, ParentRefused) as error:
+            if self._unresolved:
+                why = f"It is not known where it would go: {self._why()}"
+                raise CommandEnded(why, NOT_KNOWN) from error
             refuse(f"It would be refused: {error}")
+        if self._unresolved:
+            self.exit_code = NOT_KNOWN
+            self.say(f"It may go elsewhere, or build on another: {self._why()}")
         shown: dict[str, Any] = {
             "name": parsed_args.name,
             "backend": choice.backend,
@@ -73,6 +82,18 @@ class Route(CloudCommand, ShowOne):
         if parent is not None:
             shown["parent"] = parent.id
         return self.dict2columns(shown)
+
+    def _owner(self, backup: Any) -> Backend:
+        """Whose a backup is; and if that is not known, note that a better parent may be there."""
+        try:
+            return self.cloud.owner(backup)
+        except OwnerUnresolved as unresolved:
+            if records.is_unresolved(backup.service) and not isinstance(unresolved, NobodyHolds):
+                self._unresolved.append(unresolved)
+            raise
+
+    def _why(self) -> str:
+        return "; ".join(one.full_text for one in self._unresolved)
 
     def _type_default(self, volume_type: str | None) -> str | None:
         if not volume_type:

@@ -159,5 +159,5 @@ def test_show_of_a_backup_that_is_its_own_ancestor_says_so(
     with sqlite3.connect(cinder.database) as database:
         database.execute("UPDATE backups SET parent_id = ? WHERE id = ?", (second, first))
     ended = run("show", first)
-    assert ended.code == 1
+    assert ended.code == 3
     assert "is its own ancestor" in ended.err

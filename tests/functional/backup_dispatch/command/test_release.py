@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cinder import objects
 from oslo_config import cfg
+from oslo_utils import timeutils
+
+from backup_dispatch.backends.configured import Backend
 
 Start = Callable[..., Any]
 Run = Callable[..., Any]
@@ -21,13 +26,22 @@ DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
 @pytest.fixture
 def cinder(start_cinder: Start, shelf: Path) -> Any:
     """Two backends of the class posix: records of the second carry its name."""
-    return start_cinder(
+    started = start_cinder(
         defaults="backup_driver = backup_dispatch.driver.BackupDispatcher\n"
         "enabled_backup_backends = posix, east, other",
         sections=f"[east]\nbackup_driver = posix\nbackup_posix_path = {shelf}\n"
         "[other]\nbackup_driver = tests.fixtures.shelf_driver\n"
         f"backup_shelf_path = {shelf}\n",
     )
+    set_last_sign_of_life(started, datetime(2026, 1, 1, tzinfo=timezone.utc))
+    return started
+
+
+def set_last_sign_of_life(cinder: Any, moment: datetime) -> None:
+    """As if cinder-backup had been stopped then."""
+    for service in objects.ServiceList.get_all(cinder.context, {"topic": "cinder-backup"}):
+        service.updated_at = moment
+        service.save()
 
 
 @pytest.fixture
@@ -124,7 +138,106 @@ def test_a_driver_that_can_never_own_them(records: dict[str, Any], run: Run) -> 
     assert records
     ended = run("release", "--rewrite", "east", "--driver", "other", "--yes")
     assert ended.code == 2
-    assert run("release", "--driver", "none").code == 2
+
+
+@pytest.mark.parametrize(
+    ("driver", "why"),
+    [
+        ("none", "there is no such backend"),
+        ("some.text", "there is no such module and no such class"),
+        ("cinder.backup.api.API", "that is no backup driver"),
+        (DISPATCHER, "that is the dispatcher itself"),
+    ],
+)
+def test_release_for_what_is_no_driver_is_refused(
+    cinder: Any, run: Run, driver: str, why: str
+) -> None:
+    ended = run("release", "--driver", driver)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"--driver has '{driver}': " in ended.err
+    assert why in ended.err
+
+
+def test_rewriting_beside_a_living_service_is_refused(
+    cinder: Any, records: dict[str, Any], run: Run
+) -> None:
+    set_last_sign_of_life(cinder, timeutils.utcnow())
+    ended = run("release", "--rewrite", "east", "--yes")
+    assert (ended.code, ended.out) == (1, "")
+    assert "cinder-backup is alive on " in ended.err
+    assert "add --while-running. Nothing was rewritten." in ended.err
+    assert cinder.backup(records["east_1"].id).service == f"{POSIX}@east"
+    assert run("release", "--rewrite", "east", "--yes", "--while-running").code == 0
+    assert cinder.backup(records["east_1"].id).service == POSIX
+
+
+def test_rewriting_lists_what_it_could_not_find_out(
+    cinder: Any, records: dict[str, Any], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported = {records["imported"].id, records["imported_too"].id}
+    asked: list[str] = []
+
+    def time_out(driver: Any, container: str, prefix: str) -> Any:
+        asked.append(prefix)
+        raise TimeoutError("no answer in 60 s")
+
+    make = Backend.make
+
+    def make_slow(backend: Backend, context: Any) -> Any:
+        driver = make(backend, context)
+        monkeypatch.setattr(type(driver), "get_container_entries", time_out)
+        return driver
+
+    monkeypatch.setattr(Backend, "make", make_slow)
+    ended = run("release", "--rewrite", "other", "--yes", "-f", "json")
+    assert ended.code == 3
+    assert {row["ID"]: row["Result"] for row in ended.json} == dict.fromkeys(imported, "not known")
+    assert len(asked) == len(imported)
+    why = "whether other has the data of 2 records, which were left as they are: TimeoutError: no"
+    assert f"It is not known {why}" in ended.err
+    assert all(cinder.backup(one).service == DISPATCHER for one in imported)
+
+
+def test_rewriting_for_a_backend_that_is_down_does_what_is_certain(
+    cinder: Any, records: dict[str, Any], run: Run, shelf: Path
+) -> None:
+    # As before the backend adopted the plain records of its class.
+    records["other_1"].service = f"{SHELF}@other"
+    records["other_1"].save()
+    shelf.rename(shelf.with_name("away"))
+    ended = run("release", "--rewrite", "other", "--yes", "-f", "json")
+    assert ended.code == 3
+    told = {row["ID"]: row["Result"] for row in ended.json}
+    assert told == {
+        records["other_1"].id: "rewritten",
+        records["imported"].id: "not known",
+        records["imported_too"].id: "not known",
+    }
+    assert "Backup backend other is down: " in ended.err
+    assert cinder.backup(records["other_1"].id).service == SHELF
+
+
+def test_rewriting_leaves_a_record_that_changes_meanwhile(
+    cinder: Any, records: dict[str, Any], run: Run
+) -> None:
+    from backup_dispatch.command.verbs.release import Release
+
+    rewritten = Release._rewritten
+
+    def after_another(command: Any, backup: Any, backend: Any) -> Any:
+        record = cinder.backup(records["east_1"].id)
+        record.service = "somewhere.else.Driver"
+        record.save()
+        return rewritten(command, backup, backend)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Release, "_rewritten", after_another)
+        ended = run("release", "--rewrite", "east", "--yes", "-f", "json")
+    assert ended.code == 1
+    results = {row["ID"]: row["Result"] for row in ended.json}
+    assert results[records["east_1"].id] == "left alone"
+    assert results[records["imported"].id] == "rewritten"
+    assert cinder.backup(records["east_1"].id).service == "somewhere.else.Driver"
 
 
 def test_the_table_fits_a_terminal(records: dict[str, Any], run: Run) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,3 +102,18 @@ def test_a_parent_on_the_right_backend_stays(start_dispatching: Start, run_json:
     older = cinder.create_backup(volume, "posix_1")
     cinder.create_backup(volume, "posix_2")
     assert run_json("route", "posix_3", "--parent", older.id)["parent"] == older.id
+
+
+@pytest.mark.parametrize("name", ["tuesday", "posix_2"])
+def test_route_where_a_parents_owner_is_not_known_says_so(
+    start_dispatching: Start, run: Run, shelf: Path, name: str
+) -> None:
+    cinder = start_dispatching()
+    backup = cinder.create_backup(cinder.create_volume(1), "shelf_driver_1")
+    backup.service = "backup_dispatch.driver.BackupDispatcher"
+    backup.save()
+    shelf.rename(shelf.with_name("away"))
+    ended = run("route", name, "--parent", backup.id)
+    assert (ended.code, ended.out) == (3, "")
+    assert f"Backup {backup.id}: its record names no backend, and shelf_driver did not" in ended.err
+    assert "Backup backend shelf_driver is down" in ended.err

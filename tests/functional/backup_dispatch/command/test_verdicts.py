@@ -287,8 +287,10 @@ def test_verdict_on_a_chunked_backup_is_what_was_proven(
             told = told_by(run, chain.backup)
         both = word == "not known" or fault is damaged_and_unread
         if wrong(told, word, text) or ("not_known" in told) != both:
-            failed.append((situation, told))
-    assert not failed
+            failed.append(
+                f"{situation}: {told['result']} {told.get('damage') or told.get('not_known')}"
+            )
+    assert not failed, "\n".join(failed)
 
 
 def test_verdict_without_an_ancestors_record_is_not_known(chain: Chain, run: Run) -> None:
@@ -379,8 +381,10 @@ def test_verdict_of_a_driver_that_only_restores_is_what_was_proven(
             told = told_by(run, chain.tape)
             written = dict(chain.cinder.backup(chain.tape.id)) != before
         if wrong(told, word, text) or (word == "sound" and written):
-            failed.append((situation, told))
-    assert not failed
+            failed.append(
+                f"{situation}: {told['result']} {told.get('damage') or told.get('not_known')}"
+            )
+    assert not failed, "\n".join(failed)
 
 
 # Servers that stop
