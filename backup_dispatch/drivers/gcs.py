@@ -10,8 +10,9 @@ installed. So the option is hidden from the driver, and its own client is given 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
-from typing import Any
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, cast
 
 from backup_dispatch.errors import ConfigurationInvalid
 
@@ -21,24 +22,22 @@ PROXY = "backup_gcs_proxy_url"
 
 def is_gcs(driver_class: type[Any]) -> bool:
     """Whether it is Cinder's GCS driver, or a backend's own copy of it."""
-    return any(
-        f"{base.__module__}.{base.__qualname__}" == GCS_DRIVER for base in driver_class.__mro__
-    )
+    return _cinders_of(driver_class) is not None
 
 
 def use_own_proxy(own_class: type[Any], proxy: Callable[[], str | None]) -> None:
     """Let the client of each object of this class, and no other, go through the proxy.
 
-    :param own_class: a backend's own copy of the driver's class; it is changed.
-    :param proxy: reads the proxy's URL; None leaves the client to the process's environment.
-
     Making such an object raises ConfigurationInvalid where the client cannot take a proxy.
-    """
-    construct = own_class.__init__
 
-    @wraps(construct)
-    def __init__(driver: Any, *arguments: Any, **named: Any) -> None:  # noqa: N807
-        construct(driver, *arguments, **named)
+    :param own_class: a backend's own copy of the driver's class; its module is changed.
+    :param proxy: reads the proxy's URL; None leaves the client to the process's environment.
+    """
+    names = cast("Any", _cinders_of(own_class)).__init__.__globals__
+    discovery = names["discovery"]
+
+    def build(*arguments: Any, **named: Any) -> Any:
+        connection = discovery.build(*arguments, **named)
         url = proxy()
         if url:
             import httplib2  # comes with Google's library, and so with the driver
@@ -49,6 +48,14 @@ def use_own_proxy(own_class: type[Any], proxy: Callable[[], str | None]) -> None
                     "install PySocks, or take the line out."
                 )
             # The client of Google's library, within the one that puts the credentials on it.
-            driver.conn._http.http.proxy_info = partial(httplib2.proxy_info_from_url, url)
+            connection._http.http.proxy_info = partial(httplib2.proxy_info_from_url, url)
+        return connection
 
-    own_class.__init__ = __init__
+    names["discovery"] = SimpleNamespace(build=build)
+
+
+def _cinders_of(driver_class: type[Any]) -> type[Any] | None:
+    for base in driver_class.__mro__:
+        if f"{base.__module__}.{base.__qualname__}" == GCS_DRIVER:
+            return base
+    return None

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from backup_dispatch.drivers.finding import Finding, Options, State, told_by
@@ -38,9 +36,7 @@ def gcs(options: Options, module: dict[str, Any], make: Callable[[], Any]) -> It
     if wrong:
         yield wrong
         return
-    with _environment_kept():
-        connection = make().conn
-    yield _bucket(options, connection)
+    yield _bucket(options, make().conn)
 
 
 def _credentials(options: Options) -> Finding | None:
@@ -87,16 +83,3 @@ def _bucket(options: Options, connection: Any) -> Finding:
         return Finding(f"login; bucket {bucket} is made by the first backup")
     text = f"{where} does not exist, and backup_create_containers is off. Make the bucket."
     return Finding("bucket", State.UNWRITABLE, text)
-
-
-@contextmanager
-def _environment_kept() -> Iterator[None]:
-    """The driver's constructor sets a proxy for the whole process."""
-    before = os.environ.get("http_proxy")
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop("http_proxy", None)
-        else:
-            os.environ["http_proxy"] = before
