@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from cinder import context
 
-from backup_dispatch.drivers.finding import Finding, Options, State, options_of
+from backup_dispatch.drivers.finding import Finding, Options, State, names_beside, options_of
 from backup_dispatch.drivers.looks.ceph import ceph
 from backup_dispatch.drivers.looks.folder import glusterfs, nfs, posix
 from backup_dispatch.drivers.looks.gcs import gcs
@@ -67,7 +67,7 @@ def examine(backend: Backend) -> Iterator[Finding]:
     elif path in _FOLDERS:
         yield from _FOLDERS[path](options_of(driver_class))
     elif path in _SERVERS:
-        names = driver_class.__init__.__globals__
+        names = names_beside(driver_class)
         yield from _SERVERS[path](options_of(driver_class), names, lambda: made_for_nobody(backend))
     else:
         yield Finding(

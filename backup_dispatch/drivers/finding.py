@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -75,12 +76,22 @@ class Options:
         return None
 
 
-def options_of(driver_class: type[Any]) -> Options:
-    """The options that one of Cinder's drivers reads.
+def names_beside(driver_class: type[Any]) -> dict[str, Any]:
+    """The names in the module that defines the class.
 
-    A backend with a section has a copy of the driver's module, whose ``CONF`` is the section's.
+    Not by ``sys.modules``: a backend with a section has a copy of the module that is not there. And
+    not by any one method, for each may have been replaced from elsewhere.
     """
-    return Options(driver_class.__init__.__globals__.get("CONF", cfg.CONF))
+    for value in vars(driver_class).values():
+        names: dict[str, Any] = getattr(value, "__globals__", {})
+        if names.get("__name__") == driver_class.__module__:
+            return names
+    return vars(sys.modules[driver_class.__module__])
+
+
+def options_of(driver_class: type[Any]) -> Options:
+    """The options that one of Cinder's drivers reads: with a section, that one's come first."""
+    return Options(names_beside(driver_class).get("CONF", cfg.CONF))
 
 
 def told_by(error: BaseException) -> str:

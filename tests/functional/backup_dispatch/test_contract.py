@@ -171,6 +171,26 @@ def test_it_is_up_and_its_own_check_passes(cloud: Cloud) -> None:
     assert cloud.dispatcher.support_force_delete is True
 
 
+def test_look_finds_nothing_down_and_changes_nothing(cloud: Cloud) -> None:
+    from backup_dispatch.drivers.examination import examine
+    from backup_dispatch.drivers.finding import State
+
+    before = cloud.prepared.stored()
+    found = list(examine(cloud.enabled))
+    assert max(one.state for one in found) < State.UNWRITABLE, found
+    assert cloud.prepared.stored() == before
+
+
+def test_small_object_comes_back_and_is_gone(cloud: Cloud) -> None:
+    from backup_dispatch.drivers.finding import State
+    from backup_dispatch.drivers.small_object import try_out
+
+    before = cloud.prepared.stored()
+    (found,) = try_out(cloud.enabled)
+    assert found.state is State.UP, found
+    assert cloud.prepared.stored() == before
+
+
 def test_a_full_backup_comes_back_on_new_and_on_used_volumes(cloud: Cloud) -> None:
     volume = cloud.filled_volume(1)
     backup = cloud.made(volume, "full")

@@ -52,6 +52,16 @@ def another_host(place: Place) -> None:
     ).create()  # fmt: skip
 
 
+def database_unreadable(place: Place) -> None:
+    from oslo_db import exception
+
+    def refuse(*_asked: Any, **_options: Any) -> Any:
+        text = "(sqlite3.OperationalError) unable to open database file\n[SQL: SELECT all of it]"
+        raise exception.DBConnectionError(Exception(text))
+
+    place.patch.setattr("cinder.objects.ServiceList.get_all", refuse)
+
+
 TWO_DRIVERS = """
 from cinder.backup.drivers.posix import PosixBackupDriver
 class One(PosixBackupDriver): pass
@@ -203,6 +213,13 @@ MISTAKES = (
         only("posix"),
         ("backup_dispatch.driver.BackupDispatchr cannot be loaded", "Change the line to: backup_"),
         runs="backup_driver = backup_dispatch.driver.BackupDispatchr",
+    ),
+    Mistake(
+        "a database that this user cannot read",
+        only("posix"),
+        ("Cinder's database cannot be used", "[database] connection", "sudo -u cinder"),
+        after=database_unreadable,
+        logs=False,
     ),
     Mistake(
         "another backup_driver, and nothing of the dispatcher",

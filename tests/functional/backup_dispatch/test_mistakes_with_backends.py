@@ -215,7 +215,7 @@ MISTAKES = (
             "backup_gcs_credential_file = {folder}/none.json",
         ),
         ("[DEFAULT] backup_gcs_credential_file", "cannot be read", "Name a file"),
-        before=lambda _place: pytest.importorskip("googleapiclient"),
+        before=lambda _place: pytest.importorskip("google.oauth2"),
     ),
     # Ceph
     Mistake(
@@ -247,6 +247,7 @@ def place(
     this_process().stop_checking()
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda one: one.label)
 def test_mistake_is_one_line_of_check_and_one_of_the_log(
     mistake: Mistake, place: Place, start_cinder: Callable[..., Any]

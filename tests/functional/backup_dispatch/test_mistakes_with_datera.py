@@ -80,7 +80,7 @@ MISTAKES = (
     Mistake(
         "an array that is not there",
         datera(api_port=CLOSED),
-        ("127.0.0.1:1", "refused", "Correct [DEFAULT] backup_datera_san_ip, backup_datera_api_"),
+        ("127.0.0.1:1", "Errno 111", "Correct [DEFAULT] backup_datera_san_ip, backup_datera_api_"),
     ),
     Mistake(
         "the port of Swift",
