@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy
 from cinder import objects
-from cinder.objects import fields
+from cinder.objects import base, fields
+from sqlalchemy.orm import joinedload
 
 PAGE = 2000
 """Rows that are read at a time."""
@@ -123,10 +124,21 @@ def rows(context: Any, wanted: Filter) -> Iterator[Row]:
 
 def objects_of(context: Any, ids: Collection[str]) -> Iterator[Any]:
     """Cinder's objects of these records, in any order; without those that are gone meanwhile."""
-    left = list(ids)
+    # In Cinder 25 and 26, BackupList.get_all takes one value for a filter, and no list.
+    table, left = _table(), list(ids)
+    attributes = objects.Backup._get_expected_attrs(context)
+    query = (
+        sqlalchemy.select(table)
+        .where(table.deleted == sqlalchemy.false())
+        .options(joinedload(table.backup_metadata))
+    )
     for start in range(0, len(left), BATCH):
-        batch = left[start : start + BATCH]
-        yield from objects.BackupList.get_all(context, filters={"id": batch})
+        batch = query.where(table.id.in_(left[start : start + BATCH]))
+        with _cinder("api").main_context_manager.reader.using(context) as session:
+            found = session.scalars(batch).unique().all()
+        yield from base.obj_make_list(
+            context, objects.BackupList(context), objects.Backup, found, expected_attrs=attributes
+        )
 
 
 def _conditions(table: Any, wanted: Filter) -> Iterator[Any]:

@@ -11,6 +11,8 @@ from uuid import uuid4
 import pytest
 from oslo_utils import timeutils
 
+pytestmark = pytest.mark.release
+
 Start = Callable[..., Any]
 Run = Callable[..., Any]
 

@@ -13,6 +13,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event
 
+pytestmark = pytest.mark.release
+
 Start = Callable[..., Any]
 Run = Callable[..., Any]
 
