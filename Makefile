@@ -6,6 +6,8 @@ BENCH_VENV ?= .bench-venv
 BENCH ?=
 LOCK ?= locks/cinder-29.txt
 BIN := $(VENV)/bin
+# What the tests of a file share, one process starts; and files keep their order: see tests/conftest.py.
+SHARED := -n 2 --dist loadfile --no-loadscope-reorder
 DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_dispatch datera_backup \
   datera_emulator datera_volume)
 
@@ -41,7 +43,7 @@ unit: $(VENV)/.installed ## fast tests, no servers
 
 functional: $(VENV)/.installed ## the drivers against the emulator, real Cinder and real Swift
 	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
-	  $(BIN)/python -m pytest -p tests.fixtures.as_service -n 2 tests/functional
+	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) tests/functional
 
 test-matrix: $(VENV)/.installed ## the unit and functional tests on each supported Cinder
 	@TOX=$(BIN)/tox RELEASE_ONLY="$(RELEASE_ONLY)" .ci/matrix $(EXCEPT)
@@ -49,7 +51,7 @@ test-matrix: $(VENV)/.installed ## the unit and functional tests on each support
 test-contract: $(VENV)/.installed ## the functional tests in API 2.1, held against a real array's schema (DATERA_RECORDED)
 	@test -d "$$DATERA_RECORDED" || \
 	  { echo "DATERA_RECORDED must name the folder with an array's recorded answers." >&2; exit 1; }
-	DATERA_API_VERSION=2.1 $(BIN)/python -m pytest -n 2 $(DATERA_TESTS)
+	DATERA_API_VERSION=2.1 $(BIN)/python -m pytest $(SHARED) $(DATERA_TESTS)
 
 test-services: ## the drivers on real servers, which it installs from Debian (as root, or with sudo)
 	@$(PYTHON) tests/services/install.py $(SERVICES_VENV)

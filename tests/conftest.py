@@ -36,13 +36,15 @@ DEMO_FOLDERS = {"demo", "packaging"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """See that nothing lost its marker, and skip what this Cinder is not for.
+    """See that nothing lost its marker, skip what this Cinder is not for, and begin with servers.
 
     :raises pytest.UsageError: a part of a suite has no test that is marked ``release``.
     """
     if lacking := without_release_tests(config.rootpath, config.args, items):
         raise pytest.UsageError(f"no test is marked `release` in {', '.join(lacking)}")
     _skip_demo_and_distribution(items)
+    # Few tests that take long: begun last, they would leave the other processor idle.
+    items.sort(key=lambda item: DEMO_FOLDERS.isdisjoint(item.path.parts))
 
 
 def _skip_demo_and_distribution(items: list[pytest.Item]) -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Cinder under eventlet's monkey patching, as cinder-backup runs: a chain goes there and back.
 
-Started by :mod:`test_patched` with a folder and the lines of ``[DEFAULT]``; prints one JSON line.
+Started by :mod:`test_patched` with a folder, the one of templates, and the lines of
+``[DEFAULT]``; prints one JSON line.
 """
 
 from __future__ import annotations
@@ -77,10 +78,10 @@ def back_up_and_restore(cloud: CinderService) -> dict[str, Any]:
 def main() -> None:
     """Run it."""
     assert is_patched()
-    directory, defaults = Path(sys.argv[1]), sys.argv[2]
+    directory, templates, defaults = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     look_for_iscsi_alone()
     brick.install("iqn.1993-08.org.debian:01:testhost")
-    with CinderService(directory, template_folder=directory, defaults=defaults) as cloud:
+    with CinderService(directory, template_folder=templates, defaults=defaults) as cloud:
         found = back_up_and_restore(cloud)
     print(json.dumps(found))
 

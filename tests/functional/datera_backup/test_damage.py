@@ -42,9 +42,14 @@ def overwrite(path: Path, offset: int, data: bytes) -> None:
 
 def position_of(path: Path, data: bytes) -> int:
     """Where data that does not compress was stored as it is."""
-    found = path.read_bytes().find(data)
-    assert found > 0
-    return found
+    with open(path, "rb") as file:
+        end = 0
+        # The file is as large as a container may become, and nearly empty.
+        while True:
+            start = os.lseek(file.fileno(), end, os.SEEK_DATA)
+            end = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+            if (found := os.pread(file.fileno(), end - start, start).find(data)) >= 0:
+                return start + found
 
 
 class Restoring:

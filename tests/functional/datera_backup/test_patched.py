@@ -22,12 +22,12 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_a_chain_goes_there_and_back_under_monkey_patching(
-    array: Any, options: Callable[..., str], tmp_path: Path
+    array: Any, options: Callable[..., str], tmp_path: Path, run_directory: Path
 ) -> None:
     folder = tmp_path / "patched"
     folder.mkdir()
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(folder), options()],
+        [sys.executable, str(SCRIPT), str(folder), str(run_directory), options()],
         capture_output=True,
         text=True,
         timeout=120,
