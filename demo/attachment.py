@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from demo.waiting import NotYet, Permanent, until
 
-ATTACH_SECONDS = 60.0
+ATTACH_SECONDS = 120.0
 
 
 class NotAttached(Permanent):

@@ -14,7 +14,7 @@ from typing import Any
 os.environ["EVENTLET_NO_GREENDNS"] = "yes"
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 def _configure(arguments: list[str]) -> Any:

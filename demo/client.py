@@ -11,7 +11,7 @@ from typing import Any
 
 from demo.processes import environment
 
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 class CommandFailed(Exception):

@@ -21,7 +21,7 @@ from backup_dispatch.search_path import enterable
 from demo.waiting import Permanent, TookTooLong, until
 
 PROJECT = Path(__file__).resolve().parent.parent
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 STOP_SECONDS = 10.0
 TAIL_LINES = 15
 
