@@ -14,9 +14,9 @@ from cinder import context as cinder_context
 
 from backup_dispatch import opts
 from backup_dispatch.backends.configured import Backend, Backends
-from backup_dispatch.drivers.examination import can_be_examined, examine
-from backup_dispatch.drivers.finding import State
 from backup_dispatch.errors import Unfit
+from backup_dispatch.examination.backends import can_be_examined, examine
+from backup_dispatch.examination.finding import State
 from backup_dispatch.health import Check, Health
 
 LOG = logging.getLogger(__name__)

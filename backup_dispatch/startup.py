@@ -10,10 +10,10 @@ from typing import Any
 from cinder import context
 from oslo_service import loopingcall
 
-from backup_dispatch import deployment
 from backup_dispatch.backends.configured import Backends, configured
-from backup_dispatch.drivers.finding import State
 from backup_dispatch.errors import ConfigurationInvalid
+from backup_dispatch.examination import deployment
+from backup_dispatch.examination.finding import State
 
 LOG = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from cliff.columns import FormattableColumn
 
 from backup_dispatch.backends.loading import NAMESPACE
 from backup_dispatch.command.units import in_units
-from backup_dispatch.drivers.finding import State
+from backup_dispatch.examination.finding import State
 
 if TYPE_CHECKING:
     Column = FormattableColumn[Any]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from backup_dispatch.command.masking import masked
-from backup_dispatch.drivers.finding import Finding, State
 from backup_dispatch.errors import reason_of
+from backup_dispatch.examination.finding import Finding, State
 
 Check = Callable[[], None]
 Look = Callable[[], Iterable[Finding]]

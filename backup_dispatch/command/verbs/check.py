@@ -13,16 +13,17 @@ from cliff.lister import Lister
 from oslo_config import cfg
 from oslo_db import exception as db_exception
 
-from backup_dispatch import deployment, opts
+from backup_dispatch import opts
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.columns import Lines, UpDown, YesNo, short_name
 from backup_dispatch.command.health import Examined, examined
 from backup_dispatch.command.outcome import NO, NOT_KNOWN
-from backup_dispatch.drivers.examination import can_be_examined, examine
-from backup_dispatch.drivers.finding import Finding, State
-from backup_dispatch.drivers.small_object import try_out
 from backup_dispatch.errors import ConfigurationInvalid
+from backup_dispatch.examination import deployment
+from backup_dispatch.examination.backends import can_be_examined, examine
+from backup_dispatch.examination.finding import Finding, State
+from backup_dispatch.examination.small_object import try_out
 
 CONF = cfg.CONF
 

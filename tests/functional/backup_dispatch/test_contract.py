@@ -172,8 +172,8 @@ def test_it_is_up_and_its_own_check_passes(cloud: Cloud) -> None:
 
 
 def test_look_finds_nothing_down_and_changes_nothing(cloud: Cloud) -> None:
-    from backup_dispatch.drivers.examination import examine
-    from backup_dispatch.drivers.finding import State
+    from backup_dispatch.examination.backends import examine
+    from backup_dispatch.examination.finding import State
 
     before = cloud.prepared.stored()
     found = list(examine(cloud.enabled))
@@ -182,8 +182,8 @@ def test_look_finds_nothing_down_and_changes_nothing(cloud: Cloud) -> None:
 
 
 def test_small_object_comes_back_and_is_gone(cloud: Cloud) -> None:
-    from backup_dispatch.drivers.finding import State
-    from backup_dispatch.drivers.small_object import try_out
+    from backup_dispatch.examination.finding import State
+    from backup_dispatch.examination.small_object import try_out
 
     before = cloud.prepared.stored()
     (found,) = try_out(cloud.enabled)

@@ -64,13 +64,13 @@ def room(**values: int) -> Callable[[Place], None]:
         real = os.statvfs(place.folder)
         figures = {name: getattr(real, name) for name in dir(real) if name.startswith("f_")}
         found = SimpleNamespace(**{**figures, "f_frsize": 2**20, "f_bavail": 2**20, **values})
-        place.patch.setattr("backup_dispatch.drivers.looks.folder._Disk.statvfs", lambda *_: found)
+        place.patch.setattr("backup_dispatch.examination.folder._Disk.statvfs", lambda *_: found)
 
     return patch
 
 
 def not_writable(place: Place) -> None:
-    place.patch.setattr("backup_dispatch.drivers.looks.folder._Disk.writable", lambda *_: False)
+    place.patch.setattr("backup_dispatch.examination.folder._Disk.writable", lambda *_: False)
 
 
 def file_at(name: str) -> Callable[[Place], object]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from backup_dispatch.drivers.finding import Finding, Options, State, told_by
+from backup_dispatch.examination.finding import Finding, Options, State, told_by
 
 SINGLE_USER = "single_user"
 SECONDS = 10.0

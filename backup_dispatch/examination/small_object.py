@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from backup_dispatch.drivers.ceph import is_ceph
-from backup_dispatch.drivers.containers import Container
 from backup_dispatch.drivers.custody import is_chunked
-from backup_dispatch.drivers.examination import can_be_examined, made_for_nobody
-from backup_dispatch.drivers.finding import Finding, State, options_of, told_by
-from backup_dispatch.drivers.looks.swift import SINGLE_USER
+from backup_dispatch.examination.backends import can_be_examined, made_for_nobody
+from backup_dispatch.examination.containers import Container
+from backup_dispatch.examination.finding import Finding, State, options_of, told_by
+from backup_dispatch.examination.swift import SINGLE_USER
 
 if TYPE_CHECKING:
     from backup_dispatch.backends.configured import Backend

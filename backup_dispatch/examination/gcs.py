@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from backup_dispatch.drivers.finding import Finding, Options, State, told_by
+from backup_dispatch.examination.finding import Finding, Options, State, told_by
 
 FORBIDDEN = 403
 

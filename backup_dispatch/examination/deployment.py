@@ -15,8 +15,8 @@ from oslo_utils import importutils
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backends, class_path
 from backup_dispatch.command.backup_rows import tallies
-from backup_dispatch.drivers.finding import Finding, State, told_by
 from backup_dispatch.errors import OwnerUnresolved
+from backup_dispatch.examination.finding import Finding, State, told_by
 
 BINARY = "cinder-backup"
 WHAT_CINDER_RUNS = "backup_driver"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be found out about a backend without changing anything.
 
-Of Cinder's own drivers this is known here (:mod:`backup_dispatch.drivers.looks`). Another driver
+Of Cinder's own drivers this is known in the modules beside this one. Another driver
 may offer it as a method::
 
     examine() -> Iterable[tuple[str, str, str]]
@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 from cinder import context
 
-from backup_dispatch.drivers.finding import Finding, Options, State, names_beside, options_of
-from backup_dispatch.drivers.looks.ceph import ceph
-from backup_dispatch.drivers.looks.folder import glusterfs, nfs, posix
-from backup_dispatch.drivers.looks.gcs import gcs
-from backup_dispatch.drivers.looks.s3 import s3
-from backup_dispatch.drivers.looks.swift import swift
+from backup_dispatch.examination.ceph import ceph
+from backup_dispatch.examination.finding import Finding, Options, State, names_beside, options_of
+from backup_dispatch.examination.folder import glusterfs, nfs, posix
+from backup_dispatch.examination.gcs import gcs
+from backup_dispatch.examination.s3 import s3
+from backup_dispatch.examination.swift import swift
 
 if TYPE_CHECKING:
     from backup_dispatch.backends.configured import Backend

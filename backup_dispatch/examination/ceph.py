@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from typing import Any
 
-from backup_dispatch.drivers.finding import Finding, Options, State, told_by
 from backup_dispatch.drivers.native import in_native_threads
+from backup_dispatch.examination.finding import Finding, Options, State, told_by
 
 SECONDS = "10"
 """To wait for a monitor, and for an answer."""

@@ -14,8 +14,8 @@ import socket
 import stat
 from collections.abc import Iterator
 
-from backup_dispatch.drivers.finding import Finding, Options, State
 from backup_dispatch.drivers.native import in_native_threads
+from backup_dispatch.examination.finding import Finding, Options, State
 
 OBJECTS_LEFT = 10
 """Objects of ``backup_file_size`` that there should be room for."""

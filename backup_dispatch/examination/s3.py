@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from backup_dispatch.drivers.finding import Finding, Options, State, told_by
+from backup_dispatch.examination.finding import Finding, Options, State, told_by
 
 KEYS_REFUSED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "403"})
 DENIED = frozenset({"AccessDenied", "403"})
