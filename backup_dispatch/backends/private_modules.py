@@ -7,15 +7,20 @@ define the driver's class and its bases, run with a ``CONF`` that is an overlay.
 the copies; they are not in ``sys.modules``.
 
 ``cinder.backup.driver`` is never copied, so that a copy is a ``BackupDriver`` as well.
+
+Which options a section may set is read off the copies: those that reach the overlay. A copy that
+reaches the process's ``CONF`` in a way that cannot be redirected is refused as a whole.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
 import inspect
 import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -23,9 +28,13 @@ from cinder.backup.driver import BackupDriver
 from oslo_config import cfg
 
 from backup_dispatch.backends.conf_overlay import Overlay
+from backup_dispatch.errors import ConfigurationInvalid
 
 CONFIGURATION = "configuration"
 """The argument by which a driver's constructor takes its configuration, if it does."""
+
+
+_PACKAGE = cfg.__name__.rpartition(".")[0]
 
 
 def takes_configuration(driver_class: type[Any]) -> bool:
@@ -33,10 +42,19 @@ def takes_configuration(driver_class: type[Any]) -> bool:
     return CONFIGURATION in inspect.signature(driver_class.__init__).parameters
 
 
-def private_class(driver_class: type[Any], conf: Overlay) -> type[Any]:
+@dataclass(frozen=True)
+class PrivateDriver:
+    """A backend's own driver class, and the modules that were run for it."""
+
+    driver_class: type[Any]
+    modules: tuple[ModuleType, ...]
+
+
+def private_driver(driver_class: type[Any], conf: Overlay) -> PrivateDriver:
     """The same class, from modules whose ``CONF`` is ``conf``.
 
     :raises ImportError: a module imports another of them in a way that cannot be redirected.
+    :raises ConfigurationInvalid: a module reaches the process's configuration past ``conf``.
     """
     copies: dict[str, ModuleType] = {}
     private = {**vars(builtins), "__import__": _importing(copies, _cfg_with(conf))}
@@ -47,8 +65,33 @@ def private_class(driver_class: type[Any], conf: Overlay) -> type[Any]:
         vars(copy)["__builtins__"] = private
         loader: Any = module.__loader__
         exec(loader.get_code(module.__name__), vars(copy))  # noqa: S102 - the module's own code
+    for copy in copies.values():
+        for place in _past_the_overlay(copy):
+            raise ConfigurationInvalid(
+                f"[{conf.config_group}] cannot be read by {copy.__name__}: it reaches oslo.config "
+                f"by {place}, where no section can be put before it. Let the driver say "
+                "'from oslo_config import cfg', or set its options in [DEFAULT] and remove the "
+                "section."
+            )
     found: type[Any] = getattr(copies[driver_class.__module__], driver_class.__qualname__)
-    return found
+    return PrivateDriver(found, tuple(copies.values()))
+
+
+def _past_the_overlay(copy: ModuleType) -> Iterator[str]:
+    """Where a copy has the real ``CONF``, or a module that leads to it."""
+    for name, value in vars(copy).items():
+        if _is_real(value):
+            yield repr(name)
+        elif inspect.isclass(value) and value.__module__ == copy.__name__:
+            yield from (f"'{name}.{one}'" for one, held in vars(value).items() if _is_real(held))
+    for node in ast.walk(ast.parse(inspect.getsource(copy))):
+        if isinstance(node, ast.Constant) and str(node.value).split(".")[0] == _PACKAGE:
+            # importlib.import_module() and sys.modules[] take it as a text.
+            yield f"the text {node.value!r}"
+
+
+def _is_real(value: object) -> bool:
+    return value is cfg.CONF or value is cfg or value is sys.modules[_PACKAGE]
 
 
 def modules_of(driver_class: type[Any]) -> list[ModuleType]:
@@ -78,19 +121,23 @@ def _importing(copies: dict[str, ModuleType], own_cfg: ModuleType) -> Callable[.
         if not fromlist:
             if name in copies:
                 raise ImportError(f"'import {name}' cannot be redirected to a backend's own copy")
-            return module
+            # 'import oslo_config.cfg' and 'import oslo_config.cfg as x' go through the package.
+            return _with(module, {"cfg": own_cfg}) if module.__name__ == _PACKAGE else module
         path = module.__name__
         if path == cfg.__name__:
             return own_cfg
         if path in copies:
             return copies[path]
         own = {one: copies[f"{path}.{one}"] for one in fromlist if f"{path}.{one}" in copies}
-        if path == cfg.__name__.rpartition(".")[0] and "cfg" in fromlist:
+        if path == _PACKAGE:
             own["cfg"] = own_cfg
-        if not own:
-            return module
-        stand_in = ModuleType(path)
-        vars(stand_in).update({**vars(module), **own})
-        return stand_in
+        return _with(module, own) if own else module
 
     return private_import
+
+
+def _with(module: ModuleType, own: dict[str, ModuleType]) -> ModuleType:
+    """A stand-in for a module, with something else by these names."""
+    stand_in = ModuleType(module.__name__)
+    vars(stand_in).update({**vars(module), **own})
+    return stand_in

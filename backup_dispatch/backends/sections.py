@@ -13,8 +13,13 @@ from oslo_config import cfg
 
 from backup_dispatch.backends.conf_overlay import Overlay
 from backup_dispatch.backends.loading import DriverClass
-from backup_dispatch.backends.private_modules import modules_of, private_class, takes_configuration
+from backup_dispatch.backends.private_modules import (
+    PrivateDriver,
+    private_driver,
+    takes_configuration,
+)
 from backup_dispatch.backends.unread_options import (
+    names_read_beside,
     names_read_by,
     refuse_unread,
     sections_with,
@@ -79,11 +84,15 @@ def configured_by(section: Section, driver_class: DriverClass) -> Configured:
         if takes_configuration(driver_class):
             configured = Configured(driver_class, overlay)
             options = _options_told_by(driver_class)
+            read, beside = spellings_of(options), {}
         else:
-            configured = Configured(_own_class(driver_class, overlay))
+            own = _own_driver(driver_class, overlay)
+            configured = Configured(own.driver_class)
             options = list(overlay.own_options.values())
-        read = spellings_of([*options, *SECTION_OPTS]) | names_read_by(modules_of(driver_class))
-        refuse_unread(cfg.CONF, section.name, section.driver, read)
+            read = spellings_of(options) | names_read_by(own.modules, overlay)
+            beside = names_read_beside(own.modules, cfg.CONF)
+        read |= spellings_of(SECTION_OPTS)
+        refuse_unread(cfg.CONF, section.name, section.driver, read, beside)
         # A bad value would else show up at its first use, with the first backup.
         overlay.read_all(opt.dest for opt in options)
     except ConfigurationInvalid:
@@ -101,17 +110,17 @@ def without_section(driver_class: DriverClass) -> Configured:
     hidden = _hidden_from(driver_class)
     if not hidden:
         return Configured(driver_class)
-    return Configured(_own_class(driver_class, Overlay(cfg.CONF, None, hidden)))
+    return Configured(_own_driver(driver_class, Overlay(cfg.CONF, None, hidden)).driver_class)
 
 
 def _hidden_from(driver_class: DriverClass) -> frozenset[str]:
     return frozenset({gcs.PROXY}) if gcs.is_gcs(driver_class) else frozenset()
 
 
-def _own_class(driver_class: DriverClass, overlay: Overlay) -> DriverClass:
-    own = private_class(driver_class, overlay)
-    if gcs.is_gcs(own):
-        gcs.use_own_proxy(own, lambda: overlay.value_of(gcs.PROXY))
+def _own_driver(driver_class: DriverClass, overlay: Overlay) -> PrivateDriver:
+    own = private_driver(driver_class, overlay)
+    if gcs.is_gcs(own.driver_class):
+        gcs.use_own_proxy(own.driver_class, lambda: overlay.value_of(gcs.PROXY))
     return own
 
 

@@ -9,31 +9,45 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
 
+from oslo_config import cfg
+
 from backup_dispatch.errors import ConfigurationInvalid
 
-_CONF = "CONF"
 _DEFAULT = "DEFAULT"
 
 
-def refuse_unread(conf: Any, section: str, driver: str, read: AbstractSet[str]) -> None:
+def refuse_unread(
+    conf: Any,
+    section: str,
+    driver: str,
+    read: AbstractSet[str],
+    beside: Mapping[str, str] | None = None,
+) -> None:
     """Refuse a section that sets an option which its driver does not read.
 
     A section that is a volume backend's as well may set what that one reads.
 
     :param driver: the driver as the section names it, for the message.
     :param read: all names that the driver reads.
+    :param beside: names that modules beside the driver's own read, see :func:`names_read_beside`.
     :raises ConfigurationInvalid: naming the first such option and the nearest that it reads.
     """
     set_here = names_in(conf, section)
     if "volume_driver" in set_here:
         set_here = [name for name in set_here if name.startswith("backup_")]
     for name in set_here:
+        if name in (beside or {}):
+            raise ConfigurationInvalid(
+                f"[{section}] {name}: {driver} reads it in {(beside or {})[name]}, which all "
+                "backends share, so it counts in [DEFAULT] only. Set it there."
+            )
         if name in read:
             continue
         if name in conf:
@@ -88,23 +102,78 @@ def spellings_of(opts: Iterable[Any]) -> set[str]:
     return names
 
 
-def names_read_by(modules: Iterable[ModuleType]) -> set[str]:
-    """What these modules read of the configuration by name: each ``x`` of a ``CONF.x``."""
-    return {name for module in modules for name in _read_in(ast.parse(inspect.getsource(module)))}
+def names_read_by(modules: Iterable[ModuleType], conf: Any) -> set[str]:
+    """What these modules read of this very configuration by name: each ``x`` of a ``CONF.x``.
+
+    An expression counts by what it is in its module, however it is spelled: ``CONF``,
+    ``cfg.CONF``, ``options.CONF``.
+    """
+    return {
+        name
+        for module in modules
+        for name in _read_in(ast.parse(inspect.getsource(module)), vars(module), conf)
+    }
 
 
-def _read_in(tree: ast.AST) -> Iterator[str]:
+def names_read_beside(own: Iterable[ModuleType], conf: Any) -> dict[str, str]:
+    """What modules that a driver uses, and that are not its own, read of ``conf`` by name.
+
+    These are what its modules have got by name, and further modules of the same packages. Cinder's
+    are left out: they serve others as well, and what they read belongs into ``[DEFAULT]``.
+
+    :param own: the backend's own copies.
+    :returns: the module that reads, by option.
+    """
+    own = tuple(own)
+    names = {one.__name__ for one in own}
+    packages = {name.partition(".")[0] for name in names}
+    seen: dict[str, ModuleType] = {}
+    ahead = [module for one in own for module in _used_by(one)]
+    while ahead:
+        module = ahead.pop()
+        name = module.__name__
+        if name in seen or name in names or name.partition(".")[0] in _SHARED:
+            continue
+        seen[name] = module
+        if name.partition(".")[0] in packages:
+            ahead += _used_by(module)
+    return {
+        option: module.__name__
+        for module in seen.values()
+        if any(value is conf or value is cfg for value in vars(module).values())
+        for option in names_read_by([module], conf)
+    }
+
+
+_SHARED = frozenset({"cinder", "oslo_config"})
+
+
+def _used_by(module: ModuleType) -> list[ModuleType]:
+    """The modules that a module has by name, or something of."""
+    named = [
+        value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+        for value in vars(module).values()
+    ]
+    return [sys.modules[name] for name in named if isinstance(name, str) and name in sys.modules]
+
+
+def _read_in(tree: ast.AST, names: dict[str, Any], conf: Any) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and _is_conf(node.value):
+        if isinstance(node, ast.Attribute) and _value_of(node.value, names) is conf:
             yield node.attr
         elif (
             isinstance(node, ast.Subscript)
-            and _is_conf(node.value)
             and isinstance(node.slice, ast.Constant)
+            and _value_of(node.value, names) is conf
         ):
             yield str(node.slice.value)
 
 
-def _is_conf(node: ast.AST) -> bool:
-    named = node.id if isinstance(node, ast.Name) else getattr(node, "attr", None)
-    return named == _CONF
+def _value_of(node: ast.AST, names: dict[str, Any]) -> Any:
+    """What a dotted name is in its module; None if it is something else, or known at run time."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.Attribute):
+        holder = _value_of(node.value, names)
+        return vars(holder).get(node.attr) if isinstance(holder, ModuleType) else None
+    return None

@@ -241,9 +241,10 @@ def test_a_driver_that_takes_its_configuration_gets_the_section(
 
     monkeypatch.setattr(PosixBackupDriver, "__init__", make)
     load.cache_clear()
-    start_sections(enabled="east, posix")
+    lines = "[east]\nbackup_driver = posix\nbackup_posix_path = /far\n"
+    start_sections(enabled="east, posix", sections=lines)
     east, posix = configured(cfg.CONF).enabled
     load.cache_clear()
     assert east.driver_class is posix.driver_class is PosixBackupDriver
-    assert east.make(None).configuration.backup_compression_algorithm == "zlib"
+    assert east.make(None).configuration.backup_posix_path == "/far"
     assert posix.make(None).configuration is None

@@ -24,6 +24,8 @@ from oslo_config import cfg
 CONF = cfg.CONF
 def one():
     return CONF.by_attribute, cfg.CONF.by_a_longer_way, CONF["by_key"], other.by_another
+def another(CONFIG):
+    return CONFIG.not_ours, one.CONF.nor_this, CONF.by_attribute.of_a_value
 """
 
 
@@ -45,7 +47,7 @@ def a_configuration(tmp_path: Path, *texts: str) -> cfg.ConfigOpts:
 
 
 def test_names_are_read_from_the_source(module: ModuleType) -> None:
-    assert unread_options.names_read_by([module]) == {
+    assert unread_options.names_read_by([module], cfg.CONF) == {
         "by_attribute", "by_a_longer_way", "by_key",
     }  # fmt: skip
 
@@ -55,7 +57,7 @@ def test_cinders_drivers_read_what_they_say(name: str) -> None:
     from backup_dispatch.backends.loading import load_entry
 
     _, driver_class = load_entry(name, "an option")
-    read = unread_options.names_read_by(modules_of(driver_class))
+    read = unread_options.names_read_by(modules_of(driver_class), cfg.CONF)
     assert any(option.startswith(f"backup_{name}") for option in read) or name in {
         "glusterfs", "nfs",
     }, read  # fmt: skip

@@ -161,9 +161,9 @@ def test_a_private_copy_is_looked_at_itself(monkeypatch: pytest.MonkeyPatch) -> 
     from oslo_config import cfg
 
     from backup_dispatch.backends.conf_overlay import Overlay
-    from backup_dispatch.backends.private_modules import private_class
+    from backup_dispatch.backends.private_modules import private_driver
 
-    copy = private_class(posix.PosixBackupDriver, Overlay(cfg.CONF, "east"))
+    copy = private_driver(posix.PosixBackupDriver, Overlay(cfg.CONF, "east")).driver_class
 
     def write(_is_new: bool, file: Any, _offset: int, content: bytes) -> None:
         file.write(memoryview(content))
