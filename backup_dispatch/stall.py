@@ -293,10 +293,9 @@ class Wait(Generic[R]):
 
     def _next_look(self) -> float:
         silent = self._silence()
-        looks = [self._next_notice() - silent]
-        if self._operation.seen:
-            looks.append(self._timeout - silent)
-        return max(min(looks), 0.0)
+        # What is not seen now may be in the next moment.
+        left = self._timeout - (silent if self._operation.seen else 0.0)
+        return max(min(left, self._next_notice() - silent), 0.0)
 
     def _next_notice(self) -> float:
         """Seconds of silence at which the log speaks again."""

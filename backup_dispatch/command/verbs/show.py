@@ -17,6 +17,7 @@ from backup_dispatch.command.chain import chain_of
 from backup_dispatch.command.columns import Lines, Minute, Size
 from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import NOT_KNOWN
+from backup_dispatch.command.under_way import is_under_way, waits
 from backup_dispatch.drivers.stored import stored_size
 from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
 from backup_dispatch.ownership import hint_of
@@ -47,6 +48,7 @@ class Show(CloudCommand, ShowOne):
             "name": backup.display_name,
             "status": backup.status,
             "fail_reason": backup.fail_reason,
+            "waits": waits(self.cloud.context, backup, owner.name if owner else None),
             "created": Minute(backup.created_at),
             "volume": backup.volume_id,
             "volume_gb": backup.size,
@@ -102,7 +104,8 @@ class Show(CloudCommand, ShowOne):
         return children
 
     def _stored(self, backup: Any, owner: Backend | None) -> int | None:
-        if owner is None:
+        # Nothing is settled while it is under way, and a backend that hangs would hang this too.
+        if owner is None or is_under_way(backup):
             return None
         try:
             return stored_size(self.cloud.driver(owner, backup), backup)

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 Start = Callable[..., Any]
 Run = Callable[..., Any]
@@ -30,6 +33,7 @@ def test_a_chain_on_a_backend(start_dispatching: Start, run_json: RunJson, tmp_p
         "name": "posix_2",
         "status": "available",
         "fail_reason": None,
+        "waits": None,
         "volume": volume.id,
         "volume_gb": 1,
         "backend": "posix",
@@ -140,3 +144,29 @@ def test_show_where_records_or_backends_do_not_say_tells_what_is_not_known(
     assert (ended.code, ended.json["backend"]) == (3, None)
     assert "shelf_driver did not say" in ended.json["known"]
     assert "(Backup backend shelf_driver is down: " in ended.json["known"]
+
+
+def test_one_under_way_says_what_is_waited_for_and_asks_no_backend(
+    start_dispatching: Start, run: Run, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cinder import objects
+
+    from backup_dispatch.command.verbs import show
+
+    cinder = start_dispatching()
+    backup = cinder.create_backup(cinder.create_volume(1), "posix_1")
+    backup.status, backup.created_at = "creating", backup.created_at - timedelta(minutes=47)
+    backup.save()
+    monkeypatch.setattr(show, "stored_size", lambda *_given: pytest.fail("it would hang"))
+    since = f"creating since {backup.created_at:%Y-%m-%d %H:%M} UTC (47 minutes), at backend posix"
+    service = objects.Service.get_by_args(cinder.context, backup.host, "cinder-backup")
+    assert run_json("show", backup.id)["waits"] == (
+        f"{since}, by cinder-backup on testhost, which is up; its log says what was seen last; it "
+        "is ended when nothing that can be seen has moved for 3600 seconds"
+    )
+    monkeypatch.setattr(objects.Service, "is_up", False)
+    down = run_json("show", backup.id)["waits"]
+    assert "by cinder-backup on testhost, which is DOWN (last heartbeat 2" in down
+    assert "and resets it when it starts again" in down
+    service.destroy()
+    assert "no record: nobody works at it" in run_json("show", backup.id)["waits"]
