@@ -8,6 +8,7 @@ import pytest
 from tests.services.stack.array_view import instances
 from tests.services.stack.client import CommandFailed
 from tests.services.stack.cloud import Cloud
+from tests.services.stack.people import ADMIN
 from tests.services.stack.project import MIB, Project
 
 NAMES = ("datera_mine", "swift_mine", "ceph_mine", "s3_mine")
@@ -61,3 +62,8 @@ def test_each_projects_volumes_lie_in_a_tenant_of_its_own(
     for person, found in tenants.items():
         (tenant,) = found
         assert person.project_id.replace("-", "") in tenant.replace("-", "")
+
+
+def test_an_administrator_sees_the_pools_of_both_volume_backends(cloud: Cloud) -> None:
+    pools = cloud.client(ADMIN)("volume", "backend", "pool", "list")
+    assert {one["Name"].partition("@")[2] for one in pools} == {"array#array", "rbd#rbd"}
