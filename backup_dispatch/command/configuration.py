@@ -34,7 +34,10 @@ def read_configuration(files: Sequence[str], directories: Sequence[str]) -> None
     try:
         CONF(arguments, project="cinder", prog=SERVICE, version=version.version_string())
     except (cfg.Error, OSError) as error:
-        misused(f"Cinder's configuration cannot be read: {one_line(str(error))}")
+        misused(
+            f"Cinder's configuration cannot be read: {one_line(str(error)).rstrip('. ')}. Correct "
+            "it, or run this as the user of cinder-backup, who may read it: sudo -u cinder …"
+        )
     if not CONF.config_file and not CONF.config_dir:
         misused("There is no cinder.conf where Cinder looks for it: name one with --config-file.")
     # A service waits for its database; who asks wants to know that it is away.

@@ -52,6 +52,13 @@ def another_host(place: Place) -> None:
     ).create()  # fmt: skip
 
 
+def cinder_conf_unreadable(place: Place) -> None:
+    def refuse(_parser: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    place.patch.setattr("oslo_config.cfg.ConfigParser.parse", refuse)
+
+
 def database_unreadable(place: Place) -> None:
     from oslo_db import exception
 
@@ -213,6 +220,14 @@ MISTAKES = (
         only("posix"),
         ("backup_dispatch.driver.BackupDispatchr cannot be loaded", "Change the line to: backup_"),
         runs="backup_driver = backup_dispatch.driver.BackupDispatchr",
+    ),
+    Mistake(
+        "a cinder.conf that this user cannot read",
+        only("posix"),
+        ("configuration cannot be read", "Failed to open", "/cinder.conf", "sudo -u cinder"),
+        code=2,
+        after=cinder_conf_unreadable,
+        logs=False,
     ),
     Mistake(
         "a database that this user cannot read",
