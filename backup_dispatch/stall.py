@@ -108,6 +108,15 @@ class Operation:
         if not self._blind:
             self._seen = True
 
+    def reported(self, doing: str) -> None:
+        """Note what the driver itself says of its progress: from now on that is what is seen.
+
+        :raises Abandoned: it has been ended.
+        """
+        self.lives(doing)
+        self._sight = Sight.ALL
+        self._seen = True
+
     def lives(self, doing: str) -> None:
         """Note that the operation got on, without moving data.
 

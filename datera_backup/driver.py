@@ -37,7 +37,14 @@ from datera_backup.native import in_native_thread, unwrapped
 from datera_backup.neighbours import WARNINGS
 from datera_backup.opts import OPTS
 from datera_backup.orphans import Orphan, find_orphans, remove_orphan
-from datera_backup.progress import BackupCancelled, BackupWatch, RestoreWatch, VerifyWatch, wait_for
+from datera_backup.progress import (
+    BackupCancelled,
+    BackupWatch,
+    Reporting,
+    RestoreWatch,
+    VerifyWatch,
+    wait_for,
+)
 from datera_backup.settings import BackupSettings, read_settings, refuse_ignored_secondaries
 from datera_backup.translate import translated
 from datera_backup.undo import Undo
@@ -81,6 +88,7 @@ class DateraBackupDriver(driver.BackupDriver):
         super().__init__(context)
         self.configuration = CONF if configuration is None else configuration
         self.support_force_delete = True
+        self._tell: Callable[[str], None] = lambda _doing: None
 
     @functools.cached_property
     def settings(self) -> BackupSettings:
@@ -177,7 +185,7 @@ class DateraBackupDriver(driver.BackupDriver):
                     location,
                     reading.sink_of(volume_file, volume["size"] * units.Gi),
                     write_zeros=not volume_is_new,
-                    watch=watch,
+                    watch=Reporting(watch, self._tell),
                     settings=self.settings.engine,
                 )
         self._put_metadata(volume_id, commit.metadata.get("volume_meta"))
@@ -253,6 +261,10 @@ class DateraBackupDriver(driver.BackupDriver):
             LOG.debug("Whether backup %s is on Datera is unknown: %s", backup.id, unknown)
             return None
         return True
+
+    def report_progress_to(self, tell: Callable[[str], None]) -> None:
+        """Call ``tell`` whenever bytes of a backup or a restore have moved; it may raise."""
+        self._tell = tell
 
     # What the operator's command asks
 
@@ -364,7 +376,7 @@ class DateraBackupDriver(driver.BackupDriver):
             source,
             label=label,
             metadata=metadata,
-            watch=watch,
+            watch=Reporting(watch, self._tell),
         ).run()
 
     def _put_metadata(self, volume_id: str, volume_meta: str | None) -> None:

@@ -99,6 +99,29 @@ class Guarded:
         self._watch.report(progress)
 
 
+class Reporting:
+    """A watch that tells whoever waits for the operation each time that bytes have moved.
+
+    :param tell: may raise, which ends the job.
+    """
+
+    def __init__(self, watch: Watch, tell: Callable[[str], None]) -> None:
+        self._watch = watch
+        self._tell = tell
+        self._done = 0
+
+    def check(self) -> None:
+        """Raise if the job shall stop."""
+        self._watch.check()
+
+    def report(self, progress: Progress) -> None:
+        """Take note of how far the job is."""
+        if progress.done != self._done:
+            self._done = progress.done
+            self._tell(f"{progress.done} of {progress.total} bytes done")
+        self._watch.report(progress)
+
+
 class BackupWatch:
     """Cancels a backup whose record is deleted, and sends Cinder's progress notifications.
 

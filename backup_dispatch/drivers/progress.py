@@ -61,7 +61,7 @@ def watched(driver: Any, operation: Operation) -> Iterator[None]:
         setattr(driver, name, method)
     report_to = getattr(driver, HOOK, None)
     if report_to is not None:
-        report_to(operation.moved)
+        report_to(operation.reported)
     try:
         yield
     finally:

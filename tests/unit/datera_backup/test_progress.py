@@ -15,6 +15,7 @@ from datera_backup.engine import Job, Progress
 from datera_backup.progress import (
     BackupCancelled,
     BackupWatch,
+    Reporting,
     RestoreWatch,
     run,
     wait_for,
@@ -191,3 +192,19 @@ def test_a_turn_is_waited_for_and_can_be_cancelled() -> None:
 
 def test_without_a_limit_nobody_waits() -> None:
     wait_for(None, backup_watch(Record()))()
+
+
+def test_report_of_moved_bytes_is_told_once_and_may_end_the_job() -> None:
+    told: list[str] = []
+    reporting = Reporting(backup_watch(Record(), timer=False), told.append)
+    for done in (0, 1, 1, 2):
+        reporting.report(Progress(done, 4, 0))
+    assert told == ["1 of 4 bytes done", "2 of 4 bytes done"]
+
+    def refuse(doing: str) -> None:
+        raise InterruptedError(doing)
+
+    job = Countdown(3)
+    with pytest.raises(InterruptedError, match="bytes done"):
+        run(job, Reporting(mock.Mock(), refuse))
+    assert job.cancelled

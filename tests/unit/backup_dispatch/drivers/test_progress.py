@@ -100,8 +100,9 @@ def test_driver_that_reports_is_seen_and_is_told_of_its_end() -> None:
 
     driver, operation = Reporting(), operation_of()
     with watched(driver, operation):
-        assert not operation.seen
+        operation.lost_sight()
         driver.tell("reading tape 7")
+        operation.lost_sight()
         assert (operation.seen, operation.last[0]) == (True, "reading tape 7")
         operation.abandon()
         with pytest.raises(Abandoned):
