@@ -61,7 +61,7 @@ def cinder_sections(
             "scheduler_driver_init_wait_time": 1,
             "allow_availability_zone_fallback": "true",
             "backup_use_same_host": "false",
-            "report_interval": 5,
+            "report_interval": 2,
             # What a host can do, it tells when it starts, and again every few seconds, not minutes.
             "periodic_interval": 5,
             "periodic_fuzzy_delay": 0,

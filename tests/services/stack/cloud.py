@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from tests.services.stack.people import ADMIN, SERVICE, USERS, People
 from tests.services.stack.rabbitmq import RabbitMq
 
 SECONDS = 300.0
+WORKS = "backup service update: {'backend_state': True"
+"""What the scheduler logs, but for the host, once a host of cinder-backup works."""
 ANSWER_SECONDS = 15.0
 """What the API asks a service that is just starting may be lost: then it is asked again sooner."""
 
@@ -93,10 +95,12 @@ class Cloud:
         self.cinder.launch_volume()
         for host in BACKUP_HOSTS:
             self.cinder.launch_backup(host)
+        backends = [f"{VOLUME_HOST}@{name}" for name in VOLUME_BACKENDS]
         self._await_services(
             {("cinder-backup", host) for host in BACKUP_HOSTS}
-            | {("cinder-volume", f"{VOLUME_HOST}@{name}") for name in VOLUME_BACKENDS}
+            | {("cinder-volume", backend) for backend in backends}
         )
+        self._await_told("volume service update", dict.fromkeys(backends, 0))
         self.await_work()
         self.make_types()
 
@@ -128,15 +132,20 @@ class Cloud:
         return self._disks[user]
 
     def restart_backup(self, *hosts: str) -> None:
-        """Start cinder-backup on hosts again; returns once each has said that it is there."""
+        """Start cinder-backup on hosts again; returns once each serves.
+
+        A service that starts says so in its record first, then ends what it was doing when it was
+        stopped, by its record, which a restore that is ordered too early counts among; only then
+        it serves, and reports that again and again.
+        """
 
         def beat(host: str) -> Any:
-            found = self.database.query("SELECT updated_at FROM services WHERE host = %s", host)
-            return found[0]["updated_at"]
+            found = self.database.query("SELECT report_count FROM services WHERE host = %s", host)
+            return found[0]["report_count"]
 
         before = {host: beat(host) for host in hosts}
         for host in hosts:
-            self._told[host] = self._told_by(host)
+            self._told[host] = self._told_by(host, WORKS)
             self.cinder.launch_backup(host)
 
         def all_beat() -> bool:
@@ -153,19 +162,24 @@ class Cloud:
         Where the driver's check takes its time, as that of Cinder's Ceph driver does, the scheduler
         hears first that the host does not work, and a minute later that it does.
         """
+        self._await_told(WORKS, self._told)
+
+    def _await_told(self, what: str, before: Mapping[str, int]) -> None:
+        """Wait until hosts have told the scheduler something more often than before."""
 
         def all_told() -> bool:
-            told = {host: self._told_by(host) for host in self._told}
-            if idle := [host for host, before in self._told.items() if told[host] <= before]:
-                raise NotYet(f"the scheduler has not heard that {', '.join(idle)} works")
+            self.servers.check()
+            if silent := [
+                one for one, times in before.items() if self._told_by(one, what) <= times
+            ]:
+                raise NotYet(f"nothing of {', '.join(silent)}")
             return True
 
-        until("work for cinder-backup", all_told, seconds=SECONDS)
+        until(f"{what} for cinder-scheduler", all_told, seconds=SECONDS)
 
-    def _told_by(self, host: str) -> int:
-        self.servers.check()
-        words = f"Received backup service update from {host}: {{'backend_state': True"
-        return self.cinder.log("scheduler").count(words)
+    def _told_by(self, host: str, what: str) -> int:
+        kind, _, beginning = what.partition(": ")
+        return self.cinder.log("scheduler").count(f"Received {kind} from {host}: {beginning}")
 
     def disable_backup(self, host: str) -> None:
         """Let no restore and no deletion go to a host of cinder-backup, as an administrator."""
