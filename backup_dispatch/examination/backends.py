@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from cinder import context
+from oslo_db.exception import CantStartEngineError, DBError
+from sqlalchemy.exc import SQLAlchemyError
 
 from backup_dispatch.examination.ceph import ceph
 from backup_dispatch.examination.finding import Finding, Options, State, names_beside, options_of
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
 
 NOBODY = "backup-dispatch"
 """Whom drivers are made for: Cinder's Swift driver prepares no connection without a user."""
+
+NEEDS_DATABASE = "The driver needs Cinder's database, so whether it works is not known."
+
+DATABASE_ERRORS = (DBError, CantStartEngineError, SQLAlchemyError)
 
 _FOLDERS: dict[str, Callable[[Options], Iterator[Finding]]] = {
     "cinder.backup.drivers.posix.PosixBackupDriver": posix,
@@ -60,6 +66,14 @@ def examine(backend: Backend) -> Iterator[Finding]:
 
     :raises Exception: whatever the driver raises; the backend is down then.
     """
+    try:
+        yield from _examine(backend)
+    except DATABASE_ERRORS:
+        # Not the backend's fault: Cinder's drivers open the database as they are made.
+        yield Finding("", State.UNKNOWN, NEEDS_DATABASE)
+
+
+def _examine(backend: Backend) -> Iterator[Finding]:
     driver_class, path = backend.driver_class, backend.class_path
     if hasattr(driver_class, "examine"):
         for subject, word, text in made_for_nobody(backend).examine():

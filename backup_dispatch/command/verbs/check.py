@@ -21,7 +21,7 @@ from backup_dispatch.command.health import Examined, examined
 from backup_dispatch.command.outcome import NO, NOT_KNOWN
 from backup_dispatch.errors import ConfigurationInvalid
 from backup_dispatch.examination import deployment
-from backup_dispatch.examination.backends import can_be_examined, examine
+from backup_dispatch.examination.backends import NEEDS_DATABASE, can_be_examined, examine
 from backup_dispatch.examination.finding import Finding, State
 from backup_dispatch.examination.small_object import try_out
 
@@ -83,14 +83,18 @@ class Check(CloudCommand, Lister):
         # Whole sentences in a column would tear the table apart.
         aside = parsed_args.formatter == "table" and not parsed_args.columns
         if aside:
-            for name, one in found.items():
-                for line in one.lines:
-                    self.say(f"{name}: {line}")
+            self._say_all(found)
         rows = [self._row(None, found[SERVICE])]
         rows += [self._row(backend, found[backend.name]) for backend in backends]
         if aside:
             return COLUMNS[:-1], [row[:-1] for row in rows]
         return COLUMNS, rows
+
+    def _say_all(self, found: dict[str, Examined]) -> None:
+        for name, one in found.items():
+            for line in one.lines:
+                if line != NEEDS_DATABASE:  # that one cannot be used, the service's line tells
+                    self.say(f"{name}: {line}")
 
     def _backends(self, runs: Finding) -> tuple[Backend, ...]:
         """The backends; none where nothing of the dispatcher is configured.

@@ -67,6 +67,8 @@ def database_unreadable(place: Place) -> None:
         raise exception.DBConnectionError(Exception(text))
 
     place.patch.setattr("cinder.objects.ServiceList.get_all", refuse)
+    # What the constructors of Cinder's drivers do first.
+    place.patch.setattr("cinder.db.base.Base.__init__", refuse)
 
 
 TWO_DRIVERS = """
@@ -231,7 +233,12 @@ MISTAKES = (
     ),
     Mistake(
         "a database that this user cannot read",
-        only("posix"),
+        only(
+            "posix, s3",
+            "backup_s3_endpoint_url = http://127.0.0.1:1",
+            "backup_s3_store_access_key = key",
+            "backup_s3_store_secret_key = key",
+        ),
         ("Cinder's database cannot be used", "[database] connection", "sudo -u cinder"),
         after=database_unreadable,
         logs=False,
