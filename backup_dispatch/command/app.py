@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from cliff.app import App
 from cliff.commandmanager import CommandManager
+from cliff.help import HelpCommand
 
 from backup_dispatch.command.cloud import Cloud
 from backup_dispatch.command.configuration import read_configuration
@@ -25,6 +26,7 @@ from backup_dispatch.command.verbs.release import Release
 from backup_dispatch.command.verbs.route import Route
 from backup_dispatch.command.verbs.show import Show
 from backup_dispatch.command.verbs.verify import Verify
+from backup_dispatch.errors import listed
 
 NAME = "backup-dispatch"
 
@@ -67,7 +69,8 @@ class CommandApp(App):
             stdout=stdout,
             stderr=stderr,
         )
-        self._console: logging.Handler | None = None
+        commands.add_command("help", Help)
+        self._handlers: list[logging.Handler] = []
 
     def build_option_parser(
         self,
@@ -77,20 +80,27 @@ class CommandApp(App):
     ) -> argparse.ArgumentParser:
         """The options before the command."""
         parser = super().build_option_parser(description, version, argparse_kwargs)
+        for action in parser._actions:
+            # The help of all commands has 24 lines: what is rarely wanted is on the page.
+            if action.dest in ("log_file", "version") or "--quiet" in action.option_strings:
+                action.help = argparse.SUPPRESS
+            elif action.dest == "verbose_level":
+                action.help = "show what Cinder and the drivers log, twice for more"
+        # A group whose members are not shown lets some releases of Python fail in the usage.
+        parser._mutually_exclusive_groups.clear()
         parser.add_argument(
             "--config-file",
             action="append",
             default=[],
             metavar="PATH",
-            help="Cinder's configuration, as cinder-backup reads it; can be repeated. Without, "
-            "it is looked for where Cinder does: /etc/cinder/cinder.conf and others.",
+            help="cinder.conf; else the one that Cinder finds",
         )
         parser.add_argument(
             "--config-dir",
             action="append",
             default=[],
             metavar="PATH",
-            help="A directory of further *.conf files; can be repeated.",
+            help="a directory of further *.conf files",
         )
         return parser
 
@@ -102,19 +112,29 @@ class CommandApp(App):
             code = super().run(argv)
         finally:
             root.setLevel(level)
-            if self._console is not None:
-                root.removeHandler(self._console)
+            for handler in self._handlers:
+                root.removeHandler(handler)
+                handler.close()
         if code == CANCELLED:
             self.stderr.write(f"{NAME}: cancelled\n")
         return code
 
     def configure_logging(self) -> None:
         """Own errors go to stderr; what the drivers log goes there only with ``--verbose``."""
-        self._console = logging.StreamHandler(self.stderr)
-        self._console.setFormatter(_Unsecret(f"{NAME}: %(message)s"))
-        self._console.addFilter(_Audible(self.options.verbose_level))
+        console: logging.Handler = logging.StreamHandler(self.stderr)
+        console.setFormatter(_Unsecret(f"{NAME}: %(message)s"))
+        console.addFilter(_Audible(self.options.verbose_level))
+        self._handlers.append(console)
+        if self.options.log_file:
+            try:
+                file = logging.FileHandler(self.options.log_file)
+            except OSError as error:
+                self.parser.error(f"argument --log-file: {error}")
+            file.setFormatter(_Unsecret(self.LOG_FILE_MESSAGE_FORMAT))
+            self._handlers.append(file)
         root = logging.getLogger()
-        root.addHandler(self._console)
+        for handler in self._handlers:
+            root.addHandler(handler)
         root.setLevel(logging.INFO if self.options.verbose_level <= VERBOSE else logging.DEBUG)
 
     def initialize_app(self, argv: Sequence[str]) -> None:
@@ -122,6 +142,15 @@ class CommandApp(App):
         if not argv and not self.options.deferred_help:
             self.run_subcommand(["help"])
             raise SystemExit(UNUSABLE)
+
+    def run_subcommand(self, argv: list[str]) -> int:
+        """Run one command; a word that is none is told on stderr."""
+        try:
+            self.command_manager.find_command(argv)
+        except ValueError:
+            self.LOG.error("%s", no_such_command(argv[0], self.command_manager))
+            return UNUSABLE
+        return int(super().run_subcommand(argv))
 
     @cached_property
     def cloud(self) -> Cloud:
@@ -131,6 +160,27 @@ class CommandApp(App):
         """
         read_configuration(self.options.config_file, self.options.config_dir)
         return Cloud()
+
+
+def no_such_command(word: str, commands: Any) -> str:
+    """What to say of a word that is no command."""
+    names = listed(name for name, _ in commands)
+    return f"There is no command {word}; there are {names}."
+
+
+class Help(HelpCommand):
+    """Print what a command does, and its options."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Tell of one command, or of all."""
+        commands = self.app.command_manager
+        try:
+            if parsed_args.cmd:
+                commands.find_command(parsed_args.cmd)
+        except ValueError:
+            self.app.LOG.error("%s", no_such_command(parsed_args.cmd[0], commands))
+            return UNUSABLE
+        return int(super().take_action(parsed_args) or 0)
 
 
 class _Audible(logging.Filter):

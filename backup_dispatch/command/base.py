@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from cinder import exception
+from cliff.columns import FormattableColumn
 from cliff.command import Command
-from oslo_db import exception as db_exception
+from cliff.display import DisplayCommandBase
+from cliff.lister import Lister
 from oslo_privsep.daemon import FailedToDropPrivileges
 
+from backup_dispatch import database
 from backup_dispatch.command.masking import masked
-from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, UNUSABLE, CommandEnded
+from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, UNUSABLE, CommandEnded, misused
 from backup_dispatch.errors import (
     BackendDown,
     BackendFailed,
@@ -37,6 +41,18 @@ _NO_HELPER = (
 )
 
 
+_PLAIN = ("csv", "value")
+
+_OUTPUT = (
+    "Output: -f table, json, yaml, csv or value; -c COLUMN, as often as you like; tables: "
+    "--max-width N, --fit-width, --print-empty; json: --noindent."
+)
+_OUTPUT_OF_LISTS = (
+    " Lists: --sort-column COLUMN, --sort-ascending, --sort-descending; csv: --quote all, minimal, "
+    "none or nonnumeric."
+)
+
+
 class CloudCommand(Command):
     """A command that looks at a cloud; to be named before cliff's own base classes.
 
@@ -44,6 +60,23 @@ class CloudCommand(Command):
     """
 
     exit_code = DONE
+
+    known_columns: ClassVar[tuple[str, ...]] = ()
+    """Those of a command that changes something: another is refused before that."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The command's own arguments; those of the output are told below them, in short."""
+        parser = super().get_parser(prog_name)
+        if isinstance(self, DisplayCommandBase):
+            # They would take more of a terminal than it has, in front of all others.
+            self._formatter_group.description = None
+            for action in parser._actions:
+                if action.dest != "help":
+                    action.help = argparse.SUPPRESS
+            # A group whose members are not shown lets some releases of Python fail in the usage.
+            parser._mutually_exclusive_groups.clear()
+            parser.epilog = _OUTPUT + (_OUTPUT_OF_LISTS if isinstance(self, Lister) else "")
+        return parser
 
     @property
     def cloud(self) -> Cloud:
@@ -60,15 +93,52 @@ class CloudCommand(Command):
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; an error is one line on stderr, and an exit code."""
         try:
+            if self.known_columns:
+                _refuse_unknown_columns(parsed_args, self.known_columns)
             return super().run(parsed_args) or self.exit_code
         except BrokenPipeError:
             raise
         except Exception as error:
-            if self.app.options.debug:
-                raise
             text, code = _told(error)
-            self.app.LOG.error("%s", one_line(text))
+            self.app.LOG.error("%s", one_line(text), exc_info=self.app.options.debug)
             return code
+
+    def _run_after_hooks(self, parsed_args: argparse.Namespace, outcome: Any) -> Any:
+        # cliff's place for what all commands do between their action and its output.
+        outcome = super()._run_after_hooks(parsed_args, outcome)
+        if not isinstance(self, DisplayCommandBase):
+            return outcome
+        names, data = outcome
+        _refuse_unknown_columns(parsed_args, names)
+        if parsed_args.formatter in _PLAIN:
+            rows = isinstance(self, Lister)
+            data = [_plain(row) for row in data] if rows else _plain(data)
+        return names, data
+
+
+def _refuse_unknown_columns(parsed_args: argparse.Namespace, known: Sequence[str]) -> None:
+    """cliff ignores a column that is not there, as long as another is.
+
+    :raises CommandEnded: there is none of that name.
+    """
+    names = {_normal(one) for one in known}
+    for wanted in (*parsed_args.columns, *getattr(parsed_args, "sort_columns", ())):
+        if _normal(wanted) not in names:
+            misused(f"There is no column {wanted}; there are {', '.join(known)}.")
+
+
+def _normal(column: str) -> str:
+    return column.lower().strip().replace(" ", "_")
+
+
+def _plain(values: Iterable[Any]) -> list[Any]:
+    """The values of a row, with nothing where there is none: Python's ``None`` is no text."""
+    return [
+        ""
+        if (one.machine_readable() if isinstance(one, FormattableColumn) else one) is None
+        else one
+        for one in values
+    ]
 
 
 def _told(error: Exception) -> tuple[str, int]:
@@ -76,8 +146,8 @@ def _told(error: Exception) -> tuple[str, int]:
         return str(error), error.code
     if isinstance(error, DispatchError):
         return error.full_text, _code_of(error)
-    if isinstance(error, db_exception.DBError):
-        return f"Cinder's database cannot be used: {reason_of(error)}", NO
+    if database.is_databases(error):
+        return database.unusable(error), NO
     if isinstance(error, FailedToDropPrivileges):
         return f"{_NO_HELPER} ({one_line(str(error))})", NO
     if isinstance(error, exception.CinderException):

@@ -13,6 +13,9 @@ from typing import NoReturn
 
 from backup_dispatch.search_path import clean_path
 
+CLOSED = 141
+"""The reader of the output has closed it, as ``head`` does; what shells say of a SIGPIPE."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -21,10 +24,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     :returns: the process's exit code, see :mod:`backup_dispatch.command.outcome`.
     """
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        code = _run(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:
         sys.stderr.write("backup-dispatch: cancelled\n")
-        return 130
+        code = 130
+    except SystemExit as ended:
+        # argparse ends like this, after a help too.
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return _flushed(code)
 
 
 def _run(argv: list[str]) -> int:
@@ -41,6 +48,22 @@ def _run(argv: list[str]) -> int:
     # oslo.log lets everything go to stderr until it is configured.
     logging.getLogger().handlers.clear()
     return CommandApp().run(argv)
+
+
+def _flushed(code: int) -> int:
+    """The exit code, once all output is out: Python would tell of a failure after its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            # What is left can go nowhere, and Python must not try it once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if isinstance(error, BrokenPipeError):
+                code = CLOSED
+            else:
+                code = 1
+                sys.stderr.write(f"backup-dispatch: the output cannot be written: {error}\n")
+    return code
 
 
 def _prepare() -> None:

@@ -6,25 +6,73 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from oslo_config import cfg
 from oslo_utils import strutils
 
 MASK = "***"
-SHORTEST = 4
-"""Characters of a secret: what is shorter stands in many a word."""
+
+SHORTEST = 3
+"""Characters of a secret: what is shorter stands everywhere."""
+
+LONG = 12
+"""Characters from which on a secret is masked wherever it stands, unless it is a word."""
+
+LONGEST_WORD = 16
+"""Characters from which on nothing counts as a word."""
+
+_WORD = re.compile(r"[a-z]+|[A-Z][a-z]+|[A-Z]+|[0-9]+")
 
 _IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
+_PASSWORDS = re.compile(r"(?<=[/,])[^/\s:@,]*:([^/\s@]+)@")
+
+_BEFORE = r"""(?:(?<=[=:"'`])|(?<=[=:] ))"""
+_AFTER = r"""(?=$|[\s"'`)\]}>,;&@.!?])"""
+"""Where a value stands: after a sign that introduces one, up to the end of a word."""
+
+_NAMED = (
+    r"""(?<![^\s"'`(])(?i:passwords?|secrets?|keys?|tokens?|credentials?|bearer|basic)"""
+    r"\s+(?:(?i:is|was)\s+)?"
+)
 
 
 def masked(text: str, conf: Any = None) -> str:
     """The text without the values of secret options, and without what looks like a password.
 
+    A long secret, or one of signs of several kinds, is masked wherever it stands. One that is short
+    or a word, as the key ``swift`` is, is masked where it stands as a value: after ``=`` or ``:``,
+    in quotes, in a URL, after the word password and its like, or as the whole text. The same word
+    in a sentence tells nobody that it is the key.
+
     :param conf: the configuration; Cinder's own if None.
     """
     for secret in sorted(_secrets(cfg.CONF if conf is None else conf), key=len, reverse=True):
-        text = text.replace(secret, MASK)
+        text = _without(secret, text)
     return str(strutils.mask_password(_IN_URL.sub(rf"\1{MASK}@", text)))
+
+
+def _without(secret: str, text: str) -> str:
+    if text.strip() == secret:
+        return MASK
+    if _is_random(secret):
+        return text.replace(secret, MASK)
+    if secret not in text:
+        return text
+    value = re.escape(secret)
+    text = re.sub(rf"({_NAMED}){value}{_AFTER}", rf"\1{MASK}", text)
+    return re.sub(rf"{_BEFORE}{value}{_AFTER}", MASK, text)
+
+
+def _is_random(secret: str) -> bool:
+    """Whether nobody would write this but to tell the secret: long, or signs of several kinds."""
+    if _WORD.fullmatch(secret):
+        return len(secret) >= LONGEST_WORD
+    kinds = sum(
+        any(one(sign) for sign in secret)
+        for one in (str.islower, str.isupper, str.isdigit, lambda sign: not sign.isalnum())
+    )
+    return len(secret) >= LONG or (kinds > 2 and len(secret) >= LONG // 2)  # noqa: PLR2004 - of 4
 
 
 def _secrets(conf: Any) -> Iterator[str]:
@@ -37,6 +85,15 @@ def _secrets(conf: Any) -> Iterator[str]:
             value = (conf[group.name] if group else conf)[option.dest]
         except (cfg.Error, ValueError):
             continue
-        # A database's URL is secret as a whole; what it is made of is not.
-        if isinstance(value, str) and len(value) >= SHORTEST:
-            yield value
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str):
+                yield from (part for part in _parts(one) if len(part) >= SHORTEST)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """What is secret of a value: of a URL with passwords, as a database's, nothing but these."""
+    passwords = _PASSWORDS.findall(value) if "://" in value else []
+    for one in passwords:
+        yield from {one, unquote(one)}
+    if not passwords and not value.startswith("sqlite:"):
+        yield value

@@ -12,7 +12,7 @@ from cinder import coordination as _coordination  # noqa: F401 - registers backe
 from cinder import objects
 from oslo_utils import importutils
 
-from backup_dispatch import records
+from backup_dispatch import database, records
 from backup_dispatch.backends.configured import Backends, class_path
 from backup_dispatch.command.backup_rows import tallies
 from backup_dispatch.errors import OwnerUnresolved
@@ -86,9 +86,4 @@ def _ownerless(service: str, count: int) -> str:
 
 def database_unusable(error: Exception) -> Finding:
     """What to say where none of this could be read."""
-    told = str(error).split("\n", maxsplit=1)[0].rstrip(". ")
-    text = (
-        f"Cinder's database cannot be used: {told}. Correct [database] connection, or run this as "
-        f"the user of cinder-backup, who can read the cinder.conf that says it: sudo -u cinder …"
-    )
-    return Finding("", State.DOWN, text)
+    return Finding("", State.DOWN, database.unusable(error))

@@ -18,7 +18,7 @@ SHOWN = 20
 
 
 class Adopt(CloudCommand):
-    """Set the backend of a backup, or of all backups of a renamed one.
+    """Set the backend of one backup, or of all of a renamed backend.
 
     The backend is asked first. It must not say that it has nothing of the backup; where it cannot
     tell, --force takes your word for it. With --from all records that name a backend that is not

@@ -11,12 +11,12 @@ from typing import Any
 
 from cliff.lister import Lister
 from oslo_config import cfg
-from oslo_db import exception as db_exception
 
-from backup_dispatch import opts
+from backup_dispatch import database, opts
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.columns import Lines, UpDown, YesNo, short_name
+from backup_dispatch.command.durations import seconds
 from backup_dispatch.command.health import Examined, examined
 from backup_dispatch.command.outcome import NO, NOT_KNOWN
 from backup_dispatch.errors import ConfigurationInvalid
@@ -38,14 +38,17 @@ WIDTH = 44
 
 
 class Check(CloudCommand, Lister):
-    """Look at the service and at every backend, and change nothing; exit 1 if one is down."""
+    """Look at the service and each backend; exit 1 if one is down.
+
+    Nothing is changed anywhere, unless --deep is given.
+    """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""
         parser = super().get_parser(prog_name)
         parser.add_argument(
             "--timeout",
-            type=float,
+            type=seconds,
             metavar="SECONDS",
             help="seconds that each backend has to answer; else backup_dispatch_check_timeout",
         )
@@ -128,7 +131,7 @@ class Check(CloudCommand, Lister):
             yield deployment.coordination(CONF, self.cloud.context)
             if runs.state is State.UP:
                 yield from deployment.ownerless_records(self.cloud.context, self.cloud.enabled)
-        except db_exception.DBError as error:
+        except database.ERRORS as error:
             yield deployment.database_unusable(error)
 
     def _row(self, backend: Backend | None, found: Examined) -> tuple[Any, ...]:

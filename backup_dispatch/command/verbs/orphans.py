@@ -21,11 +21,13 @@ Found = tuple[str, Any, Any]
 
 
 class Orphans(CloudCommand, Lister):
-    """List containers that no record of this Cinder names; with --delete, remove them.
+    """List containers that no record names, or remove them.
 
     Only what is provably this Cinder's own is removed. Backends that cannot tell are named; exit 3
     if one that can was not asked, or there is none.
     """
+
+    known_columns = COLUMNS
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""

@@ -32,7 +32,7 @@ DONE_WITH = "rewritten"
 
 
 class Release(CloudCommand, Lister):
-    """List the records that Cinder would disown without the dispatcher, or rewrite them.
+    """List or rewrite what Cinder would disown without the dispatcher.
 
     Vanilla Cinder has one backup driver and owns the records that name its class. With --rewrite,
     the records of one backend that name the backend or the dispatcher get to name only the class.
@@ -40,6 +40,8 @@ class Release(CloudCommand, Lister):
     takes such records for those of the first backend of the class. Exit 3 if it is not known of a
     record whether the backend has its data; it is listed, and left as it is.
     """
+
+    known_columns = tuple(dict.fromkeys((*COLUMNS, *REWRITTEN)))
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""

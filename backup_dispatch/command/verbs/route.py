@@ -23,7 +23,7 @@ CONF = cfg.CONF
 
 
 class Route(CloudCommand, ShowOne):
-    """Say where a backup would go; exit 1 if it would be refused, 3 if that is not known."""
+    """Say where a backup would go; exit 1 if refused, 3 if not known."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""

@@ -60,7 +60,7 @@ class Show(CloudCommand, ShowOne):
             "container": backup.container,
             "stored": Size(self._stored(backup, owner)),
         }
-        if parsed_args.formatter == "table":
+        if parsed_args.formatter == "table" and not parsed_args.columns:
             # What is empty tells a reader nothing.
             shown = {name: value for name, value in shown.items() if str(value or "")}
         return self.dict2columns(shown)

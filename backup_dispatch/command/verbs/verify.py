@@ -30,7 +30,7 @@ _CODES = {Finding.SOUND: DONE, Finding.DAMAGED: NO, Finding.UNKNOWN: NOT_KNOWN}
 
 
 class Verify(CloudCommand, ShowOne):
-    """Read a backup back and check it: sound, DAMAGED (exit 1) or not known (exit 3).
+    """Read a backup back: sound, DAMAGED (exit 1), unknown (exit 3).
 
     Nothing is written anywhere. Of an incremental all is read that a restore would read.
     """

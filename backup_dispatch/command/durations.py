@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ages on a command line: ``12h``, ``30d``, ``8w``."""
+"""Times on a command line: ages as ``12h``, ``30d`` or ``8w``, and seconds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import re
 from datetime import timedelta
 
 LONGEST = timedelta(days=36500)
+
+DAY = 86400.0
+"""Seconds; nobody waits longer for an answer."""
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _AGE = re.compile(r"([0-9]{1,9})([hdw])")
@@ -28,3 +31,20 @@ def age(text: str) -> timedelta:
     if long > LONGEST:
         raise argparse.ArgumentTypeError(f"{text} is more than a hundred years")
     return long
+
+
+def seconds(text: str) -> float:
+    """Read a time to wait, in seconds.
+
+    :raises argparse.ArgumentTypeError: it is none, not above 0, or more than a day.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    # Not a number is in no bounds.
+    if not 0 < number <= DAY:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: write seconds above 0 and up to {DAY:.0f}, which is a day"
+        )
+    return number
