@@ -8,14 +8,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from cinder import exception
+from cinder import exception, objects
 from oslo_config import cfg
 
 from backup_dispatch import lineage, opts, routing
 from backup_dispatch.backends.configured import Backends
 from backup_dispatch.errors import ChoiceRefused, DispatchError, OwnerUnresolved, ParentRefused
-from backup_dispatch.lineage import OwnerOf
+from backup_dispatch.lineage import DriverOf, OwnerOf
+from backup_dispatch.ownership import hint_of
 from backup_dispatch.routing import Choice, Refusal, Rule
+
+
+def request_of(backup: Any) -> routing.Request:
+    """What the backup says about where it belongs, and its volume's type."""
+    volume = objects.Volume.get_by_id(backup._context.elevated(), backup.volume_id)
+    volume_type = volume.volume_type
+    specs = (volume_type.extra_specs if volume_type else None) or {}
+    return routing.Request(
+        name=backup.display_name,
+        wanted=hint_of(backup),
+        type_default=specs.get(routing.EXTRA_SPEC),
+    )
 
 
 def choose(request: routing.Request, enabled: Backends, conf: cfg.ConfigOpts) -> Choice:
@@ -36,13 +49,14 @@ def choose(request: routing.Request, enabled: Backends, conf: cfg.ConfigOpts) ->
 
 
 def with_parent(
-    backup: Any, choice: Choice, enabled: Backends, owner_of: OwnerOf
+    backup: Any, choice: Choice, enabled: Backends, owner_of: OwnerOf, driver_of: DriverOf
 ) -> tuple[Choice, Any]:
     """Where an incremental goes and what it builds on, so that both are on the same backend.
 
     :param backup: its parent is the one that Cinder's API picked.
     :raises ParentRefused: there is nothing to build on where it must go, or its parent is gone.
     :raises OwnerUnresolved: nothing else is left than its parent's backend, which is not known.
+    :raises DispatchError: that backend is down, and must be asked for a parent of another host.
     """
     chosen = enabled.named(choice.backend)
     assert chosen is not None, choice  # noqa: S101 - it was chosen among the enabled ones
@@ -54,14 +68,16 @@ def with_parent(
         unresolved = ParentRefused(f"The parent, backup {backup.parent_id}, is gone.")
     except OwnerUnresolved as error:
         unresolved = error
-    if owner == chosen:
+    if owner == chosen and lineage.is_in_reach(backup.parent, backup, chosen, driver_of):
         return choice, backup.parent
-    parent = lineage.newest_parent(backup, chosen, owner_of)
+    parent = lineage.newest_parent(backup, chosen, owner_of, driver_of)
     if parent is not None:
         return choice, parent
     if choice.rule.explicit:
         lineage.refuse_without_parent(backup, chosen)
     if owner is None:
         raise unresolved or AssertionError("no owner, and no reason")
+    if not lineage.is_in_reach(backup.parent, backup, owner, driver_of):
+        lineage.refuse_out_of_reach(backup.parent, backup, owner)
     because = f"its parent is there, and {chosen.name} has no backup of the volume to build on"
     return Choice(owner.name, Rule.PARENT, because), backup.parent

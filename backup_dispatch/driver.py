@@ -13,31 +13,31 @@ from contextlib import contextmanager, suppress
 from importlib import metadata
 from typing import Any
 
-from cinder import exception, objects
+from cinder import exception
 from cinder.backup import driver as cinder_driver
 from oslo_config import cfg
 
 from backup_dispatch import (
     backend_calls,
     choosing,
+    duplicates,
     force,
+    importing,
     lineage,
     opts,
     records,
-    routing,
     startup,
 )
 from backup_dispatch.backends.configured import Backend, Backends, configured
 from backup_dispatch.drivers import ceph, folders, new_volumes
 from backup_dispatch.errors import (
     BackendFailed,
+    ChoiceFailed,
     ConfigurationInvalid,
     DispatchError,
-    OwnerUnresolved,
 )
-from backup_dispatch.ownership import NobodyHolds, Ownership, hint_of, write_down
+from backup_dispatch.ownership import NeverWritten, NobodyHolds, Ownership, write_down
 from backup_dispatch.process import this_process
-from backup_dispatch.routing import Choice
 
 LOG = logging.getLogger(__name__)
 
@@ -90,18 +90,13 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         :returns: what the backend returns: Cinder saves it in the record.
         :raises DispatchError: the backup is refused, or the backend failed.
         """
-        try:
-            choice = self._choose(backup)
-            chosen = self._by_name(choice.backend)
-            driver = self._driver_of(chosen)
-            ceph.refuse_incremental_of_others(driver, backup, volume_file, chosen.name)
-            folders.refuse_new(driver, backup, chosen.name)
-        except DispatchError:
-            _disown(backup)
-            raise
-        LOG.info("Backup %s goes to backend %s: %s.", backup.id, chosen.name, choice.because)
-        # Before the first byte, so that whatever happens there is someone to clean up.
-        write_down(backup, chosen)
+        with _disowned_unless_chosen(backup):
+            chosen, driver = self._choose(backup, volume_file)
+            # Before the first byte, so that whatever happens there is someone to clean up.
+            write_down(backup, chosen)
+        if records.is_being_deleted(backup):
+            LOG.info("Backup %s was deleted before its first byte was written.", backup.id)
+            return None
         given = (
             {} if isinstance(backup_metadata, _NotGiven) else {"backup_metadata": backup_metadata}
         )
@@ -133,15 +128,27 @@ class BackupDispatcher(cinder_driver.BackupDriver):
 
         :raises DispatchError: it is a parent, its owner is unknown or down, or the owner failed.
         """
+        if records.is_unresolved(backup.service):
+            # What the API sent may be older than the choice of a backend.
+            with backup.as_read_deleted():
+                backup.refresh()
         lineage.refuse_while_parent(backup)
         try:
             owner = self._ownership.owner_of(backup)
+        except NeverWritten as nothing:
+            LOG.info("There is nothing to delete: %s", nothing)
+            records.disown(backup)
+            return None
         except NobodyHolds as nobody:
             LOG.warning("There is nothing to delete of backup %s: %s", backup.id, nobody)
             return None
         driver = self._driver_of(owner)
         force.refuse_while_running(backup, driver, owner.name)
         folders.refuse_outside(driver, backup, owner.name)
+        other = duplicates.other_record(driver, backup)
+        if other is not None:
+            LOG.info("The data of backup %s stays: backup %s has the same.", backup.id, other.id)
+            return None
         with _blamed_on(owner):
             return backend_calls.delete(owner, driver, backup)
 
@@ -157,39 +164,19 @@ class BackupDispatcher(cinder_driver.BackupDriver):
     def import_record(self, backup: Any, driver_info: Any) -> Any:
         """Hand what an export added to the backend that added it.
 
-        Cinder gives neither the exported owner nor the properties along. Where the record does not
-        say, each backend whose driver takes imports is tried: a driver refuses what it cannot
-        reach. The owner proper is found at the first touch after the import.
-
         :raises DispatchError: no backend takes it.
         """
-        told = self._told_by_record(backup)
-        if told is not None:
-            return self._imported_by(told, backup, driver_info)
-        if not driver_info:
-            return None
-        refusals: list[DispatchError] = []
-        for backend in self._enabled.enabled:
-            if _takes_imports(backend):
-                try:
-                    return self._imported_by(backend, backup, driver_info)
-                except DispatchError as refusal:
-                    refusals.append(refusal)
-        if len(refusals) > 1:
-            reasons = " ".join(str(refusal) for refusal in refusals)
-            raise OwnerUnresolved(f"No backend takes the import of backup {backup.id}: {reasons}")
-        if refusals:
-            raise refusals[0]
-        return None
+        records.mark_import(backup)
+        return importing.offer(
+            backup,
+            driver_info,
+            self._enabled,
+            lambda backend: self._imported_by(backend, backup, driver_info),
+        )
 
     def _imported_by(self, backend: Backend, backup: Any, driver_info: Any) -> Any:
         with _blamed_on(backend):
             return self._driver_of(backend).import_record(backup, driver_info)
-
-    def _told_by_record(self, backup: Any) -> Backend | None:
-        if records.is_unresolved(backup.service):
-            return self._enabled.named(hint_of(backup) or "")
-        return records.recorded_owner(backup.id, backup.service, self._enabled)
 
     # How the backend is found
 
@@ -218,59 +205,47 @@ class BackupDispatcher(cinder_driver.BackupDriver):
                 self._drivers[backend.name] = backend.make(self.context)
         return self._drivers[backend.name]
 
-    def _choose(self, backup: Any) -> Choice:
-        """Where the backup goes; an incremental gets the parent that it builds on there.
+    def _choose(self, backup: Any, volume_file: Any) -> tuple[Backend, Any]:
+        """The backend that the backup goes to, and its driver; an incremental gets its parent.
 
         :raises DispatchError: it is refused.
         """
-        request = routing.Request(
-            name=backup.display_name,
-            wanted=hint_of(backup),
-            type_default=_type_default(backup),
-        )
-        choice = choosing.choose(request, self._enabled, CONF)
-        if not backup.parent_id:
-            return choice
-        choice, parent = choosing.with_parent(
-            backup, choice, self._enabled, self._ownership.owner_of
-        )
-        if parent.id != backup.parent_id:
-            LOG.info(
-                "Backup %s builds on backup %s of backend %s, not on %s.",
-                backup.id,
-                parent.id,
-                choice.backend,
-                backup.parent_id,
+        choice = choosing.choose(choosing.request_of(backup), self._enabled, CONF)
+        if backup.parent_id:
+            choice, parent = choosing.with_parent(
+                backup, choice, self._enabled, self._ownership.owner_of, self._driver_of
             )
-            lineage.adopt_parent(backup, parent)
-        return choice
+            if parent.id != backup.parent_id:
+                LOG.info(
+                    "Backup %s builds on backup %s of backend %s, not on %s.",
+                    backup.id,
+                    parent.id,
+                    choice.backend,
+                    backup.parent_id,
+                )
+                lineage.adopt_parent(backup, parent)
+        chosen = self._by_name(choice.backend)
+        driver = self._driver_of(chosen)
+        ceph.refuse_incremental_of_others(driver, backup, volume_file, chosen.name)
+        folders.refuse_new(driver, backup, chosen.name)
+        LOG.info("Backup %s goes to backend %s: %s.", backup.id, chosen.name, choice.because)
+        return chosen, driver
 
 
-def _disown(backup: Any) -> None:
-    """Note that no backend has anything of this backup.
-
-    With a parent, deleting the refused record would take one from the count of the parent's
-    children, which it was never added to. With a service, it would need a backend to answer. It is
-    not None, for Cinder's API looks into the text when it picks a parent.
-    """
-    backup.parent_id = None
-    backup.parent = None
-    backup.service = ""
-    backup.save()
-
-
-def _type_default(backup: Any) -> str | None:
-    volume = objects.Volume.get_by_id(backup._context.elevated(), backup.volume_id)
-    volume_type = volume.volume_type
-    specs = (volume_type.extra_specs if volume_type else None) or {}
-    value: str | None = specs.get(routing.EXTRA_SPEC)
-    return value
-
-
-def _takes_imports(backend: Backend) -> bool:
-    """Whether the driver does anything with what an export added."""
-    taken = backend.driver_class.import_record
-    return taken is not cinder_driver.BackupDriver.import_record
+@contextmanager
+def _disowned_unless_chosen(backup: Any) -> Iterator[None]:
+    """Let the record of a backup that no backend takes say that there is nothing of it."""
+    try:
+        yield
+    except Exception as error:
+        try:
+            records.disown(backup)
+        except Exception:
+            # Cinder saves it once more, with the reason.
+            LOG.exception("That no backend has backup %s could not be saved.", backup.id)
+        if isinstance(error, DispatchError):
+            raise
+        raise ChoiceFailed(backup.id, error) from error
 
 
 @contextmanager

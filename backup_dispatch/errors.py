@@ -76,6 +76,13 @@ class ContainerRefused(DispatchError):
     """The backup's container would be outside what belongs to its backend."""
 
 
+class ChoiceFailed(DispatchError):
+    """Something went wrong while a backend was chosen: ``__cause__`` is what."""
+
+    def __init__(self, backup_id: str, error: BaseException) -> None:
+        super().__init__(f"No backend could be chosen for backup {backup_id}: {reason_of(error)}")
+
+
 class BackendDown(DispatchError):
     """The backend failed its check, or has not answered it yet."""
 

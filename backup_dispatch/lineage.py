@@ -14,19 +14,28 @@ from typing import Any
 from cinder import objects
 from cinder.objects import fields
 
+from backup_dispatch import records
 from backup_dispatch.backends.configured import Backend
+from backup_dispatch.drivers.custody import holds
+from backup_dispatch.drivers.folders import keeps_folders
 from backup_dispatch.errors import OwnerUnresolved, ParentRefused, StillAParent
 
 OwnerOf = Callable[[Any], Backend]
+DriverOf = Callable[[Backend], Any]
 
 
-def newest_parent(backup: Any, backend: Backend, owner_of: OwnerOf) -> Any | None:
+def newest_parent(
+    backup: Any, backend: Backend, owner_of: OwnerOf, driver_of: DriverOf
+) -> Any | None:
     """The backup that ``backup`` can build on at this backend, or None.
 
     The rules are the API's: available, of the same volume and project, the latest data; where a
-    snapshot is backed up, data older than the snapshot's; where the backend keeps the data on one
-    host, the same host.
+    snapshot is backed up, data older than the snapshot's. Where the backend keeps files, they must
+    be in reach of this host.
+
+    :raises ParentRefused: there is one, but only in reach of another host.
     """
+    out_of_reach = None
     candidates = objects.BackupList.get_all_by_volume(
         backup._context.elevated(),
         backup.volume_id,
@@ -42,9 +51,38 @@ def newest_parent(backup: Any, backend: Backend, owner_of: OwnerOf) -> Any | Non
             owner = owner_of(candidate)
         except OwnerUnresolved:
             continue
-        if owner == backend and _same_host_where_needed(candidate, backup):
+        if owner != backend:
+            continue
+        if is_in_reach(candidate, backup, backend, driver_of):
             return candidate
+        out_of_reach = out_of_reach or candidate
+    if out_of_reach is not None:
+        refuse_out_of_reach(out_of_reach, backup, backend)
     return None
+
+
+def is_in_reach(parent: Any, backup: Any, backend: Backend, driver_of: DriverOf) -> bool:
+    """Whether the host that makes ``backup`` can read the parent's data at this backend.
+
+    A folder may be one host's own, or shared: on another host than the parent's the driver looks.
+
+    :raises DispatchError: the backend is down.
+    """
+    if not keeps_folders(backend.driver_class) or parent.host == backup.host:
+        return True
+    return holds(driver_of(backend), parent) is True
+
+
+def refuse_out_of_reach(parent: Any, backup: Any, backend: Backend) -> None:
+    """Say where the incremental would work.
+
+    :raises ParentRefused: always.
+    """
+    raise ParentRefused(
+        f"Backend {backend.name}: backup {parent.id}, the newest to build on, was made on host "
+        f"{parent.host}, and host {backup.host} cannot read it. It would work on "
+        f"{parent.host}; here make a full backup, or let both hosts share the folder."
+    )
 
 
 def _can_be_parent(candidate: Any, backup: Any) -> bool:
@@ -54,11 +92,6 @@ def _can_be_parent(candidate: Any, backup: Any) -> bool:
         return False
     # The data's time of a snapshot's backup is the time of the snapshot.
     return not backup.snapshot_id or candidate.data_timestamp < backup.data_timestamp
-
-
-def _same_host_where_needed(candidate: Any, backup: Any) -> bool:
-    # The API's own rule, and its own way to tell: what is on a host's disk says posix.
-    return "posix" not in candidate.service or candidate.host == backup.host
 
 
 def adopt_parent(backup: Any, parent: Any) -> None:
@@ -86,7 +119,7 @@ def refuse_without_parent(backup: Any, backend: Backend) -> None:
     """
     raise ParentRefused(
         f"Backend {backend.name} has no available backup of volume {backup.volume_id} that an "
-        "incremental could build on from this host. Make a full backup there first."
+        "incremental could build on. Make a full backup there first."
     )
 
 
@@ -102,6 +135,15 @@ def refuse_while_parent(backup: Any) -> None:
         backup._context.elevated(), filters={"parent_id": backup.id}
     )
     for child in children:
+        if _failed_before_its_parent_was_used(child):
+            records.disown(child)
+            continue
         raise StillAParent(
             f"Backup {backup.id} is the parent of backup {child.id}: delete that one first."
         )
+
+
+def _failed_before_its_parent_was_used(child: Any) -> bool:
+    if child.status != fields.BackupStatus.ERROR or child.container or not child.fail_reason:
+        return False
+    return records.shows_nothing_written(child)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose backup is it: read from the record, or found and then written down.
 
-After an import Cinder overwrites ``backup.service`` with the dispatcher's own name. The owner is
-then found at the first touch: the record gives a hint, the backend confirms it. What cannot be
-confirmed stays unresolved, and nothing is done to the backup.
+After an import the record says that it was imported, and no more. The owner is then found at the
+first touch: the record gives a hint, the backend confirms it. What cannot be confirmed stays
+unresolved, and nothing is done to the backup.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backend, Backends
-from backup_dispatch.drivers.custody import asked
+from backup_dispatch.drivers.custody import asked, cannot_hold, is_configured_for
 from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
 from backup_dispatch.routing import PROPERTY
 
@@ -23,6 +23,20 @@ LOG = logging.getLogger(__name__)
 
 class NobodyHolds(OwnerUnresolved):
     """Every enabled backend is up and has nothing of the backup."""
+
+
+class NeverWritten(NobodyHolds):
+    """The backup failed before any backend was called for it."""
+
+    def __init__(self, backup: Any) -> None:
+        super().__init__(
+            f"Backup {backup.id} failed before any backend was called for it: nothing of it is "
+            "stored anywhere. Delete it."
+        )
+
+
+class SeveralHold(OwnerUnresolved):
+    """More than one backend has data of the backup."""
 
 
 class Ownership:
@@ -39,48 +53,75 @@ class Ownership:
     def owner_of(self, backup: Any) -> Backend:
         """The backend that has the backup's data; written into the record if it was not there.
 
+        :raises NeverWritten: nothing was ever written of it.
         :raises NobodyHolds: for certain, no enabled backend has it.
         :raises OwnerUnresolved: that is not certain, or the backend is not enabled.
         """
-        if not records.is_unresolved(backup.service):
-            return records.recorded_owner(backup.id, backup.service, self._enabled)
-        owner = self.ask_for(backup)
-        LOG.info("Backup %s is held by backend %s.", backup.id, owner.name)
-        write_down(backup, owner)
+        owner = self.find(backup)
+        if records.is_unresolved(backup.service):
+            LOG.info("Backup %s is held by backend %s.", backup.id, owner.name)
+            write_down(backup, owner)
         return owner
 
-    def ask_for(self, backup: Any) -> Backend:
-        """The backend that says for certain that it has the backup's data; nothing is written.
+    def find(self, backup: Any) -> Backend:
+        """What :meth:`owner_of` returns and raises; nothing is written."""
+        if not records.is_unresolved(backup.service):
+            return records.recorded_owner(backup.id, backup.service, self._enabled)
+        if records.was_disowned(backup):
+            raise NeverWritten(backup)
+        try:
+            return self._ask_for(backup)
+        except SeveralHold:
+            raise
+        except OwnerUnresolved as unresolved:
+            if records.shows_nothing_written(backup):
+                raise NeverWritten(backup) from unresolved
+            raise
 
-        :raises NobodyHolds: for certain, no enabled backend has it.
-        :raises OwnerUnresolved: that is not certain.
-        """
+    def _ask_for(self, backup: Any) -> Backend:
+        """The backend that says for certain that it has the backup's data."""
         hinted = self._enabled.named(hint_of(backup) or "")
         answers: dict[str, bool | None] = {}
-        reasons: list[str] = []
+        at_home: list[Backend] = []
+        silent: dict[str, str] = {}
         for backend in sorted(self._enabled.enabled, key=lambda one: one is not hinted):
             answer, reason = self._asked(backend, backup)
             answers[backend.name] = answer
             if answer is None:
-                reasons.append(reason)
-            if answer and backend is hinted:
+                silent[backend.name] = reason
+            if not answer:
+                continue
+            # The name may be another cloud's, and two backends of one store both reach the data.
+            configured = is_configured_for(self._driver_of(backend), backup)
+            if backend is hinted and configured is not False:
                 return backend
+            if configured:
+                at_home.append(backend)
+        if len(at_home) == 1 and not silent:
+            return at_home[0]
+        if hinted is not None and answers[hinted.name]:
+            return hinted
+        return self._only_holder(backup, answers, silent)
+
+    def _only_holder(
+        self, backup: Any, answers: dict[str, bool | None], silent: dict[str, str]
+    ) -> Backend:
         holders = [name for name, answer in answers.items() if answer]
-        unknown = [name for name, answer in answers.items() if answer is None]
-        if len(holders) == 1 and not unknown:
+        if len(holders) == 1 and not silent:
             found = self._enabled.named(holders[0])
             assert found is not None  # noqa: S101 - it is one of the names asked
             return found
         if len(holders) > 1:
-            raise OwnerUnresolved(
+            raise SeveralHold(
                 f"Backup {backup.id}: several backends have data of it: {', '.join(holders)}. "
                 f"Set its property {PROPERTY} to the right one."
             )
-        if unknown:
+        if silent:
             raise OwnerUnresolved(
-                f"Backup {backup.id}: its record names no backend, and {_and(unknown)} did not say "
-                f"whether the data is there{_others(holders)}. Try again when all backends are up. "
-                f"({'; '.join(reasons)})"
+                f"Backup {backup.id}: its record names no backend, and {_and(list(silent))} did "
+                f"not say whether the data is there{_others(holders)}. Try again when all backends "
+                "are up. "
+                f"({'; '.join(silent.values())})"
             )
         raise NobodyHolds(
             f"Backup {backup.id}: its record names no backend, and none of "
@@ -89,6 +130,8 @@ class Ownership:
 
     def _asked(self, backend: Backend, backup: Any) -> tuple[bool | None, str]:
         """What the backend says, and if that is nothing, why."""
+        if cannot_hold(backend.driver_class, backup):
+            return False, ""
         try:
             answer = asked(self._driver_of(backend), backup)
             reason = f"{backend.name}: its driver cannot tell"

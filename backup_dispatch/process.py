@@ -41,7 +41,7 @@ class Process:
     def health(self, enabled: Backends, conf: Any) -> Health:
         """The health of these backends; the first call begins to check them."""
         with self._lock:
-            if self._health is None or self._watched is not enabled:
+            if self._health is None or self._watched != enabled:
                 if self._health is not None:
                     self._health.stop()
                 self._watched = enabled
@@ -105,11 +105,14 @@ def check_of(backend: Backend) -> Check:
 
 
 _process = Process()
+_renewing = threading.Lock()
 
 
 def this_process() -> Process:
     """The state of the process that calls, also after a fork."""
     global _process  # noqa: PLW0603 - this is the one state per process that there is
     if not _process.is_this_one:
-        _process = Process()
+        with _renewing:
+            if not _process.is_this_one:
+                _process = Process()
     return _process

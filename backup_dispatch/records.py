@@ -4,6 +4,15 @@
 The owner of a backup is recorded as vanilla Cinder would record it, by the driver's class path, so
 that the dispatcher can be switched on and off over existing backups. Only further backends of the
 same class append ``@name``.
+
+Where no backend is named, three texts tell apart what there is of the backup:
+
+=================  =================================================================================
+:data:`DISPATCHER`  nothing: Cinder writes it first of all, the backend's takes its place before the
+                    first byte
+:data:`IMPORTED`    data, on a backend that is to be found out
+empty               nothing: no backend was chosen, or the chosen one could not be called
+=================  =================================================================================
 """
 
 from __future__ import annotations
@@ -11,20 +20,84 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from cinder import objects
 from cinder.backup import manager
+from cinder.objects import fields
 
 from backup_dispatch.backends.configured import Backend, Backends
 from backup_dispatch.errors import OwnerUnresolved, listed
 
-DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
-"""What Cinder writes before a backend has been chosen, and after an import."""
-
 _MARK = "@"
+
+DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
+"""What Cinder writes before a backend has been chosen."""
+
+IMPORTED = f"{DISPATCHER}{_MARK}imported"
+"""What the record says after an import, until the owner is found."""
 
 
 def is_unresolved(service: str | None) -> bool:
     """Whether the record says nothing of the backend behind the dispatcher."""
-    return not service or DISPATCHER.startswith(service)
+    return not service or DISPATCHER.startswith(service) or service == IMPORTED
+
+
+def was_disowned(backup: Any) -> bool:
+    """Whether :func:`disown` was called for the record."""
+    return bool(backup.service == "")
+
+
+def shows_nothing_written(backup: Any) -> bool:
+    """Whether no backend was ever called for the backup, as far as its record can tell.
+
+    Every record of an import says :data:`IMPORTED`, but for those of the time before that was
+    written: these have what the driver left in the record, a container at least. A record of that
+    time whose driver leaves nothing looks the same as one that failed, so a backend that says for
+    certain that it has the data stands above this. A container without anything else is the
+    user's wish where the backup has failed.
+    """
+    if was_disowned(backup):
+        return True
+    if backup.service == IMPORTED or not is_unresolved(backup.service):
+        return False
+    if backup.service_metadata or backup.object_count:
+        return False
+    return not backup.container or bool(backup.fail_reason)
+
+
+def disown(backup: Any) -> None:
+    """Note that no backend has anything of this backup.
+
+    With a parent, deleting the record would take one from the count of the parent's children, which
+    it was never added to. With a service, it would need a backend to answer. It is not None, for
+    Cinder's API looks into the text when it picks a parent.
+    """
+    backup.parent_id = None
+    backup.parent = None
+    backup.service = ""
+    backup.save()
+
+
+def mark_import(backup: Any) -> None:
+    """Let the record of an import say so, as soon as Cinder makes it available.
+
+    Cinder calls the driver first; then it overwrites every field that the exported record has, and
+    ``service`` with what it also writes before a backup has a backend. So the mark goes in with
+    that very update.
+    """
+    update = backup.update
+
+    def update_and_mark(changes: dict[str, Any]) -> None:
+        imported = "service" in changes
+        update({**changes, "service": IMPORTED} if imported else changes)
+
+    backup.update = update_and_mark
+
+
+def is_being_deleted(backup: Any) -> bool:
+    """Whether its deletion has begun, by the database."""
+    with backup.as_read_deleted():
+        current = objects.Backup.get_by_id(backup._context, backup.id)
+    return current.status in (fields.BackupStatus.DELETING, fields.BackupStatus.DELETED)
 
 
 def recorded_owner(backup_id: str, service: str, enabled: Backends) -> Backend:
@@ -105,7 +178,7 @@ def let_through(enabled: Backends) -> None:
     old_names = _renamed_by_cinder()
     classes = {backend.class_path for backend in enabled.enabled}
     paths = classes | {old for old, new in old_names.items() if new in classes}
-    wanted = {_AnyBackendOf(f"{path}{_MARK}"): DISPATCHER for path in paths}
+    wanted = {_AnyBackendOf(f"{path}{_MARK}"): DISPATCHER for path in (*paths, DISPATCHER)}
     if wanted.keys() <= manager.MAPPING.keys():
         return
     with _adding:

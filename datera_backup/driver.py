@@ -18,7 +18,7 @@ from cinder.backup import driver
 from cinder.objects import fields
 from oslo_config import cfg
 from oslo_log import log as logging
-from oslo_utils import units
+from oslo_utils import units, uuidutils
 
 from datera_backup import containers, examination, naming, reading, record, removal, volumes
 from datera_backup.backend import Backend, backend_for
@@ -209,11 +209,14 @@ class DateraBackupDriver(driver.BackupDriver):
 
     def export_record(self, backup: Any) -> dict[str, Any]:
         """What travels besides the record itself, which names the container: nothing secret."""
+        location = record.location_of(backup)
         return {
             "driver": "datera",
             "format": EXPORT_FORMAT,
             "tenant": self.settings.tenant,
             "container": backup.container,
+            # A record may be imported under another id than its own.
+            "backup": str(location.backup_id) if location else backup.id,
         }
 
     def import_record(self, backup: Any, driver_info: dict[str, Any]) -> None:
@@ -233,10 +236,15 @@ class DateraBackupDriver(driver.BackupDriver):
             raise BackupFailed(
                 f"The record of backup {backup.id} names no container: {container!r}"
             )
+        stored_as = driver_info.get("backup", backup.id)
+        if not uuidutils.is_uuid_like(stored_as):
+            raise BackupFailed(
+                f"The record of backup {backup.id} names no backup in its container: {stored_as!r}"
+            )
         with translated(f"Backup {backup.id}"):
             try:
                 with containers.opened(self.backend.attachments, str(container)) as opened:
-                    in_native_thread(opened.commit_of, UUID(backup.id))
+                    in_native_thread(opened.commit_of, UUID(stored_as))
             except ContainerGone as gone:
                 raise BackupFailed(
                     f"{gone}; it was exported from tenant {driver_info.get('tenant')}, and "
@@ -244,6 +252,11 @@ class DateraBackupDriver(driver.BackupDriver):
                 ) from gone
 
     # The dispatcher's question
+
+    @staticmethod
+    def may_hold(backup: Any) -> bool:
+        """Whether a record says that this driver stored something of the backup."""
+        return record.is_ours(backup)
 
     def holds(self, backup: Any) -> bool | None:
         """Whether the backup is on this cluster; None where that cannot be found out."""

@@ -107,6 +107,21 @@ def ended_in(context: Any, container: str) -> set[UUID]:
     return _in(context, container, ENDED)
 
 
+def other_record_at(context: Any, backup_id: str, location: Location) -> str | None:
+    """Return the id of another record of this cloud that names the same backup in its container.
+
+    A record may be imported beside the one that it was exported from, under an id of its own. One
+    that is being deleted does not count, or neither of two would take the backup with it.
+    """
+    for record in objects.BackupList.get_all(
+        context.elevated(), filters={"container": location.container}
+    ):
+        same = naming.backup_id_in(record.service_metadata or "") == location.backup_id
+        if same and record.id != backup_id and record.status != fields.BackupStatus.DELETING:
+            return str(record.id)
+    return None
+
+
 def _in(context: Any, container: str, states: Collection[str]) -> set[UUID]:
     records = objects.BackupList.get_all(context.elevated(), filters={"container": container})
     found = {

@@ -33,7 +33,7 @@ WAIT_SECONDS = 24 * 3600.0
 
 
 def delete(attachments: Attachments, context: Any, backup_id: str, location: Location) -> None:
-    """Delete the backup; one that is gone already is no error.
+    """Delete the backup, unless another record names it; one that is gone already is no error.
 
     :param backup_id: the record's.
     :raises StillAParent: an incremental needs it.
@@ -46,6 +46,10 @@ def delete(attachments: Attachments, context: Any, backup_id: str, location: Loc
         lock.acquire(WAIT_SECONDS)
         undo.add("release its lock", lock.release)
         _refuse_if_parent(context, backup_id)
+        other = record.other_record_at(context, backup_id, location)
+        if other is not None:
+            LOG.info("The data of backup %s stays: backup %s has the same.", backup_id, other)
+            return
         try:
             if _drop(attachments, context, location) is Remains.EMPTY:
                 _refuse_if_wanted(context, location, "it holds none")

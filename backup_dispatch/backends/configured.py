@@ -8,6 +8,7 @@ option, the value and the way out. A backend that would be skipped in silence ta
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -48,7 +49,8 @@ class Backend:
     """
 
     name: str
-    driver_class: DriverClass
+    # A copy of the class that another loading made is as good.
+    driver_class: DriverClass = field(compare=False)
     owner: str
     configuration: Any = field(default=None, compare=False)
 
@@ -99,6 +101,9 @@ def class_path(driver_class: DriverClass) -> str:
     return f"{driver_class.__module__}.{driver_class.__qualname__}"
 
 
+_loading = threading.Lock()
+
+
 def configured(conf: Any) -> Backends:
     """The backends that these options enable; loaded once for each set of values.
 
@@ -115,14 +120,16 @@ def configured(conf: Any) -> Backends:
     for name in enabled:
         with _refusing_bad_values(f"[{name}]"):
             sections.append(section_of(name, conf))
-    return load(
-        enabled,
-        tuple(values[opts.SECONDARIES]),
-        values[opts.PRIMARY],
-        tuple(section for section in sections if section is not None),
-        known=names_of_sections(conf),
-        ours=ours_in_default(conf),
-    )
+    # Loading makes classes: operations that begin at once must get the same ones.
+    with _loading:
+        return load(
+            enabled,
+            tuple(values[opts.SECONDARIES]),
+            values[opts.PRIMARY],
+            tuple(section for section in sections if section is not None),
+            known=names_of_sections(conf),
+            ours=ours_in_default(conf),
+        )
 
 
 @contextmanager

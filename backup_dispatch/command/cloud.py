@@ -176,15 +176,9 @@ class Cloud:
 
         Nothing is written down.
 
-        :raises CommandEnded: the backup was refused, so that no backend has anything of it.
-        :raises OwnerUnresolved: that is not certain.
+        :raises OwnerUnresolved: that is not certain, or nothing was ever written of the backup.
         """
-        if backup.service == "":
-            refuse(f"Backup {backup.id} was refused; no backend has anything of it.")
-        if records.is_unresolved(backup.service):
-            ownership = Ownership(self.enabled, lambda backend: self.driver(backend, backup))
-            return ownership.ask_for(backup)
-        return self.recorded_owner(backup)
+        return Ownership(self.enabled, lambda backend: self.driver(backend, backup)).find(backup)
 
 
 def _on_behalf_of(backup: Any) -> Any:

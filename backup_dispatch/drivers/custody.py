@@ -24,6 +24,37 @@ HTTP_NOT_FOUND = 404
 CHUNKED_DRIVER = "cinder.backup.chunkeddriver.ChunkedBackupDriver"
 
 
+def cannot_hold(driver_class: type[Any], backup: Any) -> bool:
+    """Whether the record alone proves that a backend of this class has nothing of the backup.
+
+    Nobody is asked, so that it can be told of a backend that is down. A driver may answer for
+    itself with a static method ``may_hold(backup)``: whether the record could be one of its own.
+    """
+    own = getattr(driver_class, "may_hold", None)
+    if own is not None:
+        return not own(backup)
+    if hasattr(driver_class, "holds") or not _of_cinder(driver_class):
+        return False
+    # Each of Cinder's drivers saves the container's name before it writes the first byte, the
+    # chunked ones the prefix of their objects too.
+    return not backup.container or (is_chunked(driver_class) and not backup.service_metadata)
+
+
+def is_configured_for(driver: Any, backup: Any) -> bool | None:
+    """Whether the backup is where this backend puts what no user has named a container for.
+
+    :returns: None where the driver has no such place, or none is known.
+    """
+    if keeps_folders(driver):
+        # There every backup has a folder of its own.
+        return None
+    for name in ("backup_default_container", "_ceph_backup_pool"):
+        place = getattr(driver, name, None)
+        if place:
+            return bool(place == backup.container)
+    return None
+
+
 def holds(driver: Any, backup: Any) -> bool | None:
     """Whether the backend behind this driver object has the backup's data.
 
@@ -51,8 +82,7 @@ def asked(driver: Any, backup: Any) -> bool | None:
     if own is not None:
         answer = own(backup)
         return None if answer is None else bool(answer)
-    if _of_cinder(driver) and not backup.container:
-        # Each of Cinder's drivers saves the container's name before it writes the first byte.
+    if cannot_hold(type(driver), backup):
         return False
     if is_chunked(driver):
         return _container_lists(driver, backup)
@@ -62,29 +92,21 @@ def asked(driver: Any, backup: Any) -> bool | None:
 
 
 def is_chunked(driver: Any) -> bool:
-    """Whether the driver is one of Cinder's chunked ones.
-
-    By name: a backend with a section of its own has a copy of that class.
-    """
-    return any(
-        f"{base.__module__}.{base.__qualname__}" == CHUNKED_DRIVER for base in type(driver).__mro__
-    )
+    """Whether the driver, an object or a class, is one of Cinder's chunked ones."""
+    # By name: a backend with a section of its own has copies of the driver's classes.
+    return any(f"{base.__module__}.{base.__qualname__}" == CHUNKED_DRIVER for base in _mro(driver))
 
 
 def _of_cinder(driver: Any) -> bool:
-    return any(
-        base.__module__.startswith("cinder.backup.drivers.") for base in type(driver).__mro__
-    )
+    return any(base.__module__.startswith("cinder.backup.drivers.") for base in _mro(driver))
+
+
+def _mro(driver: Any) -> tuple[type[Any], ...]:
+    return (driver if isinstance(driver, type) else type(driver)).__mro__
 
 
 def _container_lists(driver: Any, backup: Any) -> bool:
-    """Whether the container has objects of this backup.
-
-    The prefix in ``service_metadata`` carries the backup's id, and is saved before any object is
-    written: without it there is none.
-    """
-    if not backup.container or not backup.service_metadata:
-        return False
+    """Whether the container has objects whose names begin as the record says."""
     if keeps_folders(driver) and not is_inside(backup):
         raise ContainerRefused(f"{backup.container!r} is outside the backend's folder.")
     try:

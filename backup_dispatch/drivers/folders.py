@@ -22,12 +22,13 @@ _SHOWN = 60
 
 
 def keeps_folders(driver: Any) -> bool:
-    """Whether the driver is Cinder's posix driver, or one built on it.
+    """Whether the driver, an object or a class, is Cinder's posix driver or one built on it.
 
     By name: a backend with a section of its own has a copy of that class.
     """
+    driver_class = driver if isinstance(driver, type) else type(driver)
     return any(
-        f"{base.__module__}.{base.__qualname__}" == FOLDER_DRIVER for base in type(driver).__mro__
+        f"{base.__module__}.{base.__qualname__}" == FOLDER_DRIVER for base in driver_class.__mro__
     )
 
 

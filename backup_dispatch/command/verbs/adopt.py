@@ -6,12 +6,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from backup_dispatch import records
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, CommandEnded, misused, refuse
 from backup_dispatch.command.progress import ProgressLine
 from backup_dispatch.command.renaming import BUSY, Left, Renaming
 from backup_dispatch.drivers.custody import holds
-from backup_dispatch.ownership import write_down
+from backup_dispatch.ownership import NeverWritten, write_down
 
 SHOWN = 20
 """Records that stay as they are, of which each is told; of more, only how many."""
@@ -61,7 +62,11 @@ class Adopt(CloudCommand):
         backend = self.cloud.backend(parsed_args.backend)
         if backup.status in BUSY:
             refuse(f"Backup {backup.id} is {backup.status}: wait until that has ended.")
+        if records.was_disowned(backup):
+            refuse(str(NeverWritten(backup)))
         answer = holds(self.cloud.driver(backend, backup), backup)
+        if not answer and records.shows_nothing_written(backup):
+            refuse(str(NeverWritten(backup)))
         if answer is False:
             refuse(f"Backend {backend.name} says that it has nothing of backup {backup.id}.")
         if answer is None and not parsed_args.force:

@@ -63,7 +63,11 @@ class Route(CloudCommand, ShowOne):
             choice = choosing.choose(request, enabled, CONF)
             if picked is not None:
                 choice, parent = choosing.with_parent(
-                    self._imagined(picked), choice, enabled, self._owner
+                    self._imagined(picked),
+                    choice,
+                    enabled,
+                    self._owner,
+                    lambda backend: self.cloud.driver(backend, picked),
                 )
         except (ChoiceRefused, ParentRefused) as error:
             if self._unresolved:

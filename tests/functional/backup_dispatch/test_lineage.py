@@ -66,7 +66,7 @@ def test_an_incremental_without_a_parent_on_its_backend_is_refused_and_leaves_no
     assert (refused.status, refused.parent_id) == ("error", None)
     assert refused.fail_reason == (
         f"Backend shelf_driver has no available backup of volume {volume.id} that an incremental "
-        "could build on from this host. Make a full backup there first."
+        "could build on. Make a full backup there first."
     )
     assert dependents(cinder, full, child) == [1, 0]
     assert cinder.delete_backup(refused) is None
@@ -139,15 +139,54 @@ def test_a_snapshot_builds_on_what_is_older_than_itself(cinder: Any) -> None:
     assert incremental.parent_id == before.id
 
 
-def test_an_incremental_on_a_hosts_own_disk_builds_on_what_is_there(cinder: Any) -> None:
+@pytest.fixture
+def elsewhere(cinder: Any) -> Any:
+    """A backup made on another host, with a newer one of another backend."""
     volume = cinder.create_volume(1)
-    elsewhere = cinder.create_backup(volume, "posix_1")
-    elsewhere.host = "another"
-    elsewhere.save()
+    made = cinder.create_backup(volume, "posix_1")
+    made.host = "another"
+    made.save()
     cinder.create_backup(volume, "shelf_driver_1")
+    return made
+
+
+def test_an_incremental_builds_on_what_another_host_put_into_a_shared_folder(
+    cinder: Any, elsewhere: Any
+) -> None:
+    volume = cinder.volume(elsewhere.volume_id)
+    cinder.write(volume, 0, b"changed")
+    incremental = cinder.create_backup(volume, "posix_2", incremental=True)
+    assert (incremental.status, incremental.parent_id) == ("available", elsewhere.id)
+    assert cinder.first_difference(cinder.restore_backup(incremental), volume) is None
+
+
+def test_an_incremental_on_a_folder_of_another_host_is_told_where_it_would_work(
+    cinder: Any, elsewhere: Any, tmp_path: Path
+) -> None:
+    # Another host's folder of the same name, which this one cannot see.
+    (tmp_path / "posix").rename(tmp_path / "of another host")
+    (tmp_path / "posix").mkdir()
+    volume = cinder.volume(elsewhere.volume_id)
     refused = cinder.create_backup(volume, "posix_2", incremental=True)
     assert refused.status == "error"
-    assert "from this host" in refused.fail_reason
+    assert refused.fail_reason == (
+        f"Backend posix: backup {elsewhere.id}, the newest to build on, was made on host another, "
+        "and host testhost cannot read it. It would work on another; here make a full backup, or "
+        "let both hosts share the folder."
+    )
+
+
+def test_an_incremental_builds_on_the_newest_backup_that_its_host_can_read(
+    cinder: Any, elsewhere: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "posix").rename(tmp_path / "of another host")
+    (tmp_path / "posix").mkdir()
+    volume = cinder.volume(elsewhere.volume_id)
+    here = cinder.create_backup(volume, "posix_here")
+    here.data_timestamp = here.data_timestamp.replace(year=2020)
+    here.save()
+    incremental = cinder.create_backup(volume, "posix_2", incremental=True)
+    assert (incremental.status, incremental.parent_id) == ("available", here.id)
 
 
 def test_a_parent_that_goes_away_meanwhile_is_not_built_on(

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import shutil
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ pytestmark = pytest.mark.release
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
 SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
 DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
+IMPORTED = f"{DISPATCHER}@imported"
 
 Start = Callable[..., Any]
 
@@ -95,7 +99,7 @@ def test_an_imported_backup_finds_its_owner_at_the_first_touch(
         # Forget the record, and keep the data, as a cloud that was lost.
         backup.destroy()
         imported = cinder.import_backup(record)
-        assert (imported.status, imported.service) == ("available", DISPATCHER), cinder.failures
+        assert (imported.status, imported.service) == ("available", IMPORTED), cinder.failures
         restored = cinder.restore_backup(imported)
         assert restored.status == "available", cinder.failures
         assert cinder.first_difference(restored, volume) is None
@@ -178,3 +182,43 @@ def test_a_backend_that_is_named_but_not_enabled_is_named_in_the_refusal(
     backup = recorded(cinder.create_backup(volume, "posix_1"), f"{POSIX}@gone")
     kept = cinder.delete_backup(backup)
     assert f"is held by {POSIX}@gone, which is no enabled backend" in kept.fail_reason
+
+
+def under_another_id(record: Any) -> Any:
+    """The exported record as people edit it who want it beside the original."""
+    decoded = json.loads(base64.b64decode(record["backup_url"]))
+    decoded["id"] = str(uuid.uuid4())
+    return {**record, "backup_url": base64.b64encode(json.dumps(decoded).encode()).decode()}
+
+
+@pytest.mark.parametrize("first_to_go", [0, 1])
+def test_two_records_of_one_backup_are_deleted_and_only_the_last_takes_the_data(
+    start_dispatching: Start, shelf: Path, first_to_go: int
+) -> None:
+    cinder = start_dispatching()
+    volume = filled_volume(cinder)
+    original = cinder.create_backup(volume, "shelf_driver_1")
+    both = [original, cinder.import_backup(under_another_id(cinder.export_backup(original)))]
+    assert cinder.restore_backup(both[1]).status == "available", cinder.failures
+    assert cinder.delete_backup(both[first_to_go]) is None
+    left = both[1 - first_to_go]
+    assert cinder.first_difference(cinder.restore_backup(left), volume) is None
+    assert cinder.delete_backup(left) is None
+    assert not list(shelf.rglob("*_backup_*"))
+
+
+def test_a_record_of_a_backend_by_another_name_is_imported_and_restored(
+    start_dispatching: Start,
+) -> None:
+    cinder = start_dispatching()
+    volume = filled_volume(cinder)
+    backup = recorded(cinder.create_backup(volume, "shelf_driver_1"), f"{SHELF}@west")
+    record = {
+        "backup_service": backup.service,
+        "backup_url": backup.encode_record(driver_info={}),
+    }
+    backup.destroy()
+    imported = cinder.import_backup(record)
+    assert (imported.status, imported.service) == ("available", IMPORTED), cinder.failures
+    assert cinder.first_difference(cinder.restore_backup(imported), volume) is None
+    assert cinder.backup(backup.id).service == SHELF

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.release
 
 DATERA = "datera_backup.driver.DateraBackupDriver"
 SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
-DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
+IMPORTED = "backup_dispatch.driver.BackupDispatcher@imported"
 MIB = 2**20
 
 Start = Callable[..., Any]
@@ -70,7 +70,7 @@ def test_chains_on_datera_and_elsewhere_interleave_move_and_go(
         backup.destroy()
         imported = cinder.import_backup(record)
         assert imported.status == "available", imported.fail_reason
-        assert imported.service == DISPATCHER
+        assert imported.service == IMPORTED
         restored = cinder.restore_backup(imported)
         assert restored.status == "available", cinder.failures
         assert cinder.read(restored, 0, 16 * MIB) == contents[name], name

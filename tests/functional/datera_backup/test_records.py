@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import uuid
 from typing import Any
 
 import pytest
@@ -51,6 +52,7 @@ def test_an_exported_record_holds_what_it_takes_and_no_secret(
         "format": 1,
         "tenant": "/root",
         "container": backup.container,
+        "backup": backup.id,
     }
     assert array.emulator.password not in json.dumps(decoded["driver_info"])
 
@@ -130,7 +132,7 @@ def test_a_record_whose_backup_is_not_whole_is_refused(cloud: Any, volume: Any, 
         new = NewBackup(UUID(second.id), volume.id, MIB, Geometry())
         container.begin(new, living=container.committed)
     with pytest.raises(BackupIncomplete, match="ended without a commit"):
-        driver.import_record(second, driver.export_record(full))
+        driver.import_record(second, {**driver.export_record(full), "backup": second.id})
     with pytest.raises(BackupFailed, match="names no container"):
         driver.import_record(full, {**driver.export_record(full), "container": "volumebackups"})
     array.assert_quiet()
@@ -184,3 +186,42 @@ def test_a_damaged_container_is_still_ours(cloud: Any, volume: Any, array: Any) 
     with open(array.data_file(backup.container), "r+b") as file:
         file.write(bytes(2 * MIB))
     assert driver_of(cloud).holds(backup) is True
+
+
+def under_another_id(record: dict[str, str]) -> dict[str, str]:
+    """The exported record as people edit it who want it beside the original."""
+    decoded = json.loads(base64.b64decode(record["backup_url"]))
+    decoded["id"] = str(uuid.uuid4())
+    return {**record, "backup_url": base64.b64encode(json.dumps(decoded).encode()).decode()}
+
+
+def test_a_record_imported_under_another_id_does_all_that_the_first_does(
+    cloud: Any, content: Any, volume: Any, array: Any
+) -> None:
+    first = cloud.create_backup(volume)
+    second = cloud.import_backup(under_another_id(cloud.export_backup(first)))
+    assert second.status == "available", cloud.failures
+    assert second.id != first.id
+    driver = driver_of(cloud)
+    assert driver.holds(second) is True
+    assert driver.verify(second, lambda _done, _total: None) == []
+    assert content(cloud.restore_backup(second)) == content(volume)
+    again = cloud.export_backup(second)
+    forget(cloud, second)
+    third = cloud.import_backup(again)
+    assert third.id == second.id
+    assert content(cloud.restore_backup(third)) == content(volume)
+
+
+@pytest.mark.parametrize("first_to_go", [0, 1])
+def test_two_records_of_one_backup_are_deleted_and_only_the_last_takes_the_data(
+    cloud: Any, content: Any, volume: Any, array: Any, first_to_go: int
+) -> None:
+    original = cloud.create_backup(volume)
+    both = [original, cloud.import_backup(under_another_id(cloud.export_backup(original)))]
+    assert cloud.delete_backup(both[first_to_go]) is None
+    assert array.names == [original.container]
+    left = both[1 - first_to_go]
+    assert content(cloud.restore_backup(left)) == content(volume)
+    assert cloud.delete_backup(left) is None
+    assert array.names == []

@@ -151,7 +151,7 @@ def test_no_key_is_a_class_path() -> None:
     before = set(manager.MAPPING)
     records.let_through(ENABLED)
     added = set(manager.MAPPING) - before
-    assert added == {f"{POSIX}@", f"{CEPH}@"}
+    assert added == {f"{POSIX}@", f"{CEPH}@", f"{records.DISPATCHER}@"}
     vanilla = RecordOnly(CEPH)
     assert vanilla._is_our_backup(CEPH)
     assert not vanilla._is_our_backup(POSIX)
