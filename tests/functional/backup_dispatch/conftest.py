@@ -12,6 +12,8 @@ import pytest
 from backup_dispatch.process import this_process
 from tests.fixtures.s3_service import MotoService, S3Endpoint
 from tests.fixtures.swift_service import SwiftService
+from tests.services.stack.ceph import Ceph
+from tests.services.stack.daemons import Daemons
 
 DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
 
@@ -26,6 +28,21 @@ def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwiftService]:
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoint]:
     with MotoService(tmp_path_factory.mktemp("moto")) as endpoint:
         yield endpoint
+
+
+@pytest.fixture(scope="session")
+def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ceph]:
+    """Started with its gateway, which takes longer than what one backend is asked."""
+    folder = tmp_path_factory.mktemp("ceph")
+    servers = Daemons(folder / "log")
+    try:
+        cluster = Ceph(folder / "cluster", servers)
+        cluster.start()
+        cluster.start_gateway()
+        yield cluster
+    finally:
+        # At once: what they still have to write is of no use to anybody.
+        servers.stop(hurried=lambda: True)
 
 
 @pytest.fixture
