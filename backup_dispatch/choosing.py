@@ -6,16 +6,25 @@ The driver acts upon it, and ``backup-dispatch route`` tells it beforehand. Noth
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from cinder import exception, objects
+from cinder import context, exception, objects
 from oslo_config import cfg
+from oslo_db import exception as db_exception
 
-from backup_dispatch import lineage, opts, routing
+from backup_dispatch import backup_rows, lineage, opts, records, routing
 from backup_dispatch.backends.configured import Backends
-from backup_dispatch.errors import ChoiceRefused, DispatchError, OwnerUnresolved, ParentRefused
+from backup_dispatch.errors import (
+    ChoiceRefused,
+    DispatchError,
+    OwnerUnresolved,
+    ParentRefused,
+    reason_of,
+)
 from backup_dispatch.lineage import DriverOf, OwnerOf
 from backup_dispatch.ownership import hint_of
+from backup_dispatch.process import this_process
 from backup_dispatch.routing import Choice, Refusal, Rule
 
 
@@ -34,7 +43,7 @@ def request_of(backup: Any) -> routing.Request:
 def choose(request: routing.Request, enabled: Backends, conf: cfg.ConfigOpts) -> Choice:
     """The backend by the rules of :mod:`backup_dispatch.routing`.
 
-    :raises ChoiceRefused: they refuse the backup.
+    :raises ChoiceRefused: they refuse the backup, or the database does not say whether they do.
     """
     table = routing.Table(
         enabled=enabled.names,
@@ -43,9 +52,24 @@ def choose(request: routing.Request, enabled: Backends, conf: cfg.ConfigOpts) ->
         refuse_unmatched=conf[opts.UNMATCHED] == "refuse",
     )
     choice = routing.choose(request, table)
+    if request.name and isinstance(choice, Choice) and choice.rule is not Rule.PREFIX:
+        # No known backend claims the name: one that only records know any more may have had it.
+        former = this_process().former_names(enabled, lambda: _former_names(enabled))
+        choice = routing.choose(request, replace(table, known=table.known | former))
     if isinstance(choice, Refusal):
         raise ChoiceRefused(choice.why)
     return choice
+
+
+def _former_names(enabled: Backends) -> frozenset[str]:
+    try:
+        services = backup_rows.services(context.get_admin_context())
+    except db_exception.DBError as error:
+        raise ChoiceRefused(
+            f"Which backends have records cannot be read from the database: {reason_of(error)}. "
+            "Try again when it can be."
+        ) from error
+    return records.former_names(services, enabled)
 
 
 def with_parent(

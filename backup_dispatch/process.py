@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,7 @@ class Process:
         self._lock = threading.Lock()
         self._watched: Backends | None = None
         self._health: Health | None = None
+        self._former: tuple[Backends, frozenset[str]] | None = None
         self._running: set[str] = set()
         self._stalled: set[str] = set()
 
@@ -59,6 +60,14 @@ class Process:
             if self._health is not None:
                 self._health.stop()
             self._health = self._watched = None
+            self._former = None
+
+    def former_names(self, enabled: Backends, read: Callable[[], frozenset[str]]) -> frozenset[str]:
+        """What ``read`` returned for these backends; it is called once."""
+        known = self._former
+        if known is None or known[0] is not enabled:
+            known = self._former = enabled, read()
+        return known[1]
 
     @contextmanager
     def running(self, backup_id: str) -> Iterator[None]:

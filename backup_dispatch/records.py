@@ -18,12 +18,14 @@ empty               nothing: no backend was chosen, or the chosen one could not 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from cinder import objects
 from cinder.backup import manager
 from cinder.objects import fields
 
+from backup_dispatch.backends.configured import PREFIX as _PREFIX
 from backup_dispatch.backends.configured import Backend, Backends
 from backup_dispatch.errors import OwnerUnresolved, listed
 
@@ -105,6 +107,18 @@ def recorded_owner(backup_id: str, service: str, enabled: Backends) -> Backend:
 
     :raises OwnerUnresolved: no enabled backend is meant.
     """
+    owner = _owner(service, enabled)
+    if owner is not None:
+        return owner
+    path, _, name = service.partition(_MARK)
+    old = name or _renamed(path)
+    raise OwnerUnresolved(
+        f"Backup {backup_id} is held by {service}, which is no enabled backend. Enable that one, "
+        f"or, if it was renamed: {remedy(old)} (enabled are {listed(enabled.names)})."
+    )
+
+
+def _owner(service: str, enabled: Backends) -> Backend | None:
     path, _, name = service.partition(_MARK)
     path = _renamed(path)
     if name:
@@ -117,10 +131,30 @@ def recorded_owner(backup_id: str, service: str, enabled: Backends) -> Backend:
             module = backend.driver_class.__module__
             if backend.adopts and path in (backend.class_path, module):
                 return backend
-    raise OwnerUnresolved(
-        f"Backup {backup_id} is held by {service}, which is no enabled backend. Enable that one, "
-        f"or, if it was renamed: {remedy(name or path)} (enabled are {listed(enabled.names)})."
+    return None
+
+
+def former_names(services: Iterable[str], enabled: Backends) -> frozenset[str]:
+    """The prefixes of backends that have records here and are enabled no more.
+
+    A further backend's record has its name. Of another's the driver's module is known, whose last
+    component was the name of a backend that was written as a module's or a class's path.
+
+    :param services: what the records say.
+    """
+    return frozenset(
+        name
+        for service in services
+        if not is_unresolved(service) and _owner(service, enabled) is None
+        if _PREFIX.fullmatch(name := _name_in(service))
     )
+
+
+def _name_in(service: str) -> str:
+    path, _, name = service.partition(_MARK)
+    *_, above, last = ("", *path.split("."))
+    # Old releases recorded the module and not the class, which begins with a capital.
+    return name or (above if last[:1].isupper() else last)
 
 
 def remedy(old: str) -> str:

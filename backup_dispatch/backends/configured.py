@@ -36,7 +36,8 @@ SHORT_SPELLING_PRIMARY = "datera"
 _PINNED = "posix"
 """What Cinder's API looks for in ``backup.service`` to keep a chain on one host."""
 
-_PREFIX = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+PREFIX = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+"""What a backend may be called."""
 
 
 @dataclass(frozen=True)
@@ -272,7 +273,7 @@ def with_owners(
 
 
 def _refuse_no_prefix(option: str, name: str) -> None:
-    if not _PREFIX.fullmatch(name):
+    if not PREFIX.fullmatch(name):
         _refuse(
             option,
             name,

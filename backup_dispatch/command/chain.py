@@ -8,8 +8,8 @@ from typing import Any
 
 from cinder import exception, objects
 
-from backup_dispatch.command import backup_rows
-from backup_dispatch.command.backup_rows import Filter
+from backup_dispatch import backup_rows
+from backup_dispatch.backup_rows import Filter
 
 
 @dataclass(frozen=True)

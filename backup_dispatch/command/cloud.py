@@ -13,11 +13,10 @@ from cinder import context, coordination, exception, objects
 from oslo_config import cfg
 from oslo_utils import uuidutils
 
-from backup_dispatch import opts, records
+from backup_dispatch import backup_rows, opts, records
 from backup_dispatch.backends.configured import Backend, Backends, configured
 from backup_dispatch.backends.sections import section_of
-from backup_dispatch.command import backup_rows
-from backup_dispatch.command.backup_rows import Filter, Row, Tally
+from backup_dispatch.backup_rows import Filter, Row, Tally
 from backup_dispatch.command.columns import shortened
 from backup_dispatch.command.health import answers
 from backup_dispatch.command.outcome import refuse

@@ -18,7 +18,7 @@ from cinder.objects import fields
 
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backend
-from backup_dispatch.command.backup_rows import Filter
+from backup_dispatch.backup_rows import Filter
 from backup_dispatch.command.cloud import Cloud
 from backup_dispatch.command.columns import name_in
 from backup_dispatch.command.outcome import misused, refuse

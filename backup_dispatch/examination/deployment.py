@@ -14,7 +14,7 @@ from oslo_utils import importutils
 
 from backup_dispatch import database, records
 from backup_dispatch.backends.configured import Backends, class_path
-from backup_dispatch.command.backup_rows import tallies
+from backup_dispatch.backup_rows import tallies
 from backup_dispatch.errors import OwnerUnresolved
 from backup_dispatch.examination.finding import Finding, State, told_by
 

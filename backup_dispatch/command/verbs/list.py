@@ -15,7 +15,7 @@ from cliff.lister import Lister
 from oslo_utils import timeutils, uuidutils
 
 from backup_dispatch import records
-from backup_dispatch.command.backup_rows import Filter, Row, Tally
+from backup_dispatch.backup_rows import Filter, Row, Tally
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.cloud import SHORT_ID
 from backup_dispatch.command.columns import Day, name_in

@@ -16,7 +16,7 @@ from oslo_config import cfg
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.backends.loading import load_entry
-from backup_dispatch.command.backup_rows import Filter
+from backup_dispatch.backup_rows import Filter
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.outcome import NO, NOT_KNOWN, CommandEnded, misused, refuse, worse
 from backup_dispatch.command.vanilla import would_own

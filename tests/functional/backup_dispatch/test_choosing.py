@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from oslo_db.exception import DBConnectionError
 
 from tests.fixtures.swift_service import SwiftService
 
@@ -134,3 +135,51 @@ def test_what_a_backend_raises_names_the_backend_in_one_line(
     )
     assert len(failed.fail_reason) <= 255
     assert "\n" not in failed.fail_reason
+
+
+def test_backend_that_only_records_know_keeps_its_name(
+    start_dispatching: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backup_dispatch import backup_rows
+
+    asked = []
+    services = backup_rows.services
+
+    def counted(context: Any) -> list[str]:
+        asked.append(context)
+        return services(context)
+
+    monkeypatch.setattr(backup_rows, "services", counted)
+    cinder = start_dispatching()
+    volume = cinder.create_volume(1)
+    for name, service in (("posix_1", "cinder.backup.drivers.tape"), ("posix_2", f"{SHELF}@east")):
+        old = cinder.create_backup(volume, name)
+        old.service = service
+        old.save()
+    assert not asked, "the names say enough"
+    for name in ("tape_nightly", "EAST_nightly"):
+        refused = cinder.create_backup(volume, name)
+        assert refused.status == "error"
+        assert "a backend that is not enabled here" in refused.fail_reason
+        assert cinder.delete_backup(refused) is None, cinder.failures
+    assert cinder.create_backup(volume, "taped_nightly").status == "available"
+    assert cinder.create_backup(volume, "").status == "available"
+    assert len(asked) == 1
+
+
+def test_database_that_does_not_say_who_has_records_refuses_the_backup(
+    start_dispatching: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backup_dispatch import backup_rows
+
+    def away(_context: Any) -> list[str]:
+        raise DBConnectionError("no route")
+
+    cinder = start_dispatching()
+    volume = cinder.create_volume(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(backup_rows, "services", away)
+        refused = cinder.create_backup(volume, "tape_nightly")
+    assert refused.status == "error"
+    assert refused.fail_reason.startswith("Which backends have records cannot be read from the da")
+    assert cinder.create_backup(volume, "tape_nightly").status == "available", "asked anew"

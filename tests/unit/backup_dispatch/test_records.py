@@ -156,3 +156,25 @@ def test_no_key_is_a_class_path() -> None:
     assert vanilla._is_our_backup(CEPH)
     assert not vanilla._is_our_backup(POSIX)
     assert not vanilla._is_our_backup(f"{CEPH}@w")
+
+
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [
+        ("cinder.backup.drivers.tape.TapeBackupDriver", "tape"),
+        ("cinder.backup.drivers.tape", "tape"),
+        (f"{POSIX}@east", "east"),
+        ("cinder.backup.drivers.tape.TapeBackupDriver@west", "west"),
+        (POSIX, None),
+        ("cinder.backup.drivers.posix", None),
+        ("backup_dispatch.driver.BackupDispatcher", None),
+        ("backup_dispatch", None),
+        ("", None),
+        ("Lonely", None),
+        ("..", None),
+    ],
+)
+def test_backend_that_is_enabled_no_more_leaves_its_name(service: str, name: str | None) -> None:
+    posix = Backends(THREE[:1], THREE[0], frozenset())
+    expected = {name} if name else set()
+    assert records.former_names([service, POSIX], posix) == expected

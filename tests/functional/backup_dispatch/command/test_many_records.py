@@ -64,7 +64,7 @@ def statements() -> Iterator[list[str]]:
 
 @pytest.fixture
 def pages_of_hundred(monkeypatch: pytest.MonkeyPatch, cinder_imported: None) -> None:
-    from backup_dispatch.command import backup_rows
+    from backup_dispatch import backup_rows
 
     monkeypatch.setattr(backup_rows, "PAGE", 100)
 
@@ -110,7 +110,7 @@ def test_release_of_many_records_reads_them_in_pages(
 def test_a_record_that_is_deleted_between_two_pages_ends_no_list(
     start_dispatching: Start, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backup_dispatch.command import backup_rows
+    from backup_dispatch import backup_rows
 
     cinder = start_dispatching()
     ids = record(cinder, 250, SWIFT)

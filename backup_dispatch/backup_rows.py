@@ -101,6 +101,13 @@ def tallies(context: Any) -> list[Tally]:
     return found
 
 
+def services(context: Any) -> list[str]:
+    """What ``service`` of all records that there are says, each text once."""
+    table = _table()
+    query = sqlalchemy.select(table.service).where(table.deleted == sqlalchemy.false()).distinct()
+    return [service for (service,) in _execute(context, query) if service]
+
+
 def rows(context: Any, wanted: Filter) -> Iterator[Row]:
     """The records of all projects, by id.
 
