@@ -282,6 +282,61 @@ def test_volume_that_hangs_is_not_handed_back_before_it_answers(
     assert (backup.status, cinder.volume(backup.volume_id).status) == ("error", "available")
 
 
+@pytest.mark.parametrize("restoring", [False, True], ids=["backup", "restore"])
+def test_volume_that_could_not_be_closed_is_not_handed_back_either(
+    cinder: Any, clock: HangingClock, monkeypatch: pytest.MonkeyPatch, restoring: bool
+) -> None:
+    from backup_dispatch import backend_calls
+    from tests.fixtures.shelf_driver import ShelfBackupDriver
+
+    volume = cinder.create_volume(1)
+    backup = cinder.create_backup(volume, "shelf_driver_1") if restoring else None
+    monkeypatch.setattr(ShelfBackupDriver, "put_container", lambda *_given: clock.hang())
+    monkeypatch.setattr(ShelfBackupDriver, "get_object_reader", lambda *_given: clock.hang())
+    answers, states = [False, True], []
+
+    def answers_later(_file: Any) -> bool:
+        states.append(cinder.volume(volume.id).status)
+        return answers.pop(0)
+
+    monkeypatch.setattr(backend_calls._VolumeFile, "answers", answers_later)
+    clock.arm()
+    if backup:
+        cinder.restore_backup(backup, volume)
+    else:
+        cinder.create_backup(volume, "shelf_driver_1")
+    assert [type(one).__name__ for one in cinder.failures] == ["BackendStalled"]
+    assert states == ["restoring-backup" if restoring else "backing-up"] * 2
+    assert cinder.volume(volume.id).status == ("error_restoring" if restoring else "available")
+
+
+def test_image_below_a_volume_is_read_before_it_is_closed(clock: HangingClock) -> None:
+    import threading
+
+    from backup_dispatch.backend_calls import _VolumeFile
+    from backup_dispatch.stall import Operation, Sight
+
+    back, ended = threading.Event(), threading.Event()
+
+    class Image:
+        def read(self, _offset: int, _length: int) -> bytes:
+            assert back.wait(60)
+            ended.set()
+            raise OSError("the cluster is back, and the image is not")
+
+    class File:
+        rbd_image = Image()
+
+    file = _VolumeFile(File(), Operation("backup b", "ceph", Sight.MOVES, clock))
+    assert not file.answers()
+    assert not file.answers()
+    back.set()
+    assert ended.wait(60)
+    assert file._probe is not None
+    assert file._probe.wait(60)
+    assert file.answers()
+
+
 def test_without_a_time_out_the_backend_works_in_cinders_own_thread(
     start_dispatching: Start, recording: Any
 ) -> None:
