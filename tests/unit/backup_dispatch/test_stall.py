@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextvars
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -36,6 +36,19 @@ class Steps(Clock):
         self.waits.append(seconds)
         self.seconds += seconds
         return event.is_set()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """No late thread speaks into the next test."""
+    yield
+    join_late_threads()
+
+
+def join_late_threads() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "backup b at east":
+            thread.join(10)
 
 
 def nothing() -> None:
@@ -162,9 +175,7 @@ def test_answer_in_the_moment_of_the_time_out_counts() -> None:
 
     def answered_just_before() -> bool:
         answer.set()
-        for thread in threading.enumerate():
-            if thread.name == "backup b at east":
-                thread.join(10)
+        join_late_threads()
         return abandon()
 
     operation.abandon = answered_just_before  # type: ignore[method-assign]
