@@ -107,6 +107,9 @@ def _mro(driver: Any) -> tuple[type[Any], ...]:
 
 def _container_lists(driver: Any, backup: Any) -> bool:
     """Whether the container has objects whose names begin as the record says."""
+    if keeps_folders(driver) and "/" in backup.service_metadata:
+        # As Swift's and S3's drivers write it; no file has such a name.
+        return False
     if keeps_folders(driver) and not is_inside(backup):
         raise ContainerRefused(f"{backup.container!r} is outside the backend's folder.")
     try:

@@ -54,6 +54,11 @@ def test_a_posix_folder_is_listed(tmp_path: Path) -> None:
     assert holds(driver, backup(service_metadata="volume_1_backup_b2")) is False
 
 
+def test_posix_does_not_have_what_swift_wrote(tmp_path: Path) -> None:
+    driver = without_init(PosixBackupDriver, backup_path=str(tmp_path))
+    assert holds(driver, backup("volumebackups", "volume_1/20261128/az_nova_backup_b1")) is False
+
+
 def test_a_folder_that_is_not_there_at_all_says_nothing(tmp_path: Path) -> None:
     driver = without_init(PosixBackupDriver, backup_path=str(tmp_path / "not mounted"))
     assert holds(driver, backup()) is None
