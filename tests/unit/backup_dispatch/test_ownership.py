@@ -76,5 +76,9 @@ def test_a_place_is_not_taken_for_an_answer_while_a_backend_is_down() -> None:
 
 def test_no_backend_of_cinder_is_asked_for_what_was_never_written() -> None:
     failed = record(None, service=DISPATCHER, service_metadata=None, object_count=0)
+    enabled = tuple(with_owners([("swift", Configured(SwiftBackupDriver))]))
+    asked: list[Backend] = []
+    ownership = Ownership(Backends(enabled, enabled[0], frozenset()), asked.append)
     with pytest.raises(NeverWritten, match="Backup b1 failed before any backend was called"):
-        ownership(SwiftBackupDriver, down="east").find(failed)
+        ownership.find(failed)
+    assert not asked
