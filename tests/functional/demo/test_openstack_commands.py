@@ -20,6 +20,11 @@ SECTION = "## Volumes on the cluster, step by step"
 BACKEND = "demo@datera#datera"
 RESTORE_OVER = "openstack volume backup restore --force BACKUP VOLUME"
 SHOW = "openstack volume backup show BACKUP"
+SOONER = {
+    "s3_full": "datera_full",
+    "s3_monday": "datera_monday",
+    "backup_backend=swift": "backup_backend=datera",
+}
 HERE = ("--property", "volume_backend_name=datera")
 
 
@@ -112,6 +117,9 @@ def test_every_openstack_command_on_the_pages_is_typed_here() -> None:
     del on_pages["docs/services.md"]
     for texts in on_pages.values():
         texts.discard("openstack volume backend pool list")
+    # The import once more, with a service that is spelt out.
+    ceph = "openstack volume backup record import cinder.backup.drivers.ceph.CephBackupDriver"
+    on_pages["docs/dispatcher.md"].remove(f"{ceph} METADATA")
     assert on_pages == typed
 
 
@@ -316,8 +324,8 @@ def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, u
 
     def type_in(text: str, **stand_for: str) -> None:
         words = words_of(f"openstack volume backup {text}", VOLUME="origin", **stand_for)
-        # The cloud has no S3: posix is its third backend.
-        user.type(*(word.replace("s3_", "posix_") for word in words))
+        # The cloud has no S3, and a second backup in Swift would only take longer.
+        user.type(*(SOONER.get(word, word) for word in words))
 
     for name in ("datera_nightly", "swift_nightly", "nightly"):
         type_in(f"create --name {name} VOLUME")
@@ -342,8 +350,8 @@ def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, u
         "datera_nightly": False,
         "swift_nightly": False,
         "nightly": True,
-        "posix_full": False,
-        "posix_monday": True,
+        "datera_full": False,
+        "datera_monday": True,
         None: False,
     }
 
@@ -373,6 +381,6 @@ def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, u
             "openstack volume backend capability show HOST@BACKEND", HOST="demo", BACKEND="datera"
         )
     )
-    for name in ("posix_monday", "posix_full", "nightly", "datera_nightly", "swift_nightly"):
+    for name in ("datera_monday", "datera_full", "swift_nightly"):
         user.type("volume", "backup", "delete", name)
     user.type("volume", "delete", "origin", "restored")
