@@ -15,13 +15,18 @@ from datera_backup.container import (
     Commit,
     Container,
     ContainerError,
+    ContainerTooNew,
     Entry,
     FileDevice,
+    PackageMissing,
     State,
 )
 from datera_backup.container.codec import Codec
 from datera_backup.container.slots import Slots
 from datera_backup.container.superblock import VERSION, Superblock
+
+UNREAD = (OSError, ContainerTooNew, PackageMissing)
+"""Errors that say that something could not be read here, and nothing of what it is."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Backup:
     :ivar codecs: how many of its blocks, inherited ones too, are stored by which codec.
     :ivar manifests: chunks that have a manifest, of ``chunks`` in all.
     :ivar note: how far an open backup came.
-    :ivar damage: what cannot be read, one line each.
+    :ivar damage: what is not what was written, one line each.
+    :ivar unknown: what could not be read for another reason, one line each.
     """
 
     entry: Entry
@@ -42,6 +48,7 @@ class Backup:
     chunks: int = 0
     note: str = ""
     damage: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,13 +69,18 @@ class Inspection:
 
     @property
     def damage(self) -> list[str]:
-        """All that cannot be read."""
+        """All that is not what was written."""
         slots = [
             f"Superblock {number} is not whole; the other one serves."
             for number, block in enumerate(self.slots)
             if block is None
         ]
         return slots + [line for backup in self.backups for line in backup.damage]
+
+    @property
+    def unknown(self) -> list[str]:
+        """All that could not be read, which proves no damage."""
+        return [line for backup in self.backups for line in backup.unknown]
 
 
 def inspect(path: Path) -> Inspection:
@@ -99,14 +111,19 @@ def _backup(container: Container, entry: Entry) -> Backup:
         reader = BackupReader(container, entry.backup_id)
     except BackupIncomplete as open_one:
         return Backup(entry, note=str(open_one))
+    except UNREAD as unread:
+        return Backup(entry, unknown=(_unread(entry, unread),))
     except ContainerError as damage:
         return Backup(entry, damage=(str(damage),))
     codecs: Counter[str] = Counter()
-    damaged = []
+    damaged, unknown = [], []
     commit = reader.commit
     for number in range(len(commit.manifests)):
         try:
             chunk = reader.chunk(number)
+        except UNREAD as unread:
+            unknown.append(_unread(entry, unread))
+            continue
         except ContainerError as damage:
             damaged.append(str(damage))
             continue
@@ -120,7 +137,12 @@ def _backup(container: Container, entry: Entry) -> Backup:
         manifests=sum(ref is not None for ref in commit.manifests),
         chunks=len(commit.manifests),
         damage=tuple(damaged),
+        unknown=tuple(dict.fromkeys(unknown)),
     )
+
+
+def _unread(entry: Entry, why: Exception) -> str:
+    return f"Whether backup {entry.backup_id} is sound: {why}"
 
 
 def when(moment: datetime) -> str:

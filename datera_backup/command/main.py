@@ -8,6 +8,7 @@ device, or a copy of it, sees what is in it. The second is the dispatcher's own 
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import stat
@@ -17,12 +18,16 @@ from importlib import metadata
 from pathlib import Path
 
 from datera_backup.command import report
-from datera_backup.command.inspection import inspect
+from datera_backup.command.inspection import UNREAD, inspect
 from datera_backup.container import ContainerError
 
 NAME = "datera-backup"
 ORPHANS = "orphans"
-SOUND, DAMAGED, UNUSABLE, CANCELLED = 0, 1, 2, 130
+SOUND, DAMAGED, UNUSABLE, NOT_KNOWN, CANCELLED = 0, 1, 2, 3, 130
+CODES = {"sound": SOUND, "DAMAGED": DAMAGED, "not known": NOT_KNOWN}
+
+UNOPENED = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM)
+"""Errors of a device that was named wrongly, or by somebody who may not read it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     :param argv: the arguments; those of the process if None.
     :returns: 0 if all that was read is sound, 1 if something is damaged or no container is there,
-        2 if the device cannot be read at all; for ``orphans``, what the dispatcher's command ends
-        with.
+        2 if the device cannot be opened, 3 if it, or something in it, could not be read; for
+        ``orphans``, what the dispatcher's command ends with.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == [ORPHANS]:
@@ -57,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
         "inspect",
         help="show what lies in a container",
         description="Shows superblocks, backups, their chain and how their blocks are stored; exit "
-        "1 if something is damaged. Nothing is written. The blocks themselves are not read: "
-        "backup-dispatch verify does that.",
+        "1 if something is damaged, 3 if something could not be read. Nothing is written. The "
+        "blocks themselves are not read: backup-dispatch verify does that.",
     )
     inspection.add_argument(
         "device", type=Path, metavar="DEVICE", help="a device node, or a file with a copy of it"
@@ -79,12 +84,15 @@ def _inspect(device: Path, form: str) -> int:
     except OSError as exc:
         reason = exc.strerror or str(exc)
         hint = " Be root, or one of the group disk." if isinstance(exc, PermissionError) else ""
-        return _failed(f"{device} cannot be read: {reason}.{hint}", UNUSABLE)
+        code = UNUSABLE if exc.errno in UNOPENED else NOT_KNOWN
+        return _failed(f"{device} cannot be read: {reason}.{hint}", code)
+    except UNREAD as exc:
+        return _failed(f"{device}: {exc}", NOT_KNOWN)
     except ContainerError as exc:
         return _failed(f"{device}: {exc}", DAMAGED)
     text = json.dumps(report.as_json(found), indent=2) if form == "json" else report.as_text(found)
     sys.stdout.write(f"{text}\n")
-    return DAMAGED if found.damage else SOUND
+    return CODES[report.verdict(found)]
 
 
 def _failed(text: str, code: int) -> int:

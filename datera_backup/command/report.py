@@ -12,6 +12,13 @@ from datera_backup.command.inspection import Backup, Inspection, when
 from datera_backup.container.superblock import Superblock
 
 
+def verdict(found: Inspection) -> str:
+    """The verdict in a word, as ``backup-dispatch verify`` has them; what is proven stands."""
+    if found.damage:
+        return "DAMAGED"
+    return "not known" if found.unknown else "sound"
+
+
 def as_json(found: Inspection) -> dict[str, Any]:
     """Return it as JSON types; sizes are bytes."""
     return {
@@ -22,7 +29,9 @@ def as_json(found: Inspection) -> dict[str, Any]:
         "used": found.tail,
         "superblocks": [_slot(block) for block in found.slots],
         "backups": [_json(backup) for backup in found.backups],
+        "result": verdict(found),
         "damage": found.damage,
+        "not_known": found.unknown,
     }
 
 
@@ -94,6 +103,8 @@ def as_text(found: Inspection) -> str:
         lines += [f"  {other}" for other in others]
     if found.damage:
         lines += ["", "DAMAGED:", *(f"  {line}" for line in found.damage)]
+    if found.unknown:
+        lines += ["", "NOT KNOWN:", *(f"  {line}" for line in found.unknown)]
     return "\n".join(lines)
 
 
@@ -131,7 +142,9 @@ def _table(found: Inspection) -> str:
 
 def _row(backup: Backup) -> list[str]:
     entry, commit = backup.entry, backup.commit
-    state = "DAMAGED" if backup.damage else entry.state.name.lower()
+    state = entry.state.name.lower()
+    if backup.damage or backup.unknown:
+        state = "DAMAGED" if backup.damage else "NOT KNOWN"
     row = [str(entry.backup_id), state, entry.started.strftime("%Y-%m-%d %H:%M")]
     if commit is None:
         return row + [""] * 8

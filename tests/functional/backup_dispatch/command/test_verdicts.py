@@ -395,6 +395,9 @@ def test_verdict_beside_servers_that_stop_midway_is_not_known(
 ) -> None:
     from cinder.backup.drivers.swift import SwiftBackupDriver
 
+    from datera_backup.attachment import Attachments
+
+    entered = Attachments._enter
     opened: Any = SwiftBackupDriver.get_object_reader
 
     def stop_swift(driver: Any, container: str, name: str, **options: Any) -> Any:
@@ -410,7 +413,15 @@ def test_verdict_beside_servers_that_stop_midway_is_not_known(
     assert (told["result"], told["backend"]) == ("not known", "swift"), told
     assert "does not answer any more" in told["not_known"][0]
 
-    emulator.stop()
+    def stop_the_cluster(attachments: Attachments, name: str) -> str:
+        emulator.stop()
+        return entered(attachments, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Attachments, "_enter", stop_the_cluster)
+        told = told_by(run, four_backups["datera_2"])
+    assert (told["result"], told["backend"]) == ("not known", "datera"), told
+    assert "can be read to its end" in told["not_known"][0]
     told = told_by(run, four_backups["datera_2"])
     assert (told["result"], told["backend"]) == ("not known", "datera"), told
     assert "Backup backend datera is down" in told["not_known"][0]

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import lzma
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +17,12 @@ import pytest
 from datera_backup.command.inspection import Backup
 from datera_backup.command.main import main
 from datera_backup.command.report import _chunks
+from datera_backup.container import FileDevice
 
 GOLDEN = Path(__file__).parents[3] / "golden"
 FIRST = "601d0000-0000-0000-0000-000000000000"
 MIB = 1 << 20
+ENDS = ("start", "end")
 
 Capture = pytest.CaptureFixture[str]
 
@@ -165,7 +169,46 @@ def test_a_later_version_is_told_and_not_taken_for_damage(tmp_path: Path, capsys
         raw[at + 96 : at + 128] = bytes(32)
         raw[at + 96 : at + 128] = hashlib.sha256(raw[at : at + length]).digest()
     path.write_bytes(raw)
-    assert main(["inspect", str(path)]) == 1
+    assert main(["inspect", str(path)]) == 3
     assert "has version 2 (flags 0x0) of the format; this software knows version 1" in (
         capsys.readouterr().err
     )
+
+
+def test_inspect_what_cannot_be_read_is_not_called_damaged(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = device(tmp_path)
+    sound = told(path, capsys)
+    assert (sound["result"], sound["not_known"]) == ("sound", [])
+    whole = path.read_bytes()
+    manifest = whole.rindex(b"DBMANIFS", sound["backups"][0]["start"], sound["backups"][0]["end"])
+    pread = FileDevice.pread
+
+    def fails_at(first: int, last: int) -> None:
+        def failing(self: FileDevice, offset: int, buffer: memoryview) -> None:
+            if offset <= last and first < offset + len(buffer):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            pread(self, offset, buffer)
+
+        monkeypatch.setattr(FileDevice, "pread", failing)
+
+    fails_at(manifest, manifest)
+    found = told(path, capsys, code=3)
+    assert (found["result"], found["damage"]) == ("not known", [])
+    assert f"Whether backup {FIRST} is sound: [Errno 5]" in found["not_known"][0]
+    assert found["backups"][1]["codecs"] == sound["backups"][1]["codecs"]
+    assert main(["inspect", str(path)]) == 3
+    assert "NOT KNOWN:\n  Whether backup" in capsys.readouterr().out
+
+    # What is proven stands beside it.
+    damaged_at(path, whole.rindex(b"DBCOMMIT", *(sound["backups"][1][a] for a in ENDS)) + 100)
+    found = told(path, capsys, code=1)
+    assert (found["result"], bool(found["not_known"])) == ("DAMAGED", True)
+
+    fails_at(0, len(whole))
+    assert main(["inspect", str(path)]) == 3
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (
+        "", f"datera-backup: {path} cannot be read: Input/output error.\n",
+    )  # fmt: skip
