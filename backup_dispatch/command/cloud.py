@@ -20,7 +20,14 @@ from backup_dispatch.backup_rows import Filter, Row, Tally
 from backup_dispatch.command.columns import shortened
 from backup_dispatch.command.health import answers
 from backup_dispatch.command.outcome import refuse
-from backup_dispatch.errors import BackendDown, BackendFailed, OwnerUnresolved
+from backup_dispatch.drivers.custody import asked
+from backup_dispatch.errors import (
+    BackendDown,
+    BackendFailed,
+    DispatchError,
+    OwnerUnresolved,
+    reason_of,
+)
 from backup_dispatch.ownership import Ownership
 from backup_dispatch.process import check_of
 
@@ -111,6 +118,19 @@ class Cloud:
             return backend.make(on_behalf)
         except Exception as error:
             raise BackendFailed(backend.name, error) from error
+
+    def asked(self, backend: Backend, backup: Any) -> tuple[bool | None, str]:
+        """Whether the backend has the backup's data, by its own word.
+
+        :returns: True or False if that is certain; else None, and why.
+        """
+        try:
+            answer = asked(self.driver(backend, backup), backup)
+        except DispatchError as error:
+            return None, error.full_text
+        except Exception as error:
+            return None, reason_of(error)
+        return answer, "" if answer is not None else "its driver cannot tell"
 
     # Records
 

@@ -11,7 +11,6 @@ from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, CommandEnded, misused, refuse
 from backup_dispatch.command.progress import ProgressLine
 from backup_dispatch.command.renaming import BUSY, Left, Renaming
-from backup_dispatch.drivers.custody import holds
 from backup_dispatch.ownership import NeverWritten, write_down
 
 SHOWN = 20
@@ -64,15 +63,18 @@ class Adopt(CloudCommand):
             refuse(f"Backup {backup.id} is {backup.status}: wait until that has ended.")
         if records.was_disowned(backup):
             refuse(str(NeverWritten(backup)))
-        answer = holds(self.cloud.driver(backend, backup), backup)
+        # Not even --force takes one's word for a backend that is down.
+        self.cloud.driver(backend, backup)
+        answer, why = self.cloud.asked(backend, backup)
         if not answer and records.shows_nothing_written(backup):
             refuse(str(NeverWritten(backup)))
         if answer is False:
             refuse(f"Backend {backend.name} says that it has nothing of backup {backup.id}.")
         if answer is None and not parsed_args.force:
-            refuse(
-                f"Backend {backend.name} cannot tell whether it has the data of backup "
-                f"{backup.id}. If you know that it has, add --force."
+            raise CommandEnded(
+                f"It is not known whether backend {backend.name} has the data of backup "
+                f"{backup.id}: {why.rstrip('.')}. If you know that it has, add --force.",
+                NOT_KNOWN,
             )
         before = backup.service
         write_down(backup, backend)

@@ -20,8 +20,7 @@ from backup_dispatch.backup_rows import Filter
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.outcome import NO, NOT_KNOWN, CommandEnded, misused, refuse, worse
 from backup_dispatch.command.vanilla import would_own
-from backup_dispatch.drivers.custody import asked
-from backup_dispatch.errors import DispatchError, listed, reason_of
+from backup_dispatch.errors import listed
 
 CONF = cfg.CONF
 
@@ -178,7 +177,7 @@ class Release(CloudCommand, Lister):
             answer: bool | None = True
             reason = ""
             if records.is_unresolved(backup.service):
-                answer, reason = (None, down) if down else self._asked(backend, backup)
+                answer, reason = (None, down) if down else self.cloud.asked(backend, backup)
                 # Its check may take a minute, which need not be spent on each record.
                 down = reason if answer is None and not self.cloud.is_up(backend) else ""
             if answer:
@@ -186,16 +185,6 @@ class Release(CloudCommand, Lister):
             elif answer is None:
                 unknown.append((backup, reason))
         return found, unknown
-
-    def _asked(self, backend: Backend, backup: Any) -> tuple[bool | None, str]:
-        """Whether the backend has the backup's data; None with the reason if it does not say."""
-        try:
-            answer = asked(self.cloud.driver(backend, backup), backup)
-        except DispatchError as error:
-            return None, error.full_text
-        except Exception as error:
-            return None, reason_of(error)
-        return answer, "" if answer is not None else "its driver cannot tell"
 
     def _confirm(self, count: int, backend: Backend) -> None:
         if not self.app.stdin.isatty():

@@ -64,8 +64,9 @@ def test_a_backend_that_cannot_tell_needs_force(
         shelf_driver.ShelfBackupDriver, "holds", lambda _self, _backup: None, raising=False
     )
     ended = run("adopt", backup.id, "shelf_driver")
-    assert ended.code == 1
-    assert "--force" in ended.err
+    assert ended.code == 3
+    assert "shelf_driver has the data of backup" in ended.err
+    assert "its driver cannot tell. If you know that it has, add --force." in ended.err
     assert cinder.backup(backup.id).service == GONE
     assert run("adopt", backup.id, "shelf_driver", "--force").code == 0
     assert cinder.backup(backup.id).service == SHELF
