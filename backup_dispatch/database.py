@@ -29,7 +29,7 @@ def unusable(error: BaseException) -> str:
     else:
         remedy = "cinder-backup may well be able to use it"
     return (
-        f"Cinder's database{_which()} cannot be used: {reason(error)}. {remedy}: look at "
+        f"Cinder's database cannot be used{_which()}: {reason(error)}. {remedy}: look at "
         "[database] connection, run this as the user of cinder-backup (sudo -u cinder …), and name "
         "its cinder.conf with --config-file."
     )
@@ -37,8 +37,9 @@ def unusable(error: BaseException) -> str:
 
 def reason(error: BaseException) -> str:
     """What the database said, without the statement and its parameters."""
-    inner = getattr(error, "inner_exception", None) or error
-    said = getattr(inner, "orig", None) or inner
+    said = error
+    while within := getattr(said, "inner_exception", None) or getattr(said, "orig", None):
+        said = within
     # MySQL's errors are a number and a text.
     texts = [one for one in getattr(said, "args", ()) if isinstance(one, str)]
     text = one_line(texts[-1] if texts else str(said)).partition(" [SQL:")[0]
@@ -51,4 +52,4 @@ def _which() -> str:
         connection = cfg.CONF.database.connection or ""
     except cfg.Error:
         return ""
-    return f" {connection}" if connection.startswith("sqlite:") else ""
+    return f" ({connection})" if connection.startswith("sqlite:") else ""

@@ -24,6 +24,7 @@ DENIED = Refused(1045, "Access denied for user 'cinder'@'localhost' (using passw
         (db_exception.DBError(exc.OperationalError("SELECT 1", {}, DENIED)), DENIED.args[1]),
         (exc.OperationalError("SELECT 1", {}, DENIED), DENIED.args[1]),
         (db_exception.DBConnectionError(exc.OperationalError("SELECT 1", {}, DENIED)), "Access d"),
+        (db_exception.DBError(db_exception.DBError(DENIED)), f": {DENIED.args[1]}"),
         (ModuleNotFoundError("No module named 'pymysql'", name="pymysql"), "'pymysql'"),
         (db_exception.CantStartEngineError("No connection"), "No connection"),
     ],
@@ -41,7 +42,7 @@ def test_the_reason_is_the_databases_own_and_one_line(error: Exception, told: st
 def test_a_file_that_may_not_be_opened_or_has_no_tables_says_so() -> None:
     with pytest.raises(exc.OperationalError) as away:
         sqlalchemy.create_engine("sqlite:////nonexistent/c.sqlite").connect()
-    assert "cannot be used: unable to open database file. " in database.unusable(away.value)
+    assert ": unable to open database file. " in database.unusable(away.value)
     with (
         sqlalchemy.create_engine("sqlite://").connect() as empty,
         pytest.raises(exc.OperationalError) as no_table,

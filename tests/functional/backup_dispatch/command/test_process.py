@@ -139,8 +139,8 @@ def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
     done = ran(tmp_path, "list")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
-        "backup-dispatch: Cinder's database sqlite:////nonexistent/cinder.sqlite cannot be used: "
-        "unable to open database file. "
+        "backup-dispatch: Cinder's database cannot be used "
+        "(sqlite:////nonexistent/cinder.sqlite): unable to open database file. "
     )
     assert done.stderr.count("\n") == 1
 
