@@ -18,10 +18,8 @@ from cinder.backup import driver as cinder_driver
 from oslo_config import cfg
 
 from backup_dispatch import (
-    backend_calls,
     choosing,
     duplicates,
-    force,
     importing,
     lineage,
     opts,
@@ -29,6 +27,7 @@ from backup_dispatch import (
     startup,
 )
 from backup_dispatch.backends.configured import Backend, Backends, configured
+from backup_dispatch.calls import force, watched_calls
 from backup_dispatch.drivers import ceph, folders, new_volumes
 from backup_dispatch.errors import (
     BackendFailed,
@@ -101,7 +100,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
             {} if isinstance(backup_metadata, _NotGiven) else {"backup_metadata": backup_metadata}
         )
         with _blamed_on(chosen):
-            return backend_calls.back_up(chosen, driver, backup, volume_file, given)
+            return watched_calls.back_up(chosen, driver, backup, volume_file, given)
 
     def restore(
         self,
@@ -121,7 +120,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         if given.get("volume_is_new") and not new_volumes.may_be_told(driver, backup, volume_file):
             given = {"volume_is_new": False}
         with _blamed_on(owner):
-            return backend_calls.restore(owner, driver, backup, (volume_id, volume_file), given)
+            return watched_calls.restore(owner, driver, backup, (volume_id, volume_file), given)
 
     def delete_backup(self, backup: Any) -> Any:
         """Let the backup's owner delete it.
@@ -150,7 +149,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
             LOG.info("The data of backup %s stays: backup %s has the same.", backup.id, other.id)
             return None
         with _blamed_on(owner):
-            return backend_calls.delete(owner, driver, backup)
+            return watched_calls.delete(owner, driver, backup)
 
     def export_record(self, backup: Any) -> Any:
         """What the backup's owner adds to an exported record.

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from backup_dispatch.calls.stall import Operation, Sight
 from backup_dispatch.drivers.ceph import is_ceph
 from backup_dispatch.drivers.custody import is_chunked
-from backup_dispatch.stall import Operation, Sight
 
 HOOK = "report_progress_to"
 """A driver's optional method: it is handed what to call, with a word or two, whenever it got on."""

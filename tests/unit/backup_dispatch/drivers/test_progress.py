@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from backup_dispatch.calls.stall import Abandoned, Clock, Operation, Sight
 from backup_dispatch.drivers.progress import WatchedFile, watched
-from backup_dispatch.stall import Abandoned, Clock, Operation, Sight
 
 
 def operation_of(sight: Sight = Sight.FIRST_MOVES) -> Operation:

@@ -20,14 +20,15 @@ from cinder.objects import fields
 from cinder.volume import volume_utils
 from oslo_config import cfg
 
-from backup_dispatch import opts, stall
+from backup_dispatch import opts
 from backup_dispatch.backends.configured import Backend
+from backup_dispatch.calls import stall
+from backup_dispatch.calls.record_fence import FencedBackup, fenced, take_over
+from backup_dispatch.calls.stall import Operation, Sight, Wait
 from backup_dispatch.drivers.native import below_the_proxy, in_native_threads
 from backup_dispatch.drivers.progress import WatchedFile, sight_of, watched
 from backup_dispatch.errors import BackendStalled, reason_of
 from backup_dispatch.process import this_process
-from backup_dispatch.record_fence import FencedBackup, fenced, take_over
-from backup_dispatch.stall import Operation, Sight, Wait
 
 LOG = logging.getLogger(__name__)
 

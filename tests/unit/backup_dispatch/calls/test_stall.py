@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from oslo_context import context as oslo_context
 
+from backup_dispatch.calls.stall import Abandoned, Clock, Operation, Sight, Wait
 from backup_dispatch.errors import FAIL_REASON_LIMIT, BackendStalled
-from backup_dispatch.stall import Abandoned, Clock, Operation, Sight, Wait
 
 HOUR = 3600.0
 

@@ -21,7 +21,7 @@ HOUR = 3600
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingClock]:
-    from backup_dispatch import stall
+    from backup_dispatch.calls import stall
 
     hanging = HangingClock()
     monkeypatch.setattr(stall, "CLOCK", hanging)
@@ -286,7 +286,7 @@ def test_volume_that_hangs_is_not_handed_back_before_it_answers(
 def test_volume_that_could_not_be_closed_is_not_handed_back_either(
     cinder: Any, clock: HangingClock, monkeypatch: pytest.MonkeyPatch, restoring: bool
 ) -> None:
-    from backup_dispatch import backend_calls
+    from backup_dispatch.calls import watched_calls
     from tests.fixtures.shelf_driver import ShelfBackupDriver
 
     volume = cinder.create_volume(1)
@@ -299,7 +299,7 @@ def test_volume_that_could_not_be_closed_is_not_handed_back_either(
         states.append(cinder.volume(volume.id).status)
         return answers.pop(0)
 
-    monkeypatch.setattr(backend_calls._VolumeFile, "answers", answers_later)
+    monkeypatch.setattr(watched_calls._VolumeFile, "answers", answers_later)
     clock.arm()
     if backup:
         cinder.restore_backup(backup, volume)
@@ -313,8 +313,8 @@ def test_volume_that_could_not_be_closed_is_not_handed_back_either(
 def test_image_below_a_volume_is_read_before_it_is_closed(clock: HangingClock) -> None:
     import threading
 
-    from backup_dispatch.backend_calls import _VolumeFile
-    from backup_dispatch.stall import Operation, Sight
+    from backup_dispatch.calls.stall import Operation, Sight
+    from backup_dispatch.calls.watched_calls import _VolumeFile
 
     back, ended = threading.Event(), threading.Event()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from cinder.objects.backup import Backup
 
-from backup_dispatch.stall import Operation
+from backup_dispatch.calls.stall import Operation
 
 
 class FencedBackup(Backup):
