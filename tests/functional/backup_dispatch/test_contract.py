@@ -16,6 +16,7 @@ from backup_dispatch.process import this_process
 from tests.fixtures.contract_backends import ALL, ContractBackend, Prepared, Surroundings
 
 DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
+IMPORTED = f"{DISPATCHER}@imported"
 MIB = 2**20
 SIZE = 16 * MIB
 CALLS = ("backup", "restore", "delete_backup", "export_record", "import_record")
@@ -246,7 +247,7 @@ def test_an_export_and_an_import_carry_it_over(cloud: Cloud) -> None:
     assert record["backup_service"] == cloud.enabled.owner
     cloud.forget(backup)
     imported = cloud.cinder.import_backup(record)
-    assert (imported.status, imported.service) == ("available", DISPATCHER), imported.fail_reason
+    assert (imported.status, imported.service) == ("available", IMPORTED), imported.fail_reason
     handed_over = [arguments[1] for name, arguments, *_ in cloud.calls if name == "import_record"]
     assert handed_over == ([direct] if direct else [])
     assert cloud.restored(imported) == cloud.content(volume)
