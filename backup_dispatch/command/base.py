@@ -94,7 +94,7 @@ class CloudCommand(Command):
         """Run the command; an error is one line on stderr, and an exit code."""
         try:
             if self.known_columns:
-                _refuse_unknown_columns(parsed_args, self.known_columns)
+                _require_known_columns(parsed_args, self.known_columns)
             return super().run(parsed_args) or self.exit_code
         except BrokenPipeError:
             raise
@@ -109,22 +109,29 @@ class CloudCommand(Command):
         if not isinstance(self, DisplayCommandBase):
             return outcome
         names, data = outcome
-        _refuse_unknown_columns(parsed_args, names)
+        _require_known_columns(parsed_args, names)
         if parsed_args.formatter in _PLAIN:
             rows = isinstance(self, Lister)
             data = [_plain(row) for row in data] if rows else _plain(data)
         return names, data
 
 
-def _refuse_unknown_columns(parsed_args: argparse.Namespace, known: Sequence[str]) -> None:
-    """cliff ignores a column that is not there, as long as another is.
+def _require_known_columns(parsed_args: argparse.Namespace, known: Sequence[str]) -> None:
+    """Let the columns that are asked for be spelt as the command spells them.
+
+    cliff ignores a column that is not there, as long as another is; older releases of it know
+    only one spelling.
 
     :raises CommandEnded: there is none of that name.
     """
-    names = {_normal(one) for one in known}
-    for wanted in (*parsed_args.columns, *getattr(parsed_args, "sort_columns", ())):
-        if _normal(wanted) not in names:
-            misused(f"There is no column {wanted}; there are {', '.join(known)}.")
+    names = {_normal(one): one for one in known}
+    for option in ("columns", "sort_columns"):
+        wanted = list(getattr(parsed_args, option, ()))
+        for one in wanted:
+            if _normal(one) not in names:
+                misused(f"There is no column {one}; there are {', '.join(known)}.")
+        if wanted:
+            setattr(parsed_args, option, [names[_normal(one)] for one in wanted])
 
 
 def _normal(column: str) -> str:
