@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.hanging import HangingClock, HangingWriter
+from tests.fixtures.patching import is_patched
 
 Start = Callable[..., Any]
 RECORDING = "tests.fixtures.recording_driver"
@@ -310,6 +311,7 @@ def test_volume_that_could_not_be_closed_is_not_handed_back_either(
     assert cinder.volume(volume.id).status == ("error_restoring" if restoring else "available")
 
 
+@pytest.mark.skipif(is_patched(), reason="the image is read natively, where green events hang")
 def test_image_below_a_volume_is_read_before_it_is_closed(clock: HangingClock) -> None:
     import threading
 
