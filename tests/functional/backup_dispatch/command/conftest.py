@@ -93,6 +93,8 @@ def datera_options(emulator: Emulator) -> str:
         f"backup_datera_api_port = {emulator.https_port}",
         "backup_datera_ssl_cert_verify = True",
         f"backup_datera_ssl_cert_path = {emulator.ca_bundle}",
+        # A cluster that a test stops does not come back.
+        "backup_datera_503_timeout = 1",
     )
     return "\n".join(lines)
 
