@@ -7,7 +7,8 @@ BENCH ?=
 LOCK ?= locks/cinder-29.txt
 BIN := $(VENV)/bin
 # What the tests of a file share, one process starts; and files keep their order: see tests/conftest.py.
-SHARED := -n 2 --dist loadfile --no-loadscope-reorder
+# Three processes for two cores: one of them always waits for something.
+SHARED := -n 3 --dist loadfile --no-loadscope-reorder
 DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_dispatch datera_backup \
   datera_emulator datera_volume)
 
@@ -28,7 +29,9 @@ $(VENV)/.installed: $(LOCK) setup.cfg
 demo: $(VENV)/.installed ## the main job on a real Cinder, end to end (KEEP=1 leaves it running)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-test: lint types unit functional ## lint, types, unit and functional tests
+test: $(VENV)/.installed ## lint, types, unit and functional tests
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint types unit
+	@$(MAKE) --no-print-directory functional
 
 lint: $(VENV)/.installed ## style, and the arrows between the packages
 	$(BIN)/ruff check .

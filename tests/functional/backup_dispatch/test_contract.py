@@ -113,11 +113,12 @@ def with_each_driver_once_marked() -> Iterator[Any]:
 
 @pytest.fixture(scope="module", params=with_each_driver_once_marked())
 def started(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, run_directory: Path
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    run_directory: Path,
+    cinder_imported: None,
+    iscsi_alone: None,
 ) -> Iterator[Cloud]:
-    from cinder import objects
-
-    objects.register_all()
     from tests.fixtures.cinder_releases import database
     from tests.fixtures.cinder_service import CinderService
 

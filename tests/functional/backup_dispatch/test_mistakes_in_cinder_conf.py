@@ -238,6 +238,7 @@ MISTAKES = (
             "backup_s3_endpoint_url = http://127.0.0.1:1",
             "backup_s3_store_access_key = key",
             "backup_s3_store_secret_key = key",
+            "backup_s3_retry_max_attempts = 0",
         ),
         ("Cinder's database cannot be used", "[database] connection", "sudo -u cinder"),
         after=database_unreadable,
@@ -255,7 +256,6 @@ MISTAKES = (
         ("1 backup is held by", "@old", "backup-dispatch adopt --from", "BACKEND"),
         code=0,
         after=record_of(f"{POSIX}@old"),
-        in_records=True,
     ),
     Mistake(
         "locks in files on several hosts",
@@ -263,7 +263,6 @@ MISTAKES = (
         ("runs on 2 hosts (", "[coordination] backend_url is a file:", "all of them share"),
         code=0,
         after=another_host,
-        in_records=True,
     ),
 )
 

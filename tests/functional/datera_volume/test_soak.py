@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many threads on a cluster that fails in every way that it can, and nothing is left in the end.
 
-``DATERA_SOAK_SECONDS`` says for how long (10 unless it is set), ``DATERA_SOAK_SEED`` which faults.
+``DATERA_SOAK_SECONDS`` says for how long (5 unless it is set), ``DATERA_SOAK_SEED`` which faults.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from datera_volume.provisioning import Wanted
 
 T = TypeVar("T")
 
-SECONDS = float(os.environ.get("DATERA_SOAK_SECONDS", "10"))
+SECONDS = float(os.environ.get("DATERA_SOAK_SECONDS", "5"))
 SEED = int(os.environ.get("DATERA_SOAK_SEED", "1"))
 THREADS = 32
 RATE = 0.02

@@ -371,9 +371,10 @@ def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, u
     user.type(*words_of(RESTORE_OVER, BACKUP="nightly", VOLUME="restored"))
     assert user.contents_of("restored") == contents
 
-    user.say("volume", "backup", "set", "--state", "error", "nightly")
+    refused = ("volume", "backup", "set", "--state", "error", "nightly")
+    user.set_state(*refused, backup="nightly", state="error")
     mend = words_of("openstack volume backup set --state available BACKUP", BACKUP="nightly")
-    user.say(*mend)
+    user.set_state(*mend, backup="nightly", state="available")
     assert user.read(*words_of(SHOW, BACKUP="nightly"))["status"] == "available"
     type_in("show BACKUP -c fail_reason -f value", BACKUP="nightly")
     user.read(
