@@ -97,7 +97,11 @@ def cinder_sections(directory: Path, neighbours: Neighbours) -> Sections:
             "driver_ssl_cert_verify": "true",
             "driver_ssl_cert_path": array.ca_bundle,
         },
-        "database": {"connection": f"sqlite:///{directory / 'cinder.sqlite'}"},
+        "database": {
+            "connection": f"sqlite:///{directory / 'cinder.sqlite'}",
+            # The cloud ends with the demo: nothing has to outlive a loss of power.
+            "sqlite_synchronous": False,
+        },
         "oslo_concurrency": {"lock_path": directory / "locks"},
         "coordination": {"backend_url": f"file://{directory / 'coordination'}"},
         "keystone_authtoken": {

@@ -28,7 +28,7 @@ clean_path()
 
 # Of some million objects of Cinder's hardly any is ever garbage: looking through them again and
 # again was a sixth of a test's time.
-gc.set_threshold(50_000)
+gc.set_threshold(200_000, 20, 50)
 
 
 DEMO_CINDER = 29

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -36,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     _prepare()
+    # An import makes hardly any garbage, and looking for it is a sixth of its time.
+    gc.disable()
     try:
         from cinder import objects
     except ImportError as missing:
@@ -45,6 +48,8 @@ def _run(argv: list[str]) -> int:
     objects.register_all()
     from backup_dispatch.command.app import CommandApp
 
+    gc.freeze()
+    gc.enable()
     # oslo.log lets everything go to stderr until it is configured.
     logging.getLogger().handlers.clear()
     return CommandApp().run(argv)
