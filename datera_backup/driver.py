@@ -11,16 +11,23 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, TypeVar, cast
-from uuid import UUID
 
 from cinder import exception
 from cinder.backup import driver
 from cinder.objects import fields
 from oslo_config import cfg
 from oslo_log import log as logging
-from oslo_utils import units, uuidutils
+from oslo_utils import units
 
-from datera_backup import containers, examination, naming, reading, record, removal, volumes
+from datera_backup import (
+    containers,
+    examination,
+    exported,
+    reading,
+    record,
+    removal,
+    volumes,
+)
 from datera_backup.backend import Backend, backend_for
 from datera_backup.container import BackupIncomplete, BackupNotInContainer, ContainerError
 from datera_backup.engine import open_source
@@ -55,8 +62,6 @@ from datera_volume.connection import DateraError, tracing
 CONF = cfg.CONF
 CONF.register_opts(OPTS)
 LOG = logging.getLogger(__name__)
-
-EXPORT_FORMAT = 1
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -209,15 +214,7 @@ class DateraBackupDriver(driver.BackupDriver):
 
     def export_record(self, backup: Any) -> dict[str, Any]:
         """What travels besides the record itself, which names the container: nothing secret."""
-        location = record.location_of(backup)
-        return {
-            "driver": "datera",
-            "format": EXPORT_FORMAT,
-            "tenant": self.settings.tenant,
-            "container": backup.container,
-            # A record may be imported under another id than its own.
-            "backup": str(location.backup_id) if location else backup.id,
-        }
+        return exported.described(backup, tenant=self.settings.tenant)
 
     def import_record(self, backup: Any, driver_info: dict[str, Any]) -> None:
         """Check that what a record speaks of can be reached from here, and is a whole backup.
@@ -226,25 +223,11 @@ class DateraBackupDriver(driver.BackupDriver):
         :raises ContainerDamaged: it cannot be read.
         :raises BackupFailed: it is not there, or the record is not one of this driver.
         """
-        if driver_info.get("driver") != "datera" or driver_info.get("format") != EXPORT_FORMAT:
-            raise BackupFailed(
-                f"The record of backup {backup.id} was not exported by this driver, or by a later "
-                f"version of it"
-            )
-        container = driver_info.get("container")
-        if not naming.is_container_name(container):
-            raise BackupFailed(
-                f"The record of backup {backup.id} names no container: {container!r}"
-            )
-        stored_as = driver_info.get("backup", backup.id)
-        if not uuidutils.is_uuid_like(stored_as):
-            raise BackupFailed(
-                f"The record of backup {backup.id} names no backup in its container: {stored_as!r}"
-            )
+        location = exported.location_in(driver_info, backup)
         with translated(f"Backup {backup.id}"):
             try:
-                with containers.opened(self.backend.attachments, str(container)) as opened:
-                    in_native_thread(opened.commit_of, UUID(stored_as))
+                with containers.opened(self.backend.attachments, location.container) as opened:
+                    in_native_thread(opened.commit_of, location.backup_id)
             except ContainerGone as gone:
                 raise BackupFailed(
                     f"{gone}; it was exported from tenant {driver_info.get('tenant')}, and "

@@ -15,6 +15,7 @@ import pytest
 
 from backup_dispatch.process import this_process
 from datera_emulator import Emulator, brick
+from tests.fixtures import verdicts
 from tests.fixtures.swift_service import SwiftService
 
 
@@ -131,3 +132,9 @@ def four_backups(cloud_of_four: Any) -> dict[str, Any]:
             backups[name] = cinder.create_backup(volume, name, incremental=number > 1)
             assert backups[name].status == "available", backups[name].fail_reason
     return backups
+
+
+@pytest.fixture
+def chain(start_dispatching: Callable[..., Any], shelf: Path, tmp_path: Path) -> verdicts.Chain:
+    """What verdicts are about."""
+    return verdicts.begun(start_dispatching, shelf, tmp_path)

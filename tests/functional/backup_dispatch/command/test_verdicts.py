@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``backup-dispatch verify`` says of a backup: sound, DAMAGED or not known.
+"""What ``backup-dispatch verify`` says: sound, DAMAGED or not known.
 
 Damage is what was proven; whatever else keeps one from reading a backup is told as that.
 """
@@ -9,112 +9,19 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from datera_emulator import Emulator
-from tests.fixtures.patching import is_patched
 from tests.fixtures.shelf_driver import ShelfBackupDriver
-from tests.fixtures.tape_driver import TapeBackupDriver
-
-Patch = pytest.MonkeyPatch
-Run = Callable[..., Any]
-Happen = Callable[[], object]
-MIB = 2**20
-
-CODES = {"sound": 0, "DAMAGED": 1, "not known": 3}
-
-
-@dataclass
-class Chain:
-    """A full backup on the shelf and an incremental of it, and a backup on tape."""
-
-    cinder: Any
-    shelf: Path
-    tapes: Path
-    full: Any
-    backup: Any
-    tape: Any
-
-    def file(self, ending: str) -> Path:
-        """The one object of the full backup with that ending."""
-        (found,) = Path(self.shelf, self.full.container).glob(f"*{ending}")
-        return found
-
-    def write(self, backup: Any, **values: Any) -> None:
-        """Change the record, as somebody else would."""
-        record = self.cinder.backup(backup.id)
-        record.update(values)
-        record.save()
-
-    @contextmanager
-    def mended_afterwards(self) -> Iterator[None]:
-        """Put files and records back as they were."""
-        folders = (self.shelf, self.tapes)
-        for folder in folders:
-            shutil.copytree(folder, folder.with_suffix(".copy"))
-        records = [self.cinder.backup(one.id) for one in (self.full, self.backup, self.tape)]
-        kept = [(one, {name: one[name] for name in KEPT}) for one in records]
-        yield
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.rmtree(away(folder), ignore_errors=True)
-            folder.with_suffix(".copy").rename(folder)
-        for record, values in kept:
-            self.write(record, **values)
-
-
-KEPT = ("status", "parent_id", "service", "metadata")
-
-
-def away(folder: Path) -> Path:
-    return folder.with_suffix(".away")
-
-
-@pytest.fixture
-def chain(start_dispatching: Callable[..., Any], shelf: Path, tmp_path: Path) -> Chain:
-    cinder = start_dispatching(
-        secondaries="tests.fixtures.shelf_driver, tests.fixtures.tape_driver",
-        more=f"backup_tape_path = {tmp_path / 'tapes'}",
-    )
-    volume = cinder.create_volume(1)
-    cinder.write(volume, MIB, b"full" * 100000)
-    tape = cinder.create_backup(volume, "tape_driver_1")
-    full = cinder.create_backup(volume, "shelf_driver_1")
-    cinder.write(volume, 9 * MIB, b"more" * 100000)
-    backup = cinder.create_backup(volume, "shelf_driver_2", incremental=True)
-    assert (backup.status, tape.status) == ("available", "available"), backup.fail_reason
-    return Chain(cinder, shelf, tmp_path / "tapes", full, backup, tape)
-
-
-# What happens while somebody reads
-
-
-def on_reading(patch: Patch, ending: str, happen: Happen, times: int = 99) -> None:
-    """Let something happen when an object with that ending is opened, so many times."""
-    opened: Any = ShelfBackupDriver.get_object_reader
-    left = [times]
-
-    def open_reader(driver: Any, container: str, name: str, **options: Any) -> Any:
-        if name.endswith(ending) and left[0]:
-            left[0] -= 1
-            happen()
-        return opened(driver, container, name, **options)
-
-    patch.setattr(ShelfBackupDriver, "get_object_reader", open_reader)
-
-
-def raises(error: Exception) -> Happen:
-    def happen() -> None:
-        raise error
-
-    return happen
+from tests.fixtures.verdicts import (
+    Chain,
+    Patch,
+    Run,
+    away,
+    on_reading,
+    raises,
+    told_by,
+    told_wrongly,
+)
 
 
 def cut_short_once(chain: Chain, patch: Patch) -> str:
@@ -261,23 +168,6 @@ ON_THE_SHELF = [
 ]
 
 
-def told_by(run: Run, backup: Any) -> dict[str, Any]:
-    """What is told of a backup, in agreement with the exit code and with the line for people."""
-    ended = run("verify", backup.id, "-f", "json")
-    told: dict[str, Any] = ended.json
-    assert ended.code == CODES[told["result"]], told
-    assert set(told) >= {"backup", "backend", "checked"}, told
-    assert ("not known" in ended.err) == (told["result"] == "not known"), ended.err
-    assert ("is damaged in" in ended.err) == (told["result"] == "DAMAGED"), ended.err
-    return told
-
-
-def wrong(told: dict[str, Any], word: str, text: str) -> bool:
-    """Whether something else was told than this word, with this text among its lines."""
-    lines = told.get({"DAMAGED": "damage", "not known": "not_known"}.get(word, ""), [text])
-    return told["result"] != word or not any(text in line for line in lines)
-
-
 def test_verdict_on_a_chunked_backup_is_what_was_proven(
     chain: Chain, run: Run, monkeypatch: Patch
 ) -> None:
@@ -287,7 +177,7 @@ def test_verdict_on_a_chunked_backup_is_what_was_proven(
             text = fault(chain, patch)
             told = told_by(run, chain.backup)
         both = word == "not known" or fault is damaged_and_unread
-        if wrong(told, word, text) or ("not_known" in told) != both:
+        if told_wrongly(told, word, text) or ("not_known" in told) != both:
             failed.append(
                 f"{situation}: {told['result']} {told.get('damage') or told.get('not_known')}"
             )
@@ -309,126 +199,3 @@ def test_verdict_on_a_deleted_backup_is_not_known(
     told = told_by(run, chain.backup)
     assert told["result"] == "not known"
     assert f"backup {chain.backup.id} was deleted meanwhile" in told["not_known"][0]
-
-
-# Drivers that can only restore
-
-
-def tape_refuses(chain: Chain, patch: Patch) -> str:
-    refuse = raises(ConnectionRefusedError(111, "Connection refused"))
-    patch.setattr(TapeBackupDriver, "before_reading", staticmethod(lambda _: refuse()))
-    return "can be read to its end: ConnectionRefusedError"
-
-
-def tape_is_read_by_the_record(chain: Chain, patch: Patch) -> str:
-    patch.setattr(TapeBackupDriver, "reads_the_record", True)
-    return "its driver reads it only while its status in the database is restoring"
-
-
-def tape_is_deleted(chain: Chain, patch: Patch) -> str:
-    def happen(_backup: Any) -> None:
-        chain.write(chain.tape, status="deleting")
-
-    patch.setattr(TapeBackupDriver, "before_reading", staticmethod(happen))
-    return f"backup {chain.tape.id} is being deleted"
-
-
-def tape_goes_with_its_deletion(chain: Chain, patch: Patch) -> str:
-    def happen(_backup: Any) -> None:
-        (chain.tapes / chain.tape.id).unlink()
-        chain.write(chain.tape, status="deleting")
-        raise FileNotFoundError(errno.ENOENT, "no such tape")
-
-    patch.setattr(TapeBackupDriver, "before_reading", staticmethod(happen))
-    return f"backup {chain.tape.id} is being deleted"
-
-
-def tape_is_gone(chain: Chain, patch: Patch) -> str:
-    (chain.tapes / chain.tape.id).unlink()
-    return f"backup {chain.tape.id}: the backend has nothing of it"
-
-
-def library_is_gone(chain: Chain, patch: Patch) -> str:
-    def happen(_backup: Any) -> None:
-        chain.tapes.rename(away(chain.tapes))
-
-    patch.setattr(TapeBackupDriver, "before_reading", staticmethod(happen))
-    return "can be read to its end: FileNotFoundError"
-
-
-def nothing_happens(chain: Chain, patch: Patch) -> str:
-    return ""
-
-
-ON_TAPE = [
-    ("sound", "it honours cancelling", nothing_happens),
-    ("not known", "it honours cancelling, by the database", tape_is_read_by_the_record),
-    ("not known", "the library refuses", tape_refuses),
-    ("not known", "it is being deleted", tape_is_deleted),
-    ("not known", "it goes with its deletion", tape_goes_with_its_deletion),
-    ("not known", "the library goes away", library_is_gone),
-    ("DAMAGED", "the library answers, and has not got it", tape_is_gone),
-]
-
-
-def test_verdict_of_a_driver_that_only_restores_is_what_was_proven(
-    chain: Chain, run: Run, monkeypatch: Patch
-) -> None:
-    failed = []
-    for word, situation, fault in ON_TAPE:
-        with chain.mended_afterwards(), monkeypatch.context() as patch:
-            text = fault(chain, patch)
-            before = dict(chain.cinder.backup(chain.tape.id))
-            told = told_by(run, chain.tape)
-            written = dict(chain.cinder.backup(chain.tape.id)) != before
-        if wrong(told, word, text) or (word == "sound" and written):
-            failed.append(
-                f"{situation}: {told['result']} {told.get('damage') or told.get('not_known')}"
-            )
-    assert not failed, "\n".join(failed)
-
-
-# Servers that stop
-
-
-def test_verdict_beside_a_swift_that_stops_midway_is_not_known(
-    four_backups: dict[str, Any], run: Run, swift: Any, monkeypatch: Patch
-) -> None:
-    from cinder.backup.drivers.swift import SwiftBackupDriver
-
-    opened: Any = SwiftBackupDriver.get_object_reader
-
-    def stop_swift(driver: Any, container: str, name: str, **options: Any) -> Any:
-        if name.endswith("-00002"):
-            swift.stop()
-        return opened(driver, container, name, **options)
-
-    monkeypatch.setattr(SwiftBackupDriver, "get_object_reader", stop_swift)
-    try:
-        told = told_by(run, four_backups["swift_2"])
-    finally:
-        swift.start()
-    assert (told["result"], told["backend"]) == ("not known", "swift"), told
-    assert "does not answer any more" in told["not_known"][0]
-
-
-@pytest.mark.skipif(is_patched(), reason="a native thread cannot stop the emulator's green ones")
-def test_verdict_beside_a_cluster_that_stops_midway_is_not_known(
-    four_backups: dict[str, Any], run: Run, emulator: Emulator, monkeypatch: Patch
-) -> None:
-    from datera_backup.attachment import Attachments
-
-    entered = Attachments._enter
-
-    def stop_the_cluster(attachments: Attachments, name: str) -> str:
-        emulator.stop()
-        return entered(attachments, name)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Attachments, "_enter", stop_the_cluster)
-        told = told_by(run, four_backups["datera_2"])
-    assert (told["result"], told["backend"]) == ("not known", "datera"), told
-    assert "can be read to its end" in told["not_known"][0]
-    told = told_by(run, four_backups["datera_2"])
-    assert (told["result"], told["backend"]) == ("not known", "datera"), told
-    assert "Backup backend datera is down" in told["not_known"][0]

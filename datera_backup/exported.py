@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What travels with the record of a backup that is exported, and what is read back from that."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from oslo_utils import uuidutils
+
+from datera_backup import naming, record
+from datera_backup.errors import BackupFailed
+from datera_backup.record import Location
+
+EXPORT_FORMAT = 1
+
+
+def described(backup: Any, *, tenant: str) -> dict[str, Any]:
+    """What is exported besides the record itself, which names the container: nothing secret."""
+    location = record.location_of(backup)
+    return {
+        "driver": "datera",
+        "format": EXPORT_FORMAT,
+        "tenant": tenant,
+        "container": backup.container,
+        # A record may be imported under another id than its own.
+        "backup": str(location.backup_id) if location else backup.id,
+    }
+
+
+def location_in(driver_info: dict[str, Any], backup: Any) -> Location:
+    """Where the data of a record are that is being imported.
+
+    :raises BackupFailed: it was not exported by this driver, or does not say that.
+    """
+    if driver_info.get("driver") != "datera" or driver_info.get("format") != EXPORT_FORMAT:
+        raise BackupFailed(
+            f"The record of backup {backup.id} was not exported by this driver, or by a later "
+            f"version of it"
+        )
+    container = driver_info.get("container")
+    if not naming.is_container_name(container):
+        raise BackupFailed(f"The record of backup {backup.id} names no container: {container!r}")
+    stored_as = driver_info.get("backup", backup.id)
+    if not uuidutils.is_uuid_like(stored_as):
+        raise BackupFailed(
+            f"The record of backup {backup.id} names no backup in its container: {stored_as!r}"
+        )
+    return Location(container=str(container), backup_id=UUID(stored_as))
