@@ -54,6 +54,18 @@ def shelf(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def recording() -> Iterator[Any]:
+    """The driver that records its calls, without those of other tests in this process."""
+    from tests.fixtures.recording_driver import RecordingBackupDriver
+
+    RecordingBackupDriver.calls.clear()
+    RecordingBackupDriver.answers.clear()
+    yield RecordingBackupDriver
+    RecordingBackupDriver.calls.clear()
+    RecordingBackupDriver.answers.clear()
+
+
+@pytest.fixture
 def start_dispatching(
     start_cinder: Callable[..., Any], shelf: Path
 ) -> Iterator[Callable[..., Any]]:

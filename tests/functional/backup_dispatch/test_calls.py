@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,18 +15,6 @@ Start = Callable[..., Any]
 RECORDING = "tests.fixtures.recording_driver"
 ANSWER = {"service_metadata": "updated by the backend"}
 MIB = 2**20
-
-
-@pytest.fixture
-def recording() -> Iterator[Any]:
-    from tests.fixtures.recording_driver import RecordingBackupDriver
-
-    # What other tests of this process left is none of these tests' business.
-    RecordingBackupDriver.calls.clear()
-    RecordingBackupDriver.answers.clear()
-    yield RecordingBackupDriver
-    RecordingBackupDriver.calls.clear()
-    RecordingBackupDriver.answers.clear()
 
 
 @pytest.fixture

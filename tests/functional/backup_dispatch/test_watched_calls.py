@@ -36,17 +36,6 @@ def cinder(start_dispatching: Start) -> Any:
 
 
 @pytest.fixture
-def recording() -> Iterator[Any]:
-    from tests.fixtures.recording_driver import RecordingBackupDriver
-
-    RecordingBackupDriver.calls.clear()
-    RecordingBackupDriver.answers.clear()
-    yield RecordingBackupDriver
-    RecordingBackupDriver.calls.clear()
-    RecordingBackupDriver.answers.clear()
-
-
-@pytest.fixture
 def hanging_writer(monkeypatch: pytest.MonkeyPatch, clock: HangingClock) -> None:
     """The shelf takes half of its first object, and hangs."""
     from tests.fixtures.shelf_driver import ShelfBackupDriver
