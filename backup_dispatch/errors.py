@@ -76,6 +76,10 @@ class ContainerRefused(DispatchError):
     """The backup's container would be outside what belongs to its backend."""
 
 
+class FolderEmpty(DispatchError):
+    """There is nothing in the backend's folder, and so nothing can be said of a backup there."""
+
+
 class ChoiceFailed(DispatchError):
     """Something went wrong while a backend was chosen: ``__cause__`` is what."""
 

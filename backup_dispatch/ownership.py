@@ -15,7 +15,7 @@ from typing import Any
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backend, Backends
 from backup_dispatch.drivers.custody import asked, cannot_hold, is_configured_for
-from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
+from backup_dispatch.errors import DispatchError, FolderEmpty, OwnerUnresolved, reason_of
 from backup_dispatch.routing import PROPERTY
 
 LOG = logging.getLogger(__name__)
@@ -84,8 +84,13 @@ class Ownership:
         answers: dict[str, bool | None] = {}
         at_home: list[Backend] = []
         silent: dict[str, str] = {}
+        empty: list[str] = []
         for backend in sorted(self._enabled.enabled, key=lambda one: one is not hinted):
-            answer, reason = self._asked(backend, backup)
+            try:
+                answer, reason = self._asked(backend, backup)
+            except FolderEmpty as nothing:
+                answer, reason = None, f"{backend.name}: {nothing.full_text}"
+                empty.append(backend.name)
             answers[backend.name] = answer
             if answer is None:
                 silent[backend.name] = reason
@@ -97,6 +102,11 @@ class Ownership:
                 return backend
             if configured:
                 at_home.append(backend)
+        if any(answers.values()):
+            # What somebody has need not be on a share that may not be mounted.
+            for name in empty:
+                answers[name] = False
+                del silent[name]
         if len(at_home) == 1 and not silent:
             return at_home[0]
         if hinted is not None and answers[hinted.name]:
@@ -119,9 +129,8 @@ class Ownership:
         if silent:
             raise OwnerUnresolved(
                 f"Backup {backup.id}: its record names no backend, and {_and(list(silent))} did "
-                f"not say whether the data is there{_others(holders)}. Try again when all backends "
-                "are up. "
-                f"({'; '.join(silent.values())})"
+                f"not say whether the data is there{_others(holders)} "
+                f"({'; '.join(silent.values())}). Try again when all backends are up."
             )
         raise NobodyHolds(
             f"Backup {backup.id}: its record names no backend, and none of "
@@ -129,12 +138,17 @@ class Ownership:
         )
 
     def _asked(self, backend: Backend, backup: Any) -> tuple[bool | None, str]:
-        """What the backend says, and if that is nothing, why."""
+        """What the backend says, and if that is nothing, why.
+
+        :raises FolderEmpty: its folder may be that of a share which is not mounted.
+        """
         if cannot_hold(backend.driver_class, backup):
             return False, ""
         try:
             answer = asked(self._driver_of(backend), backup)
             reason = f"{backend.name}: its driver cannot tell"
+        except FolderEmpty:
+            raise
         except DispatchError as error:
             answer, reason = None, error.full_text
         except Exception as error:

@@ -58,7 +58,8 @@ class ChunkedObjects:
 
         An answer that was cut short on its way does not look different from one that was stored so.
 
-        :param understand: from the object's bytes; raises ObjectDamaged if they are not right.
+        :param understand: from the object's bytes; raises ObjectDamaged if they are not right,
+            ObjectUnread if it cannot tell.
         :param options: for the driver's ``get_object_reader``.
         :raises ObjectDamaged: it is missing, or wrong.
         :raises ObjectUnread: it cannot be read, and the backend answers.
@@ -72,7 +73,7 @@ class ChunkedObjects:
             self._require_answer(backup, first)
         try:
             return understand(self._read(backup, name, options))
-        except (VerdictUnknown, ObjectDamaged):
+        except (VerdictUnknown, ObjectDamaged, ObjectUnread):
             raise
         except Exception as error:
             self._require_answer(backup, error)

@@ -166,7 +166,10 @@ class ChunkedVerification:
 
     def _compare_with_record(self, backup: Any, metadata: dict[str, Any]) -> None:
         if metadata.get("version") not in self._driver.DRIVER_VERSION_MAPPING:
-            self._found(backup, f"its metadata has the unknown version {metadata.get('version')}")
+            self.unknown.append(
+                f"whether backup {backup.id} can be restored: its metadata has version "
+                f"{metadata.get('version')}, which the driver of this Cinder does not know"
+            )
         if metadata.get("backup_id") != backup.id:
             self._found(backup, f"its metadata is that of backup {metadata.get('backup_id')}")
         parent = metadata.get("parent_id", backup.parent_id)
@@ -259,6 +262,7 @@ def _require_right(one: Stored, body: bytes, digests: Digests | None) -> None:
     """Require that an object is what was stored.
 
     :raises ObjectDamaged: it is not.
+    :raises ObjectUnread: it is compressed in a way that is not known here.
     :raises VerdictUnknown: it cannot be decompressed here.
     """
     data = _decompressed(one, body)
@@ -278,7 +282,9 @@ def _decompressed(one: Stored, body: bytes) -> bytes:
     try:
         return _DECOMPRESSORS[one.compression.lower()](body)
     except KeyError:
-        raise ObjectDamaged(f"unknown compression {one.compression}") from None
+        raise ObjectUnread(
+            f"its metadata says compression {one.compression}, which this Cinder does not know"
+        ) from None
     except ImportError as missing:
         raise VerdictUnknown(
             f"whether object {one.name} is whole: it is compressed with zstd, and the Python "

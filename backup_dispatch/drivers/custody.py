@@ -16,7 +16,7 @@ from typing import Any
 
 from backup_dispatch.drivers.ceph import is_ceph, pool_has
 from backup_dispatch.drivers.folders import is_inside, keeps_folders
-from backup_dispatch.errors import ContainerRefused, reason_of
+from backup_dispatch.errors import ContainerRefused, FolderEmpty, reason_of
 
 LOG = logging.getLogger(__name__)
 
@@ -127,14 +127,31 @@ def _says_missing(driver: Any, error: BaseException | None) -> bool:
     Each of Cinder's drivers has its own way to say so; S3's wraps it in an exception of its own.
     """
     if isinstance(error, OSError) and error.errno == errno.ENOENT:
-        # A share that is not mounted has no such directory either.
-        return os.path.isdir(getattr(driver, "backup_path", None) or "")
+        return _has_a_store(getattr(driver, "backup_path", None) or "")
     if HTTP_NOT_FOUND in (
         getattr(error, "http_status", None),
         getattr(getattr(error, "resp", None), "status", None),
     ):
         return True
     return type(driver).__module__ == "cinder.backup.drivers.s3" and _s3_says_missing(error)
+
+
+def _has_a_store(folder: str) -> bool:
+    """Whether the backend's folder is there, so that what is missing in it is absent.
+
+    :raises FolderEmpty: nothing at all is in it, as where a share is not mounted.
+    """
+    if not os.path.isdir(folder):
+        return False
+    if os.path.ismount(folder):
+        return True
+    with os.scandir(folder) as entries:
+        if next(entries, None) is None:
+            raise FolderEmpty(
+                f"its folder {folder} is empty, as where a share is not mounted: mount it, or, if "
+                "nothing belongs there, put any file into it"
+            )
+    return True
 
 
 def _s3_says_missing(error: BaseException | None) -> bool:

@@ -33,6 +33,11 @@ def recorded(backup: Any, service: str | None) -> Any:
     return backup
 
 
+def in_use(folder: Path) -> None:
+    """Let the folder be none that a share may belong over."""
+    (folder / "lost+found").touch()
+
+
 def filled_volume(cinder: Any) -> Any:
     volume = cinder.create_volume(1)
     cinder.write(volume, 2**20, b"kept" * 1000)
@@ -130,6 +135,7 @@ def test_nothing_is_deleted_while_the_owner_is_uncertain(
     start_dispatching: Start, shelf: Path, tmp_path: Path
 ) -> None:
     cinder = start_dispatching()
+    in_use(tmp_path / "posix")
     volume = filled_volume(cinder)
     backup = recorded(cinder.create_backup(volume, "shelf_driver_1"), DISPATCHER)
     away = shelf.rename(tmp_path / "away")
@@ -144,17 +150,41 @@ def test_nothing_is_deleted_while_the_owner_is_uncertain(
 
 
 def test_a_record_without_data_anywhere_can_be_deleted_but_not_restored(
-    start_dispatching: Start, shelf: Path
+    start_dispatching: Start, shelf: Path, tmp_path: Path
 ) -> None:
     cinder = start_dispatching()
+    in_use(tmp_path / "posix")
+    in_use(shelf)
     volume = filled_volume(cinder)
     backup = recorded(cinder.create_backup(volume, "shelf_driver_1"), DISPATCHER)
     for folder in shelf.iterdir():
-        shutil.rmtree(folder)
+        if folder.is_dir():
+            shutil.rmtree(folder)
     failed = cinder.restore_backup(backup)
     assert failed.status == "error_restoring"
     assert any("none of posix, shelf_driver has its data" in str(one) for one in cinder.failures)
     assert cinder.delete_backup(backup) is None
+
+
+def test_nothing_is_deleted_while_a_share_may_not_be_mounted(
+    start_dispatching: Start, shelf: Path, tmp_path: Path
+) -> None:
+    cinder = start_dispatching()
+    in_use(shelf)
+    volume = filled_volume(cinder)
+    backup = recorded(cinder.create_backup(volume, "posix_1"), DISPATCHER)
+    mounted = (tmp_path / "posix").rename(tmp_path / "away")
+    (tmp_path / "posix").mkdir()
+    kept = cinder.delete_backup(backup)
+    assert kept.status == "error"
+    assert (
+        f"posix did not say whether the data is there (posix: its folder {tmp_path / 'posix'}"
+        in (kept.fail_reason)
+    )
+    (tmp_path / "posix").rmdir()
+    mounted.rename(tmp_path / "posix")
+    assert cinder.delete_backup(backup) is None
+    assert not list((tmp_path / "posix").rglob("*_backup_*"))
 
 
 def test_data_in_two_places_is_not_guessed_between(

@@ -46,8 +46,11 @@ def test_the_owner_is_written_down_and_the_backup_restores(lost: Any, run: Run) 
     assert cinder.restore_backup(after).status == "available", cinder.failures
 
 
-def test_a_backend_without_the_data_is_refused_even_by_force(lost: Any, run: Run) -> None:
+def test_a_backend_without_the_data_is_refused_even_by_force(
+    lost: Any, run: Run, tmp_path: Path
+) -> None:
     cinder, backup = lost
+    (tmp_path / "posix" / "another's").touch()
     ended = run("adopt", backup.id, "posix", "--force")
     assert ended.code == 1
     assert ended.err == (

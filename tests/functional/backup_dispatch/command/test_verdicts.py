@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 from tests.fixtures.shelf_driver import ShelfBackupDriver
@@ -120,6 +122,37 @@ def in_a_circle(chain: Chain, patch: Patch) -> str:
     return f"backup {chain.backup.id} is its own ancestor"
 
 
+def rewritten(chain: Chain, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the full backup's metadata."""
+    file = chain.file("_metadata")
+    metadata = json.loads(file.read_bytes())
+    change(metadata)
+    file.write_text(json.dumps(metadata))
+
+
+def of_a_later_version(chain: Chain, patch: Patch) -> str:
+    rewritten(chain, lambda metadata: metadata.update(version="9.0.0"))
+    return "its metadata has version 9.0.0, which the driver of this Cinder does not know"
+
+
+def strangely_compressed(chain: Chain, patch: Patch) -> str:
+    name = chain.file("-00001").name
+
+    def change(metadata: dict[str, Any]) -> None:
+        for entry in metadata["objects"]:
+            if name in entry:
+                entry[name]["compression"] = "lzma"
+
+    rewritten(chain, change)
+    return f"object {name} of backup {chain.full.id} is whole: its metadata says compression lzma"
+
+
+def on_a_share_that_is_not_mounted(chain: Chain, patch: Patch) -> str:
+    chain.shelf.rename(away(chain.shelf))
+    chain.shelf.mkdir()
+    return f"its folder {chain.shelf} is empty"
+
+
 def flipped(chain: Chain, patch: Patch) -> str:
     file = chain.file("-00001")
     data = bytearray(file.read_bytes())
@@ -161,6 +194,9 @@ ON_THE_SHELF = [
     ("not known", "a deletion of its parent fails meanwhile", deletion_fails_meanwhile),
     ("not known", "its deletion begins when all is read", deletion_begins_at_the_end),
     ("not known", "the records go round in circles", in_a_circle),
+    ("not known", "its metadata are of a later version", of_a_later_version),
+    ("not known", "its compression is of another release", strangely_compressed),
+    ("not known", "its share is not mounted", on_a_share_that_is_not_mounted),
     ("DAMAGED", "one bit is flipped", flipped),
     ("DAMAGED", "an object is missing", missing),
     ("DAMAGED", "an object is listed, and missing", listed_and_missing),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,6 +47,7 @@ def raising(error: Exception) -> Any:
 
 def test_a_posix_folder_is_listed(tmp_path: Path) -> None:
     driver = without_init(PosixBackupDriver, backup_path=str(tmp_path))
+    (tmp_path / "another's").mkdir()
     assert holds(driver, backup()) is False
     (tmp_path / "c").mkdir()
     assert holds(driver, backup()) is False
@@ -62,6 +64,15 @@ def test_posix_does_not_have_what_swift_wrote(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_at_all_says_nothing(tmp_path: Path) -> None:
     driver = without_init(PosixBackupDriver, backup_path=str(tmp_path / "not mounted"))
     assert holds(driver, backup()) is None
+
+
+def test_an_empty_folder_says_nothing_unless_it_is_a_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = without_init(PosixBackupDriver, backup_path=str(tmp_path))
+    assert holds(driver, backup()) is None
+    monkeypatch.setattr(os.path, "ismount", lambda folder: folder == str(tmp_path))
+    assert holds(driver, backup()) is False
 
 
 def test_a_chunked_driver_has_written_nothing_without_a_prefix(tmp_path: Path) -> None:
