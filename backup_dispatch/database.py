@@ -12,6 +12,9 @@ from backup_dispatch.errors import one_line
 ERRORS = (db_exception.DBError, db_exception.CantStartEngineError, exc.SQLAlchemyError)
 """What Cinder's database code raises where the database, or the way to it, is amiss."""
 
+_NO_SUCH = ("no such table", "no such column", "(1146,", "(1054,")
+"""SQLite's words, and MySQL's numbers, for a table or a column that is not there."""
+
 _DRIVERS = ("pymysql", "MySQLdb", "psycopg2")
 
 
@@ -24,7 +27,13 @@ def is_databases(error: BaseException) -> bool:
 
 def unusable(error: BaseException) -> str:
     """One line: which database, its own reason, and what to try."""
-    if "no such table" in str(error) or isinstance(error, db_exception.DBNonExistentTable):
+    said = str(error)
+    if "database is locked" in said:
+        return (
+            f"Cinder's database cannot be used{_which()}: {reason(error)}. Another process writes "
+            "to it: try again."
+        )
+    if any(one in said for one in _NO_SUCH) or isinstance(error, db_exception.DBNonExistentTable):
         remedy = "It has no tables of this release of Cinder"
     else:
         remedy = "cinder-backup may well be able to use it"

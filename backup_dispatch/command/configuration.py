@@ -12,6 +12,8 @@ from cinder.backup import manager as _manager  # noqa: F401 - registers the serv
 from cinder.common import config as _config  # noqa: F401 - registers Cinder's options
 from oslo_config import cfg
 from oslo_privsep import priv_context
+from sqlalchemy import exc
+from sqlalchemy.engine import make_url
 
 from backup_dispatch import opts
 from backup_dispatch.command.outcome import misused
@@ -22,6 +24,9 @@ CONF.register_opts(opts.OPTS)
 
 SERVICE = "cinder-backup"
 """Whose configuration it is: cinder-backup.conf and its directory are read too, if they exist."""
+
+_MYSQL_LIMITS = "connect_timeout=10&read_timeout=30&write_timeout=30"
+"""Seconds, for pymysql."""
 
 
 def read_configuration(files: Sequence[str], directories: Sequence[str]) -> None:
@@ -40,8 +45,33 @@ def read_configuration(files: Sequence[str], directories: Sequence[str]) -> None
         )
     if not CONF.config_file and not CONF.config_dir:
         misused("There is no cinder.conf where Cinder looks for it: name one with --config-file.")
-    # A service waits for its database; who asks wants to know that it is away.
+    _wait_no_longer_for_the_database()
+    priv_context.init(root_helper=_never_asking(shlex.split(utils.get_root_helper())))
+    os_brick.setup(CONF)
+
+
+def _never_asking(helper: list[str]) -> list[str]:
+    """The root helper that fails where it would ask for a password: nobody knew what for."""
+    if helper[:1] == ["sudo"]:
+        return ["sudo", "-n", *helper[1:]]
+    return helper
+
+
+def _wait_no_longer_for_the_database() -> None:
+    """A service waits for its database; who asks wants to know that it is away.
+
+    :raises CommandEnded: cinder.conf names none that there could be.
+    """
     CONF.set_override("max_retries", 1, group="database")
     CONF.set_override("retry_interval", 1, group="database")
-    priv_context.init(root_helper=shlex.split(utils.get_root_helper()))
-    os_brick.setup(CONF)
+    try:
+        url = make_url(CONF.database.connection or "")
+    except (exc.ArgumentError, ValueError):
+        # What is wrong with it may be a piece of the password.
+        misused(
+            "[database] connection in cinder.conf is no database's address. Write one such as "
+            "mysql+pymysql://USER:PASSWORD@HOST:PORT/cinder"
+        )
+    if url.drivername == "mysql+pymysql" and not CONF.database.connection_parameters:
+        # Of a server that takes the question and never answers it, its client would never tire.
+        CONF.set_override("connection_parameters", _MYSQL_LIMITS, group="database")

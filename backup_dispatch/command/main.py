@@ -24,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     :param argv: the arguments; those of the process if None.
     :returns: the process's exit code, see :mod:`backup_dispatch.command.outcome`.
     """
+    if sys.stdout is sys.__stdout__:
+        _keep_stdout()
     try:
         code = _run(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:
@@ -33,6 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # argparse ends like this, after a help too.
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return _flushed(code)
+
+
+def _keep_stdout() -> None:
+    """Let only Python write to the output: Ceph's library prints to descriptor 1 as it fails."""
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(kept, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
 
 
 def _run(argv: list[str]) -> int:

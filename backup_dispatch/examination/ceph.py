@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -16,6 +17,9 @@ SECONDS = "10"
 
 TIMEOUTS = ("client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout")
 """The options of Ceph's client that bound how long it waits; without, it may wait for ever."""
+
+_NO_KEY = frozenset({"ObjectNotFound", "PermissionDeniedError", "PermissionError", "IOError"})
+_NO_RIGHTS = frozenset({"PermissionDeniedError", "PermissionError"})
 
 
 def ceph(options: Options, module: dict[str, Any], make: Callable[[], Any]) -> Iterator[Finding]:
@@ -43,16 +47,22 @@ def ceph(options: Options, module: dict[str, Any], make: Callable[[], Any]) -> I
         yield Finding("options", State.DOWN, text)
         return
     driver = make()
-    client = in_native_threads(
-        driver.rados.Rados(rados_id=options["backup_ceph_user"], conffile=path)
-    )
-    for name in TIMEOUTS:
-        with suppress(driver.rados.Error):  # some releases do not have all of them
-            client.conf_set(name, SECONDS)
+    try:
+        client = in_native_threads(
+            driver.rados.Rados(rados_id=options["backup_ceph_user"], conffile=path)
+        )
+    except driver.rados.Error as error:
+        text = (
+            f"{options.set_to('backup_ceph_conf')} cannot be read as Ceph's configuration: "
+            f"{told_by(error)}. Name the cluster's ceph.conf."
+        )
+        yield Finding("options", State.DOWN, text)
+        return
+    wait_no_longer(driver, client)
     try:
         client.connect()
     except driver.rados.Error as error:
-        yield Finding("connection", State.DOWN, _not_connected(options, error))
+        yield Finding("connection", State.DOWN, _not_connected(options, error, client))
         return
     try:
         yield Finding("connection")
@@ -61,13 +71,25 @@ def ceph(options: Options, module: dict[str, Any], make: Callable[[], Any]) -> I
         client.shutdown()
 
 
-def _not_connected(options: Options, error: Exception) -> str:
+def wait_no_longer(driver: Any, client: Any) -> None:
+    """Let a client of Ceph's give up after some seconds, connected or not."""
+    for name in TIMEOUTS:
+        with suppress(driver.rados.Error):  # some releases do not have all of them
+            client.conf_set(name, SECONDS)
+
+
+def _not_connected(options: Options, error: Exception, client: Any) -> str:
     user, conf = options.set_to("backup_ceph_user"), options.set_to("backup_ceph_conf")
-    if type(error).__name__ in ("ObjectNotFound", "PermissionDeniedError", "PermissionError"):
+    if not client.conf_get("mon_host"):
+        return f"{conf} names no monitor. Set mon_host there."
+    if type(error).__name__ in _NO_KEY:
+        # Where the client looks by itself is named after the configuration's file.
+        stem = os.path.splitext(os.path.basename(options["backup_ceph_conf"]))[0]
+        name = options["backup_ceph_user"]
         return (
-            f"Ceph has no usable key for {user}: {told_by(error)}. Put the keyring "
-            f"ceph.client.{options['backup_ceph_user']}.keyring beside {conf}, readable for the "
-            "user of cinder-backup."
+            f"Ceph has no usable key for {user}: {told_by(error)}. Name its keyring in {conf} "
+            f"(keyring = …), or put it at /etc/ceph/{stem}.client.{name}.keyring, readable for the "
+            f"user of cinder-backup; what the cluster knows, ceph auth get client.{name} tells."
         )
     return (
         f"Ceph's monitors do not answer: {told_by(error)}. Look at mon_host in {conf}, and at the "
@@ -85,9 +107,23 @@ def _pool(options: Options, driver: Any, client: Any) -> Finding:
         with closing(client.open_ioctx(pool)) as opened:
             in_native_threads(driver.rbd.RBD()).list(opened)
     except Exception as error:
-        text = (
-            f"Ceph does not let the user {user} read {where}: {told_by(error)}. Allow it: ceph "
-            f"auth caps client.{user} mon 'profile rbd' osd 'profile rbd pool={pool}'"
-        )
+        if _timed_out(error):
+            text = f"Ceph's OSDs do not answer for {where}: {told_by(error)}. Look at ceph -s."
+        elif type(error).__name__ in _NO_RIGHTS:
+            # No command that sets the rights: it would take those away that it does not name.
+            text = (
+                f"Ceph does not let the user {user} read {where}: {told_by(error)}. Add to the "
+                f"rights that ceph auth get client.{user} shows: mon 'profile rbd' and osd "
+                f"'profile rbd pool={pool}'."
+            )
+        else:
+            text = f"{where} cannot be read: {told_by(error)}. Look at ceph -s."
         return Finding("pool", State.DOWN, text)
     return Finding("pool")
+
+
+def _timed_out(error: Exception) -> bool:
+    return abs(getattr(error, "errno", None) or 0) == errno.ETIMEDOUT or type(error).__name__ in (
+        "TimedOut",
+        "Timeout",
+    )

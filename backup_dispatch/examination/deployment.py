@@ -12,7 +12,7 @@ from cinder import coordination as _coordination  # noqa: F401 - registers backe
 from cinder import objects
 from oslo_utils import importutils
 
-from backup_dispatch import database, records
+from backup_dispatch import records
 from backup_dispatch.backends.configured import Backends, class_path
 from backup_dispatch.backup_rows import tallies
 from backup_dispatch.errors import OwnerUnresolved
@@ -82,8 +82,3 @@ def _ownerless(service: str, count: int) -> str:
         "Enable it again; or, if its section was renamed, backup-dispatch adopt --from "
         f"{shlex.quote(service)} BACKEND"
     )
-
-
-def database_unusable(error: Exception) -> Finding:
-    """What to say where none of this could be read."""
-    return Finding("", State.DOWN, database.unusable(error))

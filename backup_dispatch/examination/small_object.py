@@ -19,7 +19,13 @@ from uuid import uuid4
 
 from backup_dispatch.drivers.ceph import is_ceph
 from backup_dispatch.drivers.custody import is_chunked
-from backup_dispatch.examination.backends import can_be_examined, made_for_nobody
+from backup_dispatch.examination.backends import (
+    DATABASE_ERRORS,
+    NEEDS_DATABASE,
+    can_be_examined,
+    made_for_nobody,
+)
+from backup_dispatch.examination.ceph import wait_no_longer
 from backup_dispatch.examination.containers import Container
 from backup_dispatch.examination.finding import Finding, State, options_of, told_by
 from backup_dispatch.examination.swift import SINGLE_USER
@@ -41,6 +47,14 @@ def try_out(backend: Backend) -> Iterator[Finding]:
 
     :raises Exception: the driver cannot even be made.
     """
+    try:
+        yield from _try_out(backend)
+    except DATABASE_ERRORS:
+        # As when it is looked at: not the backend's fault.
+        yield Finding(SUBJECT, State.UNKNOWN, NEEDS_DATABASE)
+
+
+def _try_out(backend: Backend) -> Iterator[Finding]:
     if _written_as_each_user(backend):
         where = options_of(backend.driver_class).set_to("backup_swift_auth")
         text = (
@@ -130,6 +144,8 @@ class _Rados:
 
     def _in_pool(self, call: str, *arguments: Any) -> Any:
         client, pool = self._driver._connect_to_rados()
+        # While Ceph's client waits, no signal ends the command.
+        wait_no_longer(self._driver, client)
         try:
             return getattr(pool, call)(self._name, *arguments)
         finally:

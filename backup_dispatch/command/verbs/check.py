@@ -131,8 +131,10 @@ class Check(CloudCommand, Lister):
             yield deployment.coordination(CONF, self.cloud.context)
             if runs.state is State.UP:
                 yield from deployment.ownerless_records(self.cloud.context, self.cloud.enabled)
-        except database.ERRORS as error:
-            yield deployment.database_unusable(error)
+        except Exception as error:
+            if not database.is_databases(error):
+                raise
+            yield Finding("", State.DOWN, database.unusable(error))
 
     def _row(self, backend: Backend | None, found: Examined) -> tuple[Any, ...]:
         if backend is None:

@@ -41,7 +41,8 @@ TYPED_HERE = {
         "openstack volume backup create --incremental --name s3_monday VOLUME",
         "openstack volume backup create --name s3_full VOLUME",
         "openstack volume backup create --property backup_backend=swift VOLUME",
-        "openstack volume backup record export BACKUP",
+        "openstack volume backup list --all-projects",
+        "openstack volume backup record export BACKUP -f value",
         "openstack volume backup record import SERVICE METADATA",
         "openstack volume backup restore --force BACKUP VOLUME",
         "openstack volume backup restore BACKUP NEW_VOLUME",
@@ -356,11 +357,13 @@ def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, u
     }
 
     # As a cloud that has never heard of the backup: its record goes, its data stay.
-    exported = user.read(
-        *words_of("openstack volume backup record export BACKUP", BACKUP="nightly")
-    )
-    cloud.forget_backup(backups["nightly"].id)
-    imported = {"SERVICE": exported["backup_service"], "METADATA": exported["backup_url"]}
+    everyones = user.read(*words_of("openstack volume backup list --all-projects"))
+    assert {one["ID"] for one in everyones} == {one.id for one in backups.values()}
+    nightly = backups["nightly"].id
+    export = words_of("openstack volume backup record export BACKUP -f value", BACKUP=nightly)
+    service, metadata = user.lines(*export)
+    cloud.forget_backup(nightly)
+    imported = {"SERVICE": service, "METADATA": metadata}
     command = words_of("openstack volume backup record import SERVICE METADATA", **imported)
     # openstacksdk 4.22 posts to another address, and the page says what to type then.
     with pytest.raises(CommandFailed, match="backups/export_record, 404"):

@@ -51,6 +51,19 @@ def test_a_file_that_may_not_be_opened_or_has_no_tables_says_so() -> None:
     assert "no such table: backups. It has no tables of this" in database.unusable(no_table.value)
 
 
+@pytest.mark.parametrize(
+    "said", [Refused(1146, "Table 'c.backups' doesn't exist"), Refused(1054, "Unknown column 'x'")]
+)
+def test_tables_of_another_release_in_mysql_are_told_as_that(said: Refused) -> None:
+    text = database.unusable(db_exception.DBError(exc.ProgrammingError("SELECT 1", {}, said)))
+    assert f": {said.args[1]}. It has no tables of this release of Cinder" in text
+
+
+def test_a_locked_database_is_to_be_tried_again() -> None:
+    text = database.unusable(exc.OperationalError("SELECT 1", {}, Refused("database is locked")))
+    assert text.endswith("database is locked. Another process writes to it: try again.")
+
+
 def test_other_errors_are_not_the_databases() -> None:
     assert not database.is_databases(ModuleNotFoundError("boto3", name="boto3"))
     assert not database.is_databases(OSError("away"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +133,61 @@ def test_an_output_that_cannot_be_written_is_told_in_one_line() -> None:
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def of_database(folder: Path, connection: str) -> None:
+    (folder / "cinder.conf").write_text(
+        f"[DEFAULT]\nenabled_backup_backends = posix\n[database]\nconnection = {connection}\n"
+    )
+
+
+@pytest.mark.usefixtures("cinder_imported", "configuration_put_back")
+@pytest.mark.parametrize("address", ["mysql://cinder:se:cret@host:33o6/cinder", "cinder.sqlite"])
+def test_what_is_no_address_of_a_database_is_one_line_without_it(
+    run: Run, tmp_path: Path, address: str
+) -> None:
+    of_database(tmp_path, address)
+    ended = run("list")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "[database] connection in cinder.conf is no database's address" in ended.err
+    assert address not in ended.err
+    assert "cret" not in ended.err
+
+
+@pytest.mark.usefixtures("cinder_imported", "configuration_put_back")
+def test_a_mysql_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    from oslo_config import cfg
+
+    from backup_dispatch.command.configuration import read_configuration
+
+    of_database(tmp_path, "mysql+pymysql://cinder:secret@127.0.0.1:1/cinder")
+    read_configuration([str(tmp_path / "cinder.conf")], [])
+    assert "read_timeout=30" in cfg.CONF.database.connection_parameters
+
+
+@pytest.mark.usefixtures("cinder_imported", "configuration_put_back")
+def test_sudo_never_asks_for_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from oslo_privsep import priv_context
+
+    from backup_dispatch.command.configuration import read_configuration
+
+    told: list[list[str]] = []
+
+    def init(*, root_helper: list[str]) -> None:
+        told.append(root_helper)
+
+    monkeypatch.setattr(priv_context, "init", init)
+    of_database(tmp_path, "sqlite://")
+    read_configuration([str(tmp_path / "cinder.conf")], [])
+    assert told == [["sudo", "-n", "cinder-rootwrap", "/etc/cinder/rootwrap.conf"]]
+
+
+@pytest.fixture
+def configuration_put_back() -> Iterator[None]:
+    """What a command reads stays for as long as its process: not for the next test."""
+    from oslo_config import cfg
+
+    yield
+    for name in ("max_retries", "retry_interval", "connection_parameters"):
+        cfg.CONF.clear_override(name, group="database")
+    cfg.CONF.reset()

@@ -48,7 +48,10 @@ def test_ceph_that_can_be_read_is_up_and_no_connection_is_left(options: Options)
 @pytest.mark.parametrize(
     ("fault", "phrases"),
     [
-        (ObjectNotFound("error connecting"), ("no usable key", "ceph.client.cinder.keyring")),
+        (
+            ObjectNotFound("error connecting"),
+            ("no usable key", "keyring = ", "/etc/ceph/ceph.client.cinder.keyring"),
+        ),
         (Error("timed out"), ("monitors do not answer", "mon_host in [DEFAULT] backup_ceph_conf")),
     ],
 )
@@ -60,6 +63,50 @@ def test_ceph_that_does_not_connect_is_down_and_says_how_to_mend_it(
     ((_, state, text),) = looked(options, cluster)
     assert state is State.DOWN
     assert all(phrase in text for phrase in phrases), text
+
+
+def test_ceph_whose_configuration_names_no_monitor_is_down(options: Options) -> None:
+    cluster = Cluster(backups=Pool())
+    cluster.fault, cluster.mon_host = ObjectNotFound("error connecting"), ""
+    ((_, state, text),) = looked(options, cluster)
+    assert (state, text.endswith("names no monitor. Set mon_host there.")) == (State.DOWN, True)
+
+
+def test_ceph_whose_configuration_is_none_is_down(options: Options) -> None:
+    cluster = Cluster(backups=Pool())
+    cluster.unread = Error("error calling conf_read_file")
+    ((subject, state, text),) = looked(options, cluster)
+    assert (subject, state) == ("options", State.DOWN)
+    assert "[DEFAULT] backup_ceph_conf = " in text
+    assert "cannot be read as Ceph's configuration" in text
+
+
+class Timeout(OSError):
+    """As rbd's, when no OSD answers."""
+
+
+class PermissionDeniedError(Error):
+    """As rados'."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "phrases"),
+    [
+        (Timeout(110, "RBD operation timeout"), ("OSDs do not answer", "ceph -s")),
+        (PermissionDeniedError("no"), ("does not let the user cinder", "ceph auth get")),
+        (Error("strange"), ("cannot be read: Error: strange", "ceph -s")),
+    ],
+)
+def test_ceph_whose_pool_cannot_be_read_is_down_and_says_why(
+    options: Options, fault: Exception, phrases: tuple[str, ...]
+) -> None:
+    cluster = Cluster(backups=Pool())
+    cluster.unlisted = fault
+    (_, (subject, state, text)) = looked(options, cluster)
+    assert (subject, state) == ("pool", State.DOWN)
+    assert all(phrase in text for phrase in phrases), text
+    # It would replace all the rights that the user has.
+    assert "auth caps" not in text
 
 
 def test_ceph_without_the_pool_is_down_and_named(options: Options) -> None:
@@ -79,6 +126,7 @@ def test_object_in_ceph_comes_back_and_is_gone() -> None:
     cluster = Cluster(backups=Pool())
     found = small_object._tried(small_object._Rados(driver_of(cluster)))
     assert found.state is State.UP
+    assert cluster.options["rados_osd_op_timeout"] == "10"
     assert cluster.pools["backups"].data
     assert not cluster.pools["backups"].objects
 
