@@ -12,9 +12,10 @@ from cliff.columns import FormattableColumn
 from cliff.command import Command
 from cliff.display import DisplayCommandBase
 from cliff.lister import Lister
+from oslo_config import cfg
 from oslo_privsep.daemon import FailedToDropPrivileges
 
-from backup_dispatch import database
+from backup_dispatch import database, opts
 from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, UNUSABLE, CommandEnded, misused
 from backup_dispatch.errors import (
@@ -28,6 +29,10 @@ from backup_dispatch.errors import (
     one_line,
     reason_of,
 )
+from backup_dispatch.examination import deployment
+from backup_dispatch.examination.finding import State
+
+CONF = cfg.CONF
 
 if TYPE_CHECKING:
     from backup_dispatch.command.app import CommandApp
@@ -90,11 +95,25 @@ class CloudCommand(Command):
         """Tell the operator something that is not the command's output."""
         self.app.stderr.write(f"{masked(text)}\n")
 
+    def say_if_nothing_is_configured(self, _cloud: Cloud) -> None:
+        """Say so where cinder.conf has another driver and no word of the dispatcher.
+
+        What a command says then is about a primary that nobody has chosen.
+
+        :param _cloud: whose configuration has been read.
+        """
+        if CONF[opts.ENABLED] or CONF[opts.SECONDARIES]:
+            return
+        runs = deployment.what_cinder_runs(CONF)
+        if runs.state is not State.UP:
+            self.say(runs.text)
+
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; an error is one line on stderr, and an exit code."""
         try:
             if self.known_columns:
                 _require_known_columns(parsed_args, self.known_columns)
+            self.say_if_nothing_is_configured(self.cloud)
             return super().run(parsed_args) or self.exit_code
         except BrokenPipeError:
             raise

@@ -135,6 +135,16 @@ def test_an_output_that_cannot_be_written_is_told_in_one_line() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_cinder_conf_without_a_word_of_the_dispatcher_is_told_first(
+    start_cinder: Start, run: Run
+) -> None:
+    start_cinder(defaults="backup_driver = cinder.backup.drivers.posix.PosixBackupDriver")
+    for words in (["list"], ["route", "x"]):
+        first = run(*words).err.splitlines()[0]
+        assert first.startswith("[DEFAULT] backup_driver = cinder.backup.drivers.posix.Posix")
+        assert "the dispatcher's backends are not used" in first
+
+
 def of_database(folder: Path, connection: str) -> None:
     (folder / "cinder.conf").write_text(
         f"[DEFAULT]\nenabled_backup_backends = posix\n[database]\nconnection = {connection}\n"
