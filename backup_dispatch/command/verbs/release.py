@@ -126,7 +126,7 @@ class Release(CloudCommand, Lister):
         elif not unknown:
             self.say(f"No record of backend {backend.name} needs to be rewritten.")
         for reason, count in Counter(reason for _, reason in unknown).items():
-            self.exit_code = NOT_KNOWN
+            self.exit_code = worse(self.exit_code, NOT_KNOWN)
             whose = f"whether {backend.name} has the data of {count} records"
             self.say(f"It is not known {whose}, which were left as they are: {reason}")
         return rows + [

@@ -14,6 +14,7 @@ from oslo_config import cfg
 from oslo_utils import timeutils
 
 from backup_dispatch.backends.configured import Backend
+from backup_dispatch.process import check_of
 
 Start = Callable[..., Any]
 Run = Callable[..., Any]
@@ -195,12 +196,20 @@ def test_rewriting_lists_what_it_could_not_find_out(
     assert len(asked) == len(imported)
     why = "whether other has the data of 2 records, which were left as they are: TimeoutError: no"
     assert f"It is not known {why}" in ended.err
+    assert "needs to be rewritten" not in ended.err
     assert all(cinder.backup(one).service == DISPATCHER for one in imported)
 
 
 def test_rewriting_for_a_backend_that_is_down_does_what_is_certain(
-    cinder: Any, records: dict[str, Any], run: Run, shelf: Path
+    cinder: Any, records: dict[str, Any], run: Run, shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    looked_at: list[str] = []
+
+    def noting(backend: Backend) -> Any:
+        looked_at.append(backend.name)
+        return check_of(backend)
+
+    monkeypatch.setattr("backup_dispatch.command.cloud.check_of", noting)
     # As before the backend adopted the plain records of its class.
     records["other_1"].service = f"{SHELF}@other"
     records["other_1"].save()
@@ -214,7 +223,15 @@ def test_rewriting_for_a_backend_that_is_down_does_what_is_certain(
         records["imported_too"].id: "not known",
     }
     assert "Backup backend other is down: " in ended.err
+    assert looked_at == ["other"], "once, for it may take its time"
     assert cinder.backup(records["other_1"].id).service == SHELF
+
+    records["other_1"].service = f"{SHELF}@other"
+    records["other_1"].save()
+    monkeypatch.setattr(objects.Backup, "conditional_update", lambda *_given: False)
+    ended = run("release", "--rewrite", "other", "--yes", "-f", "json")
+    assert {row["Result"] for row in ended.json} == {"left alone", "not known"}
+    assert ended.code == 1, "what is certain stands"
 
 
 def test_rewriting_leaves_a_record_that_changes_meanwhile(
