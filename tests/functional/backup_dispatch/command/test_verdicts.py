@@ -16,6 +16,7 @@ from typing import Any
 from tests.fixtures.shelf_driver import ShelfBackupDriver
 from tests.fixtures.verdicts import (
     Chain,
+    Happen,
     Patch,
     Run,
     away,
@@ -60,6 +61,18 @@ def input_output_error(chain: Chain, patch: Patch) -> str:
 
 def gone_meanwhile(chain: Chain, patch: Patch) -> str:
     on_reading(patch, "-00001", lambda: chain.shelf.rename(away(chain.shelf)), 1)
+    return "the backend does not answer any more"
+
+
+def gone_when_read_again(chain: Chain, patch: Patch) -> str:
+    """It still answered after the first failure."""
+    fail = raises(ConnectionError("reset by peer"))
+    left: list[Happen] = [fail, lambda: chain.shelf.rename(away(chain.shelf))]
+
+    def happen() -> None:
+        left.pop(0)()
+
+    on_reading(patch, "-00001", happen, times=2)
     return "the backend does not answer any more"
 
 
@@ -185,6 +198,7 @@ ON_THE_SHELF = [
     ("not known", "one object is refused, and the backend answers", refused),
     ("not known", "a network mount has an I/O error", input_output_error),
     ("not known", "the backend goes away", gone_meanwhile),
+    ("not known", "the backend goes away when it is asked again", gone_when_read_again),
     ("not known", "the listing times out", listing_times_out),
     ("not known", "the driver cannot tell what it has", cannot_tell),
     ("not known", "the backend is down", down),

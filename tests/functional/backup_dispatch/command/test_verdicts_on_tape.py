@@ -63,12 +63,19 @@ def library_is_gone(chain: Chain, patch: Patch) -> str:
     return "can be read to its end: FileNotFoundError"
 
 
-def nothing_happens(chain: Chain, patch: Patch) -> str:
+def tape_notes_its_reading(chain: Chain, patch: Patch) -> str:
+    """In the record, which stands as it was afterwards."""
+
+    def note(backup: Any) -> None:
+        backup.display_description = "is being read"
+        backup.save()
+
+    patch.setattr(TapeBackupDriver, "before_reading", staticmethod(note))
     return ""
 
 
 ON_TAPE = [
-    ("sound", "it honours cancelling", nothing_happens),
+    ("sound", "it honours cancelling, and saves the record", tape_notes_its_reading),
     ("not known", "it honours cancelling, by the database", tape_is_read_by_the_record),
     ("not known", "the library refuses", tape_refuses),
     ("not known", "it is being deleted", tape_is_deleted),
