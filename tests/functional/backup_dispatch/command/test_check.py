@@ -67,6 +67,8 @@ def test_one_that_is_down_fails_the_command_and_is_named(
     (down,) = [row for row in run("check", "-f", "json").json if row["State"] == "down"]
     assert down["Backend"] == "shelf_driver"
     assert "is not there" in down["Reason"]
+    (down,) = [row for row in run("check", "--deep", "-f", "json").json if row["State"] == "down"]
+    assert down["Looked at"] == ["shelf"], "nothing is tried where nothing works"
 
 
 def test_one_that_hangs_is_down_when_its_time_is_over(

@@ -104,10 +104,17 @@ def test_folder_that_the_object_needed_goes_with_it(
 def test_driver_without_examine_makes_its_own_check(
     start_dispatching: Start, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    checked: list[Any] = []
     start_dispatching()
     monkeypatch.delattr(ShelfBackupDriver, "examine")
+
+    def check(driver: Any) -> None:
+        checked.append(driver)
+
+    monkeypatch.setattr(ShelfBackupDriver, "check_for_setup_error", check)
     ended = run("check", "--deep", "-f", "json")
     assert ended.code == 0
+    assert len(checked) == 1
     assert ended.json[2]["Looked at"] == ["that the driver loads", "its own check", "small object"]
 
 
