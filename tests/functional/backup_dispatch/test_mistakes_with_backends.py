@@ -121,6 +121,12 @@ MISTAKES = (
         before=room(f_bavail=0),
     ),
     Mistake(
+        "a disk without inodes",
+        only("posix"),
+        ("has no inode left", "[DEFAULT] backup_posix_path", "Delete backups, or make it larger"),
+        before=room(f_files=9, f_favail=0),
+    ),
+    Mistake(
         "a disk that is nearly full",
         only("posix"),
         ("nearly full", "[DEFAULT] backup_posix_path", "Delete backups, or make it larger"),
@@ -142,6 +148,11 @@ MISTAKES = (
         "a share without a host",
         only("nfs", "backup_share = /backups"),
         ("[DEFAULT] backup_share = /backups is no share", "Write HOST:/PATH"),
+    ),
+    Mistake(
+        "a share whose host is empty",
+        only("nfs", "backup_share = :/backups"),
+        ("[DEFAULT] backup_share = :/backups is no share", "Write HOST:/PATH"),
     ),
     # Swift
     Mistake(
