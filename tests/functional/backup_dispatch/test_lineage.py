@@ -80,6 +80,9 @@ def test_the_backend_sees_the_new_parent_in_the_object_too(
 
     volume = cinder.create_volume(1)
     on_shelf = cinder.create_backup(volume, "shelf_driver_1")
+    newer = cinder.create_backup(volume, "shelf_driver_failed")
+    newer.status, newer.data_timestamp = "error", newer.data_timestamp.replace(year=2090)
+    newer.save()
     cinder.create_backup(volume, "posix_1")
     seen: list[tuple[str, str]] = []
 
