@@ -192,8 +192,16 @@ def test_adopt_from_a_class_path_asks_the_backend_that_has_the_records_now(
     renamed: tuple[Any, dict[str, Any]], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Records that name no backend are the first one's of the class: it must have nothing."""
+    from backup_dispatch.command import renaming
+
     cinder, made = renamed
     say(made["north_1"], POSIX)
+    before = services(cinder, made)
+    with monkeypatch.context() as patch:
+        patch.setattr(renaming.Renaming, "_asked", lambda *_given: None)
+        ended = run("adopt", "--from", POSIX, "north", "--yes")
+    assert ended.code == 3
+    assert services(cinder, made) == before, "one that does not answer may have it"
     ended = run("adopt", "--from", POSIX, "north", "--yes")
     assert ended.code == 3
     assert f"{made['posix_1'].id} is left as it is: it may be held by posix" in ended.err
@@ -247,7 +255,7 @@ def test_a_record_of_a_renamed_backend_names_the_command_that_mends_it(
     assert command in str(cinder.failures[-1]), "also where Cinder cuts the text"
 
 
-def test_adopt_from_goes_on_after_an_interruption(
+def test_adopt_from_goes_on_after_an_interruption_and_leaves_what_changes_meanwhile(
     renamed: tuple[Any, dict[str, Any]], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from backup_dispatch.command import renaming
@@ -261,9 +269,19 @@ def test_adopt_from_goes_on_after_an_interruption(
 
     monkeypatch.setattr(renaming, "write_down", once)
     assert run("adopt", "--from", "east", "north", "--yes").code == 130
-    monkeypatch.setattr(renaming, "write_down", write_down)
+
+    def while_others_change(backup: Any, backend: Any) -> None:
+        write_down(backup, backend)
+        for one in made.values():
+            if cinder.backup(one.id).service == EAST:
+                say(cinder.backup(one.id), GONE)
+
+    monkeypatch.setattr(renaming, "write_down", while_others_change)
     ended = run("adopt", "--from", "east", "north", "--yes")
     assert ended.out == (
-        "Of 2 records of east, 2 can be given to backend north.\n2 records were changed.\n"
+        "Of 2 records of east, 2 can be given to backend north.\n1 records were changed.\n"
     )
-    assert set(services(cinder, made).values()) == {POSIX, f"{POSIX}@north"}
+    assert "is left as it is: its record has been changed meanwhile" in ended.err
+    assert ended.code == 3
+    north = f"{POSIX}@north"
+    assert sorted(services(cinder, made).values()) == sorted((POSIX, north, north, GONE))
