@@ -107,9 +107,13 @@ def test_list_of_a_volume_tells_each_backup_whole(
     three_backups: dict[str, Any], run_json: Callable[..., Any]
 ) -> None:
     first, second = three_backups["posix_1"], three_backups["posix_2"]
+    # Against the order of their ids, in which they are read.
+    older, newer = sorted((first, second), key=lambda one: str(one.id), reverse=True)
+    older.created_at -= timedelta(days=1)
+    older.save()
     rows = run_json("list", "--volume", first.volume_id)
-    assert [row["ID"] for row in rows] == [first.id, second.id], "the oldest first"
-    assert rows[1] == {
+    assert [row["ID"] for row in rows] == [older.id, newer.id], "the oldest first"
+    assert rows[[older, newer].index(second)] == {
         "ID": second.id,
         "Name": "posix_2",
         "Backend": "posix",
