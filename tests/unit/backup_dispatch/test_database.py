@@ -18,6 +18,10 @@ class Refused(Exception):
 DENIED = Refused(1045, "Access denied for user 'cinder'@'localhost' (using password: YES)")
 
 
+BACKGROUND = "(Background on this error at: https://sqlalche.me/e/20/e3q8)"
+WITH_SQL = f"(x.Error) away\n[SQL: SELECT 1]\n{BACKGROUND}"
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [
@@ -25,6 +29,11 @@ DENIED = Refused(1045, "Access denied for user 'cinder'@'localhost' (using passw
         (exc.OperationalError("SELECT 1", {}, DENIED), DENIED.args[1]),
         (db_exception.DBConnectionError(exc.OperationalError("SELECT 1", {}, DENIED)), "Access d"),
         (db_exception.DBError(db_exception.DBError(DENIED)), f": {DENIED.args[1]}"),
+        (
+            db_exception.DBError(Exception(WITH_SQL)),
+            ") away.",
+        ),
+        (db_exception.DBError(Exception(f"(x.Error) away {BACKGROUND}")), ") away."),
         (ModuleNotFoundError("No module named 'pymysql'", name="pymysql"), "'pymysql'"),
         (db_exception.CantStartEngineError("No connection"), "No connection"),
     ],

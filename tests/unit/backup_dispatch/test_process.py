@@ -20,7 +20,7 @@ from oslo_config import cfg  # noqa: E402
 
 from backup_dispatch import opts, process  # noqa: E402
 from backup_dispatch.backends import configured  # noqa: E402
-from backup_dispatch.backends.configured import Backends, with_owners  # noqa: E402
+from backup_dispatch.backends.configured import Backend, Backends, with_owners  # noqa: E402
 from backup_dispatch.backends.loading import load_entry  # noqa: E402
 from backup_dispatch.backends.sections import Configured  # noqa: E402
 
@@ -103,13 +103,24 @@ def test_a_backend_of_another_class_is_another_backend() -> None:
 def test_the_health_of_equal_backends_is_made_once(
     conf: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "check_of", lambda _backend: lambda: None)
+    checked: list[str] = []
+    second = threading.Event()
+
+    def slow(backend: Backend) -> Callable[[], None]:
+        checked.append(backend.name)
+        if len(checked) > 2:
+            second.set()
+        second.wait(0.1)
+        return lambda: None
+
+    monkeypatch.setattr(process, "check_of", slow)
     enabled = configured.configured(conf)
     equal = Backends(enabled.enabled, enabled.primary, enabled.known)
     state = process.Process()
     first, *others = at_once(lambda: state.health(enabled, conf))
     assert all(one is first for one in others)
     assert state.health(equal, conf) is first
+    assert checked == ["east", "west"]
     state.stop_checking()
 
 

@@ -191,9 +191,14 @@ def test_answer_in_the_moment_of_the_time_out_counts() -> None:
 def test_late_end_is_told_of_in_the_backends_thread() -> None:
     clock = Steps(*[nothing] * 5)
     operation, answer, call = hanging(Sight.ALL, clock)
-    late = threading.Event()
+    told_in: list[str] = []
+
+    def tell() -> None:
+        told_in.append(threading.current_thread().name)
+
     with pytest.raises(BackendStalled):
-        waiting(operation, clock, too_late=late.set).run(call)
-    assert not late.is_set()
+        waiting(operation, clock, too_late=tell).run(call)
+    assert not told_in
     answer.set()
-    assert late.wait(10)
+    join_late_threads()
+    assert told_in == ["backup b at east"]

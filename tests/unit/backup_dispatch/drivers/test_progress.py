@@ -49,7 +49,7 @@ def test_descriptor_leads_nowhere_once_the_operation_is_abandoned(tmp_path: Path
 @pytest.mark.parametrize(
     ("call", "arguments"),
     [("write", (b"x",)), ("seek", (0,)), ("read", (1,)), ("flush", ()), ("tell", ()),
-     ("truncate", (0,))],
+     ("truncate", (0,)), ("readinto", (bytearray(1),))],
 )  # fmt: skip
 def test_abandoned_operation_is_refused_every_use_of_the_volume(
     call: str, arguments: tuple[Any, ...]
