@@ -25,7 +25,9 @@ pytestmark = pytest.mark.skipif(
 DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
 THREADS = 8
-OPERATIONS = 2000
+MADE, ASKED = 4_000, 16_000
+"""Together the operations of the first storm."""
+
 BACKENDS = ("east", "west", "shelf_driver")
 FOLDERS = ("east", "west", "shelf")
 """Where each of them keeps its backups."""
@@ -91,12 +93,14 @@ def test_a_storm_of_operations_disowns_no_backup(cinder: Any) -> None:
         # of the threads does one of them: where all did both, they would queue for the making.
         if number < len(making):
             try:
-                for _ in range(OPERATIONS // len(making)):
+                for _ in range(MADE // len(making)):
                     manager.service(cinder.context)
             finally:
                 making[number].set()
             return
-        while not all(one.is_set() for one in making):
+        asked = 0
+        while asked < ASKED // len(making) or not all(one.is_set() for one in making):
+            asked += 1
             disowned.extend(
                 text for text in (POSIX, f"{POSIX}@west") if not manager._is_our_backup(text)
             )
