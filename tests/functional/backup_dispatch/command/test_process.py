@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +87,6 @@ def descriptor_once_read(fifo: Path, process: subprocess.Popen[str]) -> int:
     raise AssertionError(process.communicate())
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Processes start as in the foreground, also if these tests run in a shell's background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number"), [signal.SIGINT, signal.SIGTERM])
 def test_a_verification_can_be_cancelled(
     start_dispatching: Start, tmp_path: Path, number: signal.Signals
