@@ -15,7 +15,7 @@ from cliff.lister import Lister
 from oslo_config import cfg
 from oslo_privsep.daemon import FailedToDropPrivileges
 
-from backup_dispatch import database, opts
+from backup_dispatch import database
 from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, UNUSABLE, CommandEnded, misused
 from backup_dispatch.errors import (
@@ -95,14 +95,12 @@ class CloudCommand(Command):
         """Tell the operator something that is not the command's output."""
         self.app.stderr.write(f"{masked(text)}\n")
 
-    def say_if_nothing_is_configured(self, _cloud: Cloud) -> None:
+    def say_if_nothing_is_configured(self) -> None:
         """Say so where cinder.conf has another driver and no word of the dispatcher.
 
         What a command says then is about a primary that nobody has chosen.
-
-        :param _cloud: whose configuration has been read.
         """
-        if CONF[opts.ENABLED] or CONF[opts.SECONDARIES]:
+        if self.cloud.is_configured:
             return
         runs = deployment.what_cinder_runs(CONF)
         if runs.state is not State.UP:
@@ -113,7 +111,7 @@ class CloudCommand(Command):
         try:
             if self.known_columns:
                 _require_known_columns(parsed_args, self.known_columns)
-            self.say_if_nothing_is_configured(self.cloud)
+            self.say_if_nothing_is_configured()
             return super().run(parsed_args) or self.exit_code
         except BrokenPipeError:
             raise

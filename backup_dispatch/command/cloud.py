@@ -59,6 +59,11 @@ class Cloud:
         return configured(CONF)
 
     @property
+    def is_configured(self) -> bool:
+        """Whether cinder.conf has a word of the dispatcher's backends."""
+        return any(CONF[name] for name in (opts.ENABLED, opts.SECONDARIES, opts.PRIMARY))
+
+    @property
     def deadline(self) -> float:
         """Seconds that a backend has to answer its check."""
         return float(CONF[opts.CHECK_TIMEOUT])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import os_brick
 from cinder import utils, version
@@ -25,8 +26,8 @@ CONF.register_opts(opts.OPTS)
 SERVICE = "cinder-backup"
 """Whose configuration it is: cinder-backup.conf and its directory are read too, if they exist."""
 
-_MYSQL_LIMITS = "connect_timeout=10&read_timeout=30&write_timeout=30"
-"""Seconds, for pymysql."""
+_MYSQL_LIMITS = {"connect_timeout": 10, "read_timeout": 30, "write_timeout": 30}
+"""Seconds, for pymysql, unless cinder.conf says others."""
 
 
 def read_configuration(files: Sequence[str], directories: Sequence[str]) -> None:
@@ -74,4 +75,5 @@ def _wait_no_longer_for_the_database() -> None:
         )
     if url.drivername == "mysql+pymysql" and not CONF.database.connection_parameters:
         # Of a server that takes the question and never answers it, its client would never tire.
-        CONF.set_override("connection_parameters", _MYSQL_LIMITS, group="database")
+        limits = {name: limit for name, limit in _MYSQL_LIMITS.items() if name not in url.query}
+        CONF.set_override("connection_parameters", urlencode(limits), group="database")

@@ -22,9 +22,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from cinder import context
-from oslo_db.exception import CantStartEngineError, DBError
-from sqlalchemy.exc import SQLAlchemyError
 
+from backup_dispatch import database
 from backup_dispatch.examination.ceph import ceph
 from backup_dispatch.examination.finding import Finding, Options, State, names_beside, options_of
 from backup_dispatch.examination.folder import glusterfs, nfs, posix
@@ -39,8 +38,6 @@ NOBODY = "backup-dispatch"
 """Whom drivers are made for: Cinder's Swift driver prepares no connection without a user."""
 
 NEEDS_DATABASE = "The driver needs Cinder's database, so whether it works is not known."
-
-DATABASE_ERRORS = (DBError, CantStartEngineError, SQLAlchemyError)
 
 _FOLDERS: dict[str, Callable[[Options], Iterator[Finding]]] = {
     "cinder.backup.drivers.posix.PosixBackupDriver": posix,
@@ -68,7 +65,7 @@ def examine(backend: Backend) -> Iterator[Finding]:
     """
     try:
         yield from _examine(backend)
-    except DATABASE_ERRORS:
+    except database.ERRORS:
         # Not the backend's fault: Cinder's drivers open the database as they are made.
         yield Finding("", State.UNKNOWN, NEEDS_DATABASE)
 

@@ -80,7 +80,8 @@ def wait_no_longer(driver: Any, client: Any) -> None:
 
 def _not_connected(options: Options, error: Exception, client: Any) -> str:
     user, conf = options.set_to("backup_ceph_user"), options.set_to("backup_ceph_conf")
-    if not client.conf_get("mon_host"):
+    # What Ceph says where no monitor is named is what it says where there is no key.
+    if type(error).__name__ == "ObjectNotFound" and not client.conf_get("mon_host"):
         return f"{conf} names no monitor. Set mon_host there."
     if type(error).__name__ in _NO_KEY:
         # Where the client looks by itself is named after the configuration's file.

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from backup_dispatch import database
 from backup_dispatch.drivers.ceph import is_ceph
 from backup_dispatch.drivers.custody import is_chunked
 from backup_dispatch.examination.backends import (
-    DATABASE_ERRORS,
     NEEDS_DATABASE,
     can_be_examined,
     made_for_nobody,
@@ -49,7 +49,7 @@ def try_out(backend: Backend) -> Iterator[Finding]:
     """
     try:
         yield from _try_out(backend)
-    except DATABASE_ERRORS:
+    except database.ERRORS:
         # As when it is looked at: not the backend's fault.
         yield Finding(SUBJECT, State.UNKNOWN, NEEDS_DATABASE)
 

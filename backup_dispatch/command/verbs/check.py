@@ -12,10 +12,9 @@ from typing import Any
 from cliff.lister import Lister
 from oslo_config import cfg
 
-from backup_dispatch import database, opts
+from backup_dispatch import database
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
-from backup_dispatch.command.cloud import Cloud
 from backup_dispatch.command.columns import Lines, UpDown, YesNo, short_name
 from backup_dispatch.command.durations import seconds
 from backup_dispatch.command.health import Examined, examined
@@ -66,7 +65,7 @@ class Check(CloudCommand, Lister):
         )
         return parser
 
-    def say_if_nothing_is_configured(self, _cloud: Cloud) -> None:
+    def say_if_nothing_is_configured(self) -> None:
         """It has a line for that among its others."""
 
     def take_action(
@@ -109,7 +108,7 @@ class Check(CloudCommand, Lister):
         :raises ConfigurationInvalid: the options cannot be meant.
         """
         if runs.state is not State.UP:
-            if not any(CONF[name] for name in (opts.ENABLED, opts.SECONDARIES, opts.PRIMARY)):
+            if not self.cloud.is_configured:
                 return ()
             try:
                 return self.cloud.enabled.enabled
