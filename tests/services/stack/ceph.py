@@ -24,6 +24,9 @@ OSD_PORTS = 16
 USER = "cinder"
 BACKUPS_POOL = "backups"
 VOLUMES_POOL = "volumes"
+# Percent of the file system that a monitor wants free, below which it ends: more than any test
+# needs where the file system is large.
+NO_LIMIT = -1
 
 
 class Ceph:
@@ -215,8 +218,8 @@ class Ceph:
                     "log_file": place / "mon.log",
                     "mon_data": place / "mon",
                     "mon_warn_on_pool_no_redundancy": "false",
-                    "mon_data_avail_warn": 1,
-                    "mon_data_avail_crit": 1,
+                    "mon_data_avail_warn": NO_LIMIT,
+                    "mon_data_avail_crit": NO_LIMIT,
                     # No manager runs here, and none is missed.
                     "mon_mgr_mkfs_grace": 31536000,
                     "auth_allow_insecure_global_id_reclaim": "false",

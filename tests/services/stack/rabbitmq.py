@@ -38,7 +38,8 @@ class RabbitMq:
         """Start it without waiting."""
         self._directory.mkdir(parents=True)
         config = self._directory / "rabbitmq.conf"
-        config.write_text(f"listeners.tcp.1 = {HOST}:{self.port}\n")
+        # With less than 50 MB free, as it is by default, it would take no message any more.
+        config.write_text(f"listeners.tcp.1 = {HOST}:{self.port}\ndisk_free_limit.absolute = 1MB\n")
         plugins = self._directory / "enabled_plugins"
         plugins.write_text("[].\n")
         erlang = {
