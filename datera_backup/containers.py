@@ -13,9 +13,9 @@ from datera_backup.backend import Backend
 from datera_backup.container import (
     LOG_START,
     Container,
-    ContainerDamaged,
     DeviceTooShort,
     FileDevice,
+    LayoutDamaged,
     NotAContainer,
 )
 from datera_backup.errors import AttachFailed, ContainerUnreadable, NotOurs
@@ -46,7 +46,7 @@ def _open(descriptor: int, name: str) -> Container:
         return in_native_thread(Container.open, device, expected)
     except DeviceTooShort:
         raise  # the superblock is there: it is the device that is not what it should be
-    except (NotAContainer, ContainerDamaged) as damage:
+    except (NotAContainer, LayoutDamaged) as damage:
         raise ContainerUnreadable(f"Container {name} cannot be read: {damage}") from damage
 
 

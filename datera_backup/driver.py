@@ -29,17 +29,17 @@ from datera_backup import (
     volumes,
 )
 from datera_backup.backend import Backend, backend_for
-from datera_backup.container import BackupIncomplete, BackupNotInContainer, ContainerError
+from datera_backup.container import BackupNotInContainer, BackupUncommitted, ContainerError
 from datera_backup.engine import open_source
 from datera_backup.errors import (
     BackupFailed,
+    BackupIncomplete,
     ContainerDamaged,
     ContainerGone,
     ContainerUnreadable,
     NotOurs,
     OptionsInvalid,
 )
-from datera_backup.errors import BackupIncomplete as Incomplete
 from datera_backup.native import in_native_thread, unwrapped
 from datera_backup.neighbours import WARNINGS
 from datera_backup.opts import OPTS
@@ -180,7 +180,7 @@ class DateraBackupDriver(driver.BackupDriver):
         with translated(f"Backup {backup.id}"):
             location = record.location_of(backup)
             if location is None:
-                raise Incomplete(f"Nothing is stored of backup {backup.id}")
+                raise BackupIncomplete(f"Nothing is stored of backup {backup.id}")
             watch = RestoreWatch(backup, volume_id)
             volume = self.db.volume_get(self.context, volume_id)
             with Undo(f"Restoring backup {backup.id}") as undo:
@@ -251,7 +251,7 @@ class DateraBackupDriver(driver.BackupDriver):
                 in_native_thread(container.commit_of, location.backup_id)
         except (ContainerGone, NotOurs, BackupNotInContainer):
             return False
-        except (BackupIncomplete, ContainerError, ContainerUnreadable):
+        except (BackupUncommitted, ContainerError, ContainerUnreadable):
             return True  # ours, in whatever state
         except (BackupFailed, DateraError, OptionsInvalid) as unknown:
             LOG.debug("Whether backup %s is on Datera is unknown: %s", backup.id, unknown)
@@ -315,7 +315,7 @@ class DateraBackupDriver(driver.BackupDriver):
                     share=share,
                     seed=seed,
                 )
-        except (ContainerDamaged, ContainerGone, Incomplete) as damage:
+        except (ContainerDamaged, ContainerGone, BackupIncomplete) as damage:
             return reading.Checked([str(damage)])
 
     def stored_size(self, backup: Any) -> int | None:

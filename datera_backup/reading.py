@@ -14,7 +14,7 @@ from oslo_log import log as logging
 
 from datera_backup import containers
 from datera_backup.attachment import Attachments
-from datera_backup.container import BackupReader, Commit, ContainerDamaged
+from datera_backup.container import BackupReader, Commit, LayoutDamaged
 from datera_backup.engine import RestoreJob, Settings, Sink, VerifyJob, open_sink
 from datera_backup.errors import BackupFailed
 from datera_backup.native import in_native_thread, unwrapped
@@ -77,7 +77,7 @@ def verify(
             damage = []
             try:
                 run(job, watch)
-            except ContainerDamaged as found:
+            except LayoutDamaged as found:
                 damage = [str(found)]
             else:
                 watch.report(job.progress)

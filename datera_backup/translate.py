@@ -15,9 +15,9 @@ from datera_backup import container as layout
 from datera_backup import engine, errors
 from datera_volume.connection import DateraError
 
-ABSENT = (layout.BackupIncomplete, layout.BackupNotInContainer)
+ABSENT = (layout.BackupUncommitted, layout.BackupNotInContainer)
 DAMAGED = (
-    layout.ContainerDamaged,
+    layout.LayoutDamaged,
     layout.ContainerMissing,
     layout.NotAContainer,
     layout.WrongContainer,

@@ -14,9 +14,9 @@ from oslo_log import log as logging
 from datera_backup import containers, naming, record
 from datera_backup.backend import Backend
 from datera_backup.container import (
-    BackupIncomplete,
     BackupNotInContainer,
     BackupReader,
+    BackupUncommitted,
     BackupUnderWay,
     Commit,
     Container,
@@ -230,6 +230,6 @@ class Writing:
                     containers.opened(self._attachments, parent.container, writable=writable)
                 )
                 reader = in_native_thread(BackupReader, home, parent.backup_id)
-            except (ContainerGone, BackupIncomplete, BackupNotInContainer) as missing:
+            except (ContainerGone, BackupUncommitted, BackupNotInContainer) as missing:
                 raise ParentUnusable(reason=f"{missing}; take a full backup") from missing
             yield home, reader

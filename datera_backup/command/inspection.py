@@ -10,8 +10,8 @@ from pathlib import Path
 from uuid import UUID
 
 from datera_backup.container import (
-    BackupIncomplete,
     BackupReader,
+    BackupUncommitted,
     Commit,
     Container,
     ContainerError,
@@ -109,7 +109,7 @@ def _backup(container: Container, entry: Entry) -> Backup:
         )
     try:
         reader = BackupReader(container, entry.backup_id)
-    except BackupIncomplete as open_one:
+    except BackupUncommitted as open_one:
         return Backup(entry, note=str(open_one))
     except UNREAD as unread:
         return Backup(entry, unknown=(_unread(entry, unread),))

@@ -16,13 +16,13 @@ from datera_backup.container.commit import Commit
 from datera_backup.container.device import Device
 from datera_backup.container.errors import (
     BackupExists,
-    BackupIncomplete,
     BackupNotInContainer,
+    BackupUncommitted,
     BackupUnderWay,
     CommitDamaged,
     ContainerChanged,
-    ContainerDamaged,
     DeviceTooShort,
+    LayoutDamaged,
     WrongContainer,
 )
 from datera_backup.container.geometry import DEFAULT_SEGMENT_SIZE, DIGEST_SIZE
@@ -80,7 +80,7 @@ class Container:
         :param expected: the container that should lie there.
         :raises NotAContainer: the device was never formatted.
         :raises WrongContainer: another container lies there.
-        :raises ContainerDamaged: no superblock is whole.
+        :raises LayoutDamaged: no superblock is whole.
         :raises DeviceTooShort: the device ends before the log does.
         :raises ContainerTooNew: a later version wrote it.
         """
@@ -136,13 +136,13 @@ class Container:
         """Return a committed backup's record; ``.containers`` says what a restore needs open.
 
         :raises BackupNotInContainer: it is not here, or was deleted.
-        :raises BackupIncomplete: it was begun and never committed.
+        :raises BackupUncommitted: it was begun and never committed.
         :raises CommitDamaged: the record is not the one that was written.
         """
         entry = self._entry(backup_id)
         if entry.state is State.OPEN:
             segments, log_bytes = survey(self._device, backup_id, entry.start)
-            raise BackupIncomplete(
+            raise BackupUncommitted(
                 backup_id,
                 self.id,
                 started=entry.started,
@@ -181,7 +181,7 @@ class Container:
             superblock, so that a damaged superblock never leads to overwriting them.
         :param ended: backups of which it is known that nobody writes them any more.
         :raises BackupUnderWay: one was begun that is neither among them nor the new one.
-        :raises ContainerDamaged: one of ``living`` is not committed here.
+        :raises LayoutDamaged: one of ``living`` is not committed here.
         :raises BackupExists: ``new.backup_id`` is committed here or was.
         :raises MetadataTooLarge: the metadata exceeds the format's limit.
         :raises ContainerFull: the superblock has no room for another backup.
@@ -190,7 +190,7 @@ class Container:
         self._reload()
         lost = set(living).difference(self.committed)
         if lost:
-            raise ContainerDamaged(
+            raise LayoutDamaged(
                 f"Container {self.id} should hold {_names(lost)}, but its superblock "
                 f"(generation {self._block.generation}, damaged slots: "
                 f"{list(self.damaged_slots) or 'none'}) does not have them as committed; "

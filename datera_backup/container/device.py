@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from typing import Protocol
 
-from datera_backup.container.errors import ContainerDamaged
+from datera_backup.container.errors import LayoutDamaged
 
 Buffer = bytes | bytearray | memoryview
 
@@ -26,7 +26,7 @@ class Device(Protocol):
     def pread(self, offset: int, buffer: memoryview) -> None:
         """Fill the whole buffer from ``offset``.
 
-        :raises ContainerDamaged: the device ends before the buffer is full.
+        :raises LayoutDamaged: the device ends before the buffer is full.
         """
 
     def pwrite(self, offset: int, *buffers: Buffer) -> None:
@@ -69,13 +69,13 @@ class FileDevice:
     def pread(self, offset: int, buffer: memoryview) -> None:
         """Fill the whole buffer from ``offset``.
 
-        :raises ContainerDamaged: the device ends before the buffer is full.
+        :raises LayoutDamaged: the device ends before the buffer is full.
         """
         done = 0
         while done < len(buffer):
             count = os.preadv(self._fd, [buffer[done:]], offset + done)
             if count == 0:
-                raise ContainerDamaged(
+                raise LayoutDamaged(
                     f"The device ends at byte {offset + done}, before byte {offset + len(buffer)}."
                 )
             done += count
@@ -131,7 +131,7 @@ def write_all(descriptor: int, offset: int, buffers: Sequence[Buffer]) -> None:
 def read(device: Device, offset: int, length: int) -> bytearray:
     """Return ``length`` bytes from ``offset`` in a fresh buffer.
 
-    :raises ContainerDamaged: the device ends before.
+    :raises LayoutDamaged: the device ends before.
     """
     buffer = bytearray(length)
     device.pread(offset, memoryview(buffer))

@@ -71,23 +71,23 @@ class BackupUnderWay(ContainerError):
         self.container_id = container_id
 
 
-class ContainerDamaged(ContainerError):
+class LayoutDamaged(ContainerError):
     """The bytes on the device are not those that were written."""
 
 
-class DeviceTooShort(ContainerDamaged):
+class DeviceTooShort(LayoutDamaged):
     """The device ends before the log does: it is not the whole of what was written to."""
 
 
-class ManifestDamaged(ContainerDamaged):
+class ManifestDamaged(LayoutDamaged):
     """A chunk's manifest is not the one that was committed."""
 
 
-class CommitDamaged(ContainerDamaged):
+class CommitDamaged(LayoutDamaged):
     """A backup's commit record is not the one that the superblock names."""
 
 
-class BlockDamaged(ContainerDamaged):
+class BlockDamaged(LayoutDamaged):
     """A stored block is not the one that was backed up."""
 
     def __init__(
@@ -143,7 +143,7 @@ class BackupExists(ContainerError):
         self.container_id = container_id
 
 
-class BackupIncomplete(ContainerError):
+class BackupUncommitted(ContainerError):
     """The backup was begun, but never committed."""
 
     def __init__(

@@ -27,7 +27,7 @@ class BackupReader:
         :param home: the container that the backup was written to.
         :param others: the other containers of the chain, in any order; more than needed is fine.
         :raises BackupNotInContainer: it is not in ``home``.
-        :raises BackupIncomplete: it was begun and never committed.
+        :raises BackupUncommitted: it was begun and never committed.
         :raises CommitDamaged: its commit record is not the one that was written.
         """
         self._home = home

@@ -14,7 +14,7 @@ import zstandard
 
 from datera_backup.container.codec import Codec
 from datera_backup.container.device import Buffer, Device, read
-from datera_backup.container.errors import ContainerDamaged
+from datera_backup.container.errors import LayoutDamaged
 from datera_backup.container.geometry import DIGEST_SIZE, RECORD_HEADER_SIZE
 
 SEGMENT = b"DBSEGMNT"
@@ -96,7 +96,7 @@ def unpack(
     device: Device,
     ref: RecordRef,
     expected: tuple[bytes, int],
-    damaged: Callable[[str], ContainerDamaged],
+    damaged: Callable[[str], LayoutDamaged],
 ) -> bytes:
     """Read a record that another one refers to, and return its plain payload.
 
@@ -107,7 +107,7 @@ def unpack(
         raise damaged(f"its length is said to be {ref.length} bytes")
     try:
         record = bytes(read(device, ref.offset, ref.length))
-    except ContainerDamaged as exc:
+    except LayoutDamaged as exc:
         raise damaged(str(exc)) from exc
     payload = record[RECORD_HEADER_SIZE:]
     found = _checksum(record[:_FIELDS_SIZE], payload)
@@ -138,7 +138,7 @@ def peek(device: Device, offset: int) -> Header | None:
             return None
         length = 0 if header.magic == SEGMENT else header.stored_length
         payload = read(device, offset + RECORD_HEADER_SIZE, length)
-    except ContainerDamaged:
+    except LayoutDamaged:
         return None
     whole = checksum_of(raw) == _checksum(raw[:_FIELDS_SIZE], payload)
     return header if whole else None

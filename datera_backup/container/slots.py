@@ -11,9 +11,9 @@ from datera_backup.container.device import Device, read
 from datera_backup.container.errors import (
     AlreadyAContainer,
     ContainerChanged,
-    ContainerDamaged,
     ContainerFull,
     ContainerTooNew,
+    LayoutDamaged,
     NotAContainer,
 )
 from datera_backup.container.geometry import LOG_START, SLOT_SIZE, padded
@@ -54,7 +54,7 @@ class Slots:
         """Return the newest superblock that is whole, past what this host has cached.
 
         :raises NotAContainer: neither slot was ever written.
-        :raises ContainerDamaged: neither slot is whole.
+        :raises LayoutDamaged: neither slot is whole.
         :raises ContainerTooNew: a later version wrote the newest.
         """
         if self._device.size < LOG_START:
@@ -73,14 +73,14 @@ class Slots:
                 return max(whole, key=lambda block: block.generation)
             written = written or any(magic for magic, _ in found)
         if written:
-            raise ContainerDamaged("Neither superblock of the container is whole.")
+            raise LayoutDamaged("Neither superblock of the container is whole.")
         raise NotAContainer("The device was never formatted as a container.")
 
     def both(self) -> tuple[Superblock | None, ...]:
         """Return what each slot holds now; None where it is not whole.
 
         :raises ContainerTooNew: a later version wrote one.
-        :raises ContainerDamaged: the device ends before the slots do.
+        :raises LayoutDamaged: the device ends before the slots do.
         """
         self._device.forget(0, LOG_START)
         return tuple(self._read(number)[1] for number in range(_SLOTS))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from datera_backup.container import BackupReader, ContainerDamaged
+from datera_backup.container import BackupReader, LayoutDamaged
 from datera_backup.container.device import Buffer
 from datera_backup.engine.buffers import Buffers
 from datera_backup.engine.errors import SinkTooSmall
@@ -165,8 +165,8 @@ class _Stages:
         data = buffer[: run.length]
         try:
             self._backup.devices[run.container].pread(run.offset, data)
-        except ContainerDamaged as exc:
-            raise ContainerDamaged(
+        except LayoutDamaged as exc:
+            raise LayoutDamaged(
                 f"Container {run.container} ends before blocks of backup "
                 f"{self._commit.backup_id}: {exc}"
             ) from exc

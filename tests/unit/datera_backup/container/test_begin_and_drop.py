@@ -10,9 +10,9 @@ import pytest
 from datera_backup.container import (
     LOG_START,
     BackupExists,
-    BackupIncomplete,
     BackupNotInContainer,
     BackupReader,
+    BackupUncommitted,
     BackupUnfinished,
     Codec,
     ContainerChanged,
@@ -114,7 +114,7 @@ def test_an_unfinished_backup_says_how_far_it_came() -> None:
     for _ in range(20):
         writer.store(bytes(32), Codec.RAW, block)
     opened = reopened(container)
-    with pytest.raises(BackupIncomplete) as caught:
+    with pytest.raises(BackupUncommitted) as caught:
         opened.commit_of(identifier(0))
     # Three segments of a chunk's eight blocks, and its manifest, and that twice.
     assert caught.value.segments == 7
@@ -130,7 +130,7 @@ def test_older_records_behind_are_not_counted() -> None:
     back_up(container, 0, some_bytes(5, 40 * BLOCK))
     container.drop(identifier(0))
     writer_for(container, 1, 40 * BLOCK)
-    with pytest.raises(BackupIncomplete, match="after 0 segments"):
+    with pytest.raises(BackupUncommitted, match="after 0 segments"):
         container.commit_of(identifier(1))
 
 

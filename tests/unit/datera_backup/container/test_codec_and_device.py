@@ -13,9 +13,9 @@ import pytest
 
 from datera_backup.container import (
     Codec,
-    ContainerDamaged,
     ContainerTooNew,
     FileDevice,
+    LayoutDamaged,
     PackageMissing,
 )
 from datera_backup.container.codec import Decompressor, Undecodable, compressor
@@ -93,7 +93,7 @@ def test_a_file_as_a_device(tmp_path: Path) -> None:
         buffer = bytearray(5)
         device.pread(9, memoryview(buffer))
         assert bytes(buffer) == b"\0abc\0"
-        with pytest.raises(ContainerDamaged, match="ends at byte 100"):
+        with pytest.raises(LayoutDamaged, match="ends at byte 100"):
             device.pread(98, memoryview(buffer))
         with path.open("r+b") as file:
             file.truncate(200)

@@ -16,9 +16,9 @@ from uuid import UUID
 import pytest
 
 from datera_backup.container import (
-    BackupIncomplete,
     BackupNotInContainer,
     BackupReader,
+    BackupUncommitted,
     Codec,
     Container,
     Digest,
@@ -74,7 +74,7 @@ def test_what_is_in_them_is_known() -> None:
     assert first.damaged_slots == second.damaged_slots == ()
     with pytest.raises(BackupNotInContainer, match="deleted"):
         first.commit_of(identifier(2))
-    with pytest.raises(BackupIncomplete, match="2026-01-02T03:"):
+    with pytest.raises(BackupUncommitted, match="2026-01-02T03:"):
         first.commit_of(identifier(4))
 
 

@@ -15,9 +15,9 @@ from datera_backup.container import (
     BackupReader,
     Container,
     ContainerChanged,
-    ContainerDamaged,
     Device,
     FileDevice,
+    LayoutDamaged,
     Remains,
 )
 from datera_backup.engine import VerifyJob
@@ -172,5 +172,5 @@ def test_what_was_written_here_is_not_forgotten(hosts: Hosts) -> None:
     buffer = bytearray(4)
     device.pread(100, memoryview(buffer))
     assert bytes(buffer) == b"mine"
-    with pytest.raises(ContainerDamaged):
+    with pytest.raises(LayoutDamaged):
         device.pread(device.size - 1, memoryview(buffer))

@@ -8,10 +8,10 @@ import random
 import pytest
 
 from datera_backup.container import (
-    BackupIncomplete,
     BackupNotInContainer,
+    BackupUncommitted,
     Container,
-    ContainerDamaged,
+    LayoutDamaged,
     NotAContainer,
 )
 from tests.fixtures.devices import JournalDevice, MemoryDevice
@@ -74,7 +74,7 @@ def check(device: MemoryDevice, history: History, count: int) -> None:
     must, can = history.bounds(count)
     try:
         container = Container.open(device, identifier(1), clock=TickingClock())
-    except (NotAContainer, ContainerDamaged):
+    except (NotAContainer, LayoutDamaged):
         assert count < history.certain[0][0], "a formatted container was lost"
         return
     found = {backup.int - identifier(0).int for backup in container.committed}
@@ -82,7 +82,7 @@ def check(device: MemoryDevice, history: History, count: int) -> None:
     for number in found:
         assert restore(container, number) == DATA[number]
     for number in DATA.keys() - found:
-        with pytest.raises((BackupIncomplete, BackupNotInContainer)):
+        with pytest.raises((BackupUncommitted, BackupNotInContainer)):
             container.commit_of(identifier(number))
     # And it goes on from there, over what was left behind.
     new = some_bytes(count, 5 * BLOCK)

@@ -12,9 +12,9 @@ from datera_backup.container import (
     LOG_START,
     AlreadyAContainer,
     Container,
-    ContainerDamaged,
     ContainerFull,
     ContainerTooNew,
+    LayoutDamaged,
     NotAContainer,
     WrongContainer,
 )
@@ -98,7 +98,7 @@ def test_both_superblocks() -> None:
     device = memory_of(container)
     device.content[40] ^= 1
     device.content[SLOT_SIZE + 60] ^= 1
-    with pytest.raises(ContainerDamaged, match="Neither superblock"):
+    with pytest.raises(LayoutDamaged, match="Neither superblock"):
         reopened(container)
 
 
@@ -124,7 +124,7 @@ def test_an_old_superblock_never_leads_to_overwriting() -> None:
     memory_of(container).content[:LOG_START] = old
     opened = reopened(container)
     before = bytes(memory_of(container).content)
-    with pytest.raises(ContainerDamaged, match=f"should hold backup {identifier(2)}"):
+    with pytest.raises(LayoutDamaged, match=f"should hold backup {identifier(2)}"):
         writer_for(opened, 3, len(DATA), parent, living=[identifier(1), identifier(2)])
     assert memory_of(container).content == before
 
@@ -132,7 +132,7 @@ def test_an_old_superblock_never_leads_to_overwriting() -> None:
 def test_a_begun_backup_that_should_live_is_not_overwritten() -> None:
     container = new_container(1)
     writer_for(container, 1, len(DATA))
-    with pytest.raises(ContainerDamaged, match=str(identifier(1))):
+    with pytest.raises(LayoutDamaged, match=str(identifier(1))):
         writer_for(container, 2, len(DATA), living=[identifier(1)])
 
 

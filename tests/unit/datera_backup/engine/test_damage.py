@@ -12,8 +12,8 @@ from datera_backup.container import (
     BlockDamaged,
     CommitDamaged,
     Container,
-    ContainerDamaged,
     ContainerMissing,
+    LayoutDamaged,
     ManifestDamaged,
     WrongContainer,
 )
@@ -166,14 +166,14 @@ def test_the_same_id_on_other_bytes() -> None:
     back_up(second, 2, DATA, parent)
     again = new_container(1)
     back_up(again, 1, some_bytes(99, len(DATA)))
-    with pytest.raises(ContainerDamaged):
+    with pytest.raises(LayoutDamaged):
         restore(second, 2, [again])
 
 
 @pytest.mark.parametrize("cut", [1, BLOCK, 5 * BLOCK])
 def test_a_device_that_was_truncated(container: Container, cut: int) -> None:
     device = MemoryDevice(content=memory_of(container).content[: container.tail - cut])
-    with pytest.raises(ContainerDamaged, match=rf"{container.id}.*ends at byte {device.size}"):
+    with pytest.raises(LayoutDamaged, match=rf"{container.id}.*ends at byte {device.size}"):
         Container.open(device)
 
 
@@ -181,5 +181,5 @@ def test_a_device_that_ends_while_it_is_read(container: Container) -> None:
     reader = BackupReader(container, identifier(1))
     # Room is left for the manifests, which lie behind each chunk's blocks.
     memory_of(container).resize(container.entries[0].start + BLOCK)
-    with pytest.raises(ContainerDamaged):
+    with pytest.raises(LayoutDamaged):
         restore_onto(reader, MemorySink(len(DATA)))

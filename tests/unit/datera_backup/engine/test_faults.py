@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from datera_backup.container import BackupIncomplete, BackupReader, Container
+from datera_backup.container import BackupReader, BackupUncommitted, Container
 from datera_backup.engine import (
     BackupJob,
     JobCancelled,
@@ -77,7 +77,7 @@ class Switch:
 def assert_only_the_parent_is_there(container: Container) -> None:
     opened = reopened(container)
     assert opened.committed == (identifier(1),)
-    with pytest.raises(BackupIncomplete):
+    with pytest.raises(BackupUncommitted):
         opened.commit_of(identifier(2))
     assert restore(opened, 1) == DATA
     back_up(opened, 3, NEW)
