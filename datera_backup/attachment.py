@@ -6,6 +6,9 @@ backup appends to it while restores read from it. os-brick's disconnect would ta
 from all of them. So the operations of a process are counted, processes share a lock on the host,
 and only the last one out detaches. A container's access list holds exactly the hosts that use it,
 and it is offline while there are none.
+
+Whoever has used a container is done when its block ends: a failure to detach it is logged, noted in
+:mod:`datera_backup.leftovers`, and tried again at once and by the next use of the cluster.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from dataclasses import dataclass, field
 
 from oslo_log import log as logging
 
-from datera_backup import naming
+from datera_backup import absence, leftovers, naming
 from datera_backup.errors import AttachFailed, ContainerBusy, ContainerGone, NotOurs
 from datera_backup.host import (
     Connected,
@@ -58,7 +61,6 @@ LEFTOVER_SECONDS = 5.0
 """How long to wait for others before what a dead process left is left to the next user."""
 
 _GUARD = threading.Lock()
-_SWEPT: set[tuple[int, str, str]] = set()
 _USES: dict[tuple[str, str, str], _Use] = {}
 
 
@@ -78,21 +80,18 @@ class Attachments:
     ) -> None:
         self._tenant = tenant
         self._address = address
+        self._place = leftovers.Place(address, tenant.path)
         self._sleep = sleep
         self._clock = clock
 
     def find(self, name: str) -> AppInstance:
         """Return the container of this name.
 
-        :raises ContainerGone: it is not on the cluster.
+        :raises ContainerGone: it is proven not to be in the tenant.
+        :raises AbsenceUnproven: whether it is gone is not known.
         :raises NotOurs: something else of that name is.
         """
-        try:
-            ai = self._tenant.app_instance(name)
-        except NotOnCluster as missing:
-            raise ContainerGone(
-                f"Container {name} is not in tenant {self._tenant.path} of {self._address}"
-            ) from missing
+        ai = absence.found(self._tenant, name, self._address)
         if not naming.is_ours(ai):
             raise NotOurs(
                 f"App instance {name} on {self._address} was not made by the backup driver "
@@ -104,17 +103,22 @@ class Attachments:
     def opened(self, name: str, *, writable: bool = False) -> Iterator[int]:
         """Attach the container while the block runs, and hand out a descriptor of its device.
 
-        :raises ContainerGone: it is not on the cluster.
+        Where the block goes well, so does this, even if detaching fails.
+
+        :raises ContainerGone: it is proven not to be in the tenant.
+        :raises AbsenceUnproven: whether it is gone is not known.
         :raises NotOurs: something else of that name is.
         :raises AttachFailed: it could not be attached or opened.
-        :raises CleanUpIncomplete: the block went well, but not the detaching.
         """
+        self.clear_leftovers()
         with Undo(f"Container {name}") as undo:
+            undo.add("close what was left open", lambda: self._close_if_noted(name))
             path = self._enter(name)
             undo.add("detach it", lambda: self._leave(name))
             descriptor = open_device(path, writable=writable)
             undo.add("close its device", lambda: os.close(descriptor))
             yield descriptor
+            undo.settled()
 
     def extend_if_unused(self, name: str, gib: int) -> bool:
         """Grow the container's volume to ``gib``, if nobody on any host uses it now."""
@@ -133,29 +137,41 @@ class Attachments:
                     self._tenant.resize_volume(ai.volume, gib)
         return True
 
-    def clear_leftovers_once(self) -> None:
-        """Close all containers that processes of this host left open when they died.
+    def clear_leftovers(self) -> None:
+        """Close what this process could not close, and what others left here when they died.
 
-        Done at a process's first use of the tenant. What goes wrong is logged: the next user of
-        such a container tries again.
+        The latter is looked for at a process's first use of the tenant. The cluster is asked once
+        and not waited for; what goes wrong is logged, and the next call tries it again.
         """
-        key = (os.getpid(), self._address, self._tenant.path)
-        with _GUARD:
-            if key in _SWEPT:
-                return
-            _SWEPT.add(key)
+        hasty = self._asking_once()
+        for name in leftovers.noted(self._place):
+            hasty._clear_if_unused(name)
+        if not leftovers.begin_sweep(self._place):
+            return
         try:
-            initiator = this_initiator()
-            for ai in self._tenant.app_instances(naming.ANY_CONTAINER):
-                if naming.is_ours(ai) and _left_behind(ai, initiator):
-                    self._clear_if_unused(ai.name)
+            hasty._sweep()
+        except NotOnCluster as missing:
+            # A tenant that nobody has made yet has no leftovers.
+            LOG.debug("Leftovers of this host are not looked for: %s", missing)
+            leftovers.repeat_sweep(self._place)
         except Exception as failure:
-            LOG.warning("Leftovers of this host on %s are not looked for: %s", key[1:], failure)
+            LOG.warning(
+                "Leftovers of this host in tenant %s of %s are not looked for: %s",
+                self._tenant.path,
+                self._address,
+                failure,
+            )
+            leftovers.repeat_sweep(self._place)
+
+    def has_left_open(self, name: str) -> bool:
+        """Whether this process has still to close the container."""
+        return name in leftovers.noted(self._place)
 
     def delete(self, name: str) -> None:
         """Delete the container, once nobody uses it any more.
 
-        :raises ContainerGone: it is not on the cluster.
+        :raises ContainerGone: it is proven not to be in the tenant.
+        :raises AbsenceUnproven: whether it is gone is not known.
         :raises NotOurs: something else of that name is.
         :raises ContainerBusy: an operation on this host went on using it.
         """
@@ -210,22 +226,35 @@ class Attachments:
     def _withdraw(
         self, name: str, host_lock: HostLock, initiator: Initiator, connected: Connected | None
     ) -> None:
+        # Until this has come to its end, somebody has to try it again.
+        leftovers.note(self._place, name)
         with Undo(f"Container {name}") as undo:
             host_lock.release()
             # Between these two lines another process of this host may leave or enter. Whoever is
             # the only one then detaches; one that enters waits for the lock and attaches anew.
-            if not host_lock.try_alone():
-                return
-            undo.add("release its lock on this host", host_lock.release)
-            undo.add("close it to this host", lambda: self._close(name, initiator))
-            if connected is not None:
-                undo.add("remove its device", connected.disconnect)
+            if host_lock.try_alone():
+                undo.add("release its lock on this host", host_lock.release)
+                # Its access list goes on naming this host until the device is removed.
+                if connected is not None:
+                    connected.disconnect()
+                self._close(name, initiator)
+        leftovers.strike(self._place, name)
 
     def _close(self, name: str, initiator: Initiator) -> None:
-        with access_lock(name, ACCESS_SECONDS, sleep=self._sleep), suppress(NotOnCluster):
-            ai = self._tenant.app_instance(name)
-            if naming.is_ours(ai):
-                self._deny(ai, initiator)
+        with (
+            access_lock(name, ACCESS_SECONDS, sleep=self._sleep),
+            suppress(ContainerGone, NotOurs),
+        ):
+            self._deny(self.find(name), initiator)
+
+    def _close_if_noted(self, name: str) -> None:
+        if self.has_left_open(name):
+            self._asking_once()._clear_if_unused(name)
+
+    def _asking_once(self) -> Attachments:
+        return Attachments(
+            self._tenant.at_once(), self._address, sleep=self._sleep, clock=self._clock
+        )
 
     def _deny(self, ai: AppInstance, initiator: Initiator) -> AppInstance:
         self._tenant.deny_initiator(ai.storage_instance, initiator.iqn)
@@ -255,10 +284,24 @@ class Attachments:
                             name,
                             ", ".join(ai.storage_instance.initiators),
                         )
-                    with suppress(NotOnCluster):
-                        self._tenant.delete_app_instance(ai)
+                    self._delete(ai)
                 HostLock(name).remove()
+        leftovers.strike(self._place, name)
         return True
+
+    def _delete(self, ai: AppInstance) -> None:
+        try:
+            self._tenant.delete_app_instance(ai)
+        except NotOnCluster:
+            with suppress(ContainerGone):
+                self.find(ai.name)
+                raise
+
+    def _sweep(self) -> None:
+        initiator = this_initiator()
+        for ai in self._tenant.app_instances(naming.ANY_CONTAINER):
+            if naming.is_ours(ai) and _left_behind(ai, initiator):
+                self._clear_if_unused(ai.name)
 
     def _clear_if_unused(self, name: str) -> None:
         try:
@@ -273,8 +316,18 @@ class Attachments:
                         # Whoever is about to use it waits for the lock, and sets it online again.
                         if ai.online and not _someone_in(ai):
                             self._tenant.set_offline(ai)
+        except (ContainerGone, NotOurs) as gone:
+            LOG.debug("Nothing to close: %s", gone)
         except Exception as failure:
-            LOG.warning("Container %s was left open and is not closed: %s", name, failure)
+            LOG.warning(
+                "Container %s was left open and could not be closed; the next use of the cluster "
+                "tries again: %s",
+                name,
+                failure,
+            )
+            leftovers.note(self._place, name)
+            return
+        leftovers.strike(self._place, name)
 
     def _clear_leftovers(self, ai: AppInstance) -> AppInstance:
         """Take away what a process of this host left when it died; nobody here uses ``ai`` now."""
@@ -284,7 +337,11 @@ class Attachments:
         if initiator.iqn not in ai.storage_instance.initiators:
             return ai
         LOG.warning("Container %s was left attached to this host; cleaning that up.", ai.name)
-        disconnect_leftover(ai.storage_instance, initiator)
+        try:
+            disconnect_leftover(ai.storage_instance, initiator)
+        except Exception as failure:
+            # It was tried before. What nobody uses does not stay open for it.
+            LOG.warning("A device of container %s may be left here: %s", ai.name, failure)
         return self._deny(ai, initiator)
 
     @contextmanager

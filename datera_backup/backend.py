@@ -7,6 +7,7 @@ import os
 import threading
 from dataclasses import dataclass
 
+from datera_backup import leftovers
 from datera_backup.attachment import Attachments
 from datera_backup.settings import BackupSettings
 from datera_volume.connection import Cluster, ClusterSettings, Tenant
@@ -18,7 +19,10 @@ _SLOTS: dict[tuple[int, ClusterSettings], threading.Semaphore] = {}
 
 @dataclass(frozen=True)
 class Backend:
-    """One tenant of one cluster, and how this process uses it."""
+    """A cluster, the tenant for new chains of backups, and how this process uses them.
+
+    :ivar attachments: those of the tenant for new chains.
+    """
 
     settings: BackupSettings
     cluster: Cluster
@@ -31,6 +35,18 @@ class Backend:
     def address(self) -> str:
         """The cluster's host and port."""
         return self.settings.cluster.address
+
+    def attachments_in(self, tenant: str) -> Attachments:
+        """Containers of the tenant that a record names."""
+        return Attachments(self.cluster.tenant(tenant), self.address)
+
+    def clear_leftovers(self) -> None:
+        """Close what was left open: what comes first at each use of the cluster.
+
+        What goes wrong is logged.
+        """
+        for tenant in sorted({self.tenant.path} | leftovers.tenants(self.address)):
+            self.attachments_in(tenant).clear_leftovers()
 
 
 def backend_for(settings: BackupSettings) -> Backend:
@@ -53,7 +69,8 @@ def backend_for(settings: BackupSettings) -> Backend:
 
 
 def forget_backends() -> None:
-    """Log out everywhere and forget all sessions of this process."""
+    """Log out everywhere, and be as a process that has just begun."""
+    leftovers.forget_all()
     with _GUARD:
         clusters = [cluster for (pid, _), cluster in _CLUSTERS.items() if pid == os.getpid()]
         _CLUSTERS.clear()

@@ -20,14 +20,15 @@ from datera_backup.container import (
 )
 from datera_backup.errors import AttachFailed, ContainerUnreadable, NotOurs
 from datera_backup.native import in_native_thread
-from datera_volume.connection import AlreadyOnCluster, NewAppInstance
+from datera_volume.connection import AlreadyOnCluster, NewAppInstance, Tenant
 
 
 @contextmanager
 def opened(attachments: Attachments, name: str, *, writable: bool = False) -> Iterator[Container]:
     """Attach a container and open it while the block runs.
 
-    :raises ContainerGone: it is not on the cluster.
+    :raises ContainerGone: it is proven not to be in its tenant.
+    :raises AbsenceUnproven: whether it is gone is not known.
     :raises NotOurs: an app instance of that name is there, which this driver did not make.
     :raises AttachFailed: it could not be attached, or what was attached is no container's size.
     :raises DeviceTooShort: its device ends before its log does.
@@ -57,13 +58,17 @@ def formatted(attachments: Attachments, name: str) -> Iterator[Container]:
         yield in_native_thread(Container.format, FileDevice(descriptor), naming.container_id(name))
 
 
-def create(backend: Backend, name: str, gib: int, description: str) -> None:
-    """Make the app instance of a new container.
+def create(backend: Backend, tenant: Tenant, name: str, gib: int, description: str) -> None:
+    """Make the app instance of a new container, and its tenant where that is missing.
+
+    Here alone tenants are made: one that whoever looks for a container had made himself would prove
+    that the container is gone.
 
     :raises NotOurs: there is an app instance of that name already; it is left alone.
     """
     try:
-        backend.tenant.create_app_instance(
+        tenant.ensure()
+        tenant.create_app_instance(
             NewAppInstance(
                 name=name,
                 size_gib=gib,
@@ -75,7 +80,7 @@ def create(backend: Backend, name: str, gib: int, description: str) -> None:
         )
     except AlreadyOnCluster as taken:
         raise NotOurs(
-            f"An app instance {name} is already in tenant {backend.settings.tenant} of "
+            f"An app instance {name} is already in tenant {tenant.path} of "
             f"{backend.address}; it is left alone"
         ) from taken
 

@@ -9,7 +9,9 @@ incrementals after it. What stands where in a container is the business of
 from __future__ import annotations
 
 import functools
+import importlib.util
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, TypeVar, cast
 
 from cinder import exception
@@ -29,7 +31,12 @@ from datera_backup import (
     volumes,
 )
 from datera_backup.backend import Backend, backend_for
-from datera_backup.container import BackupNotInContainer, BackupUncommitted, ContainerError
+from datera_backup.container import (
+    BackupNotInContainer,
+    BackupUncommitted,
+    Container,
+    ContainerError,
+)
 from datera_backup.engine import open_source
 from datera_backup.errors import (
     BackupFailed,
@@ -57,7 +64,7 @@ from datera_backup.translate import translated
 from datera_backup.undo import Undo
 from datera_backup.version import VERSION
 from datera_backup.writing import Writing
-from datera_volume.connection import DateraError, tracing
+from datera_volume.connection import DateraError, SdkMissing, tracing
 
 CONF = cfg.CONF
 CONF.register_opts(OPTS)
@@ -116,19 +123,21 @@ class DateraBackupDriver(driver.BackupDriver):
     # Cinder's interface
 
     def check_for_setup_error(self) -> None:
-        """Find out whether backups can be taken: options, login, API version, tenant.
+        """Find out whether the options can be used; asks no cluster.
 
-        Then what a service that died has left open on this host is closed, so that the others need
-        not wait for it.
+        Cinder resumes interrupted deletions while this runs, and fails them until it has returned.
+        So what takes time comes with the first use of the cluster: the login, what a service that
+        died has left open on this host, the tenant. Whether the cluster works, :meth:`examine`
+        tells.
 
         :raises OptionsInvalid: options are missing, cannot be used or contradict each other.
-        :raises ClusterFailed: the cluster does not answer, or refuses.
+        :raises ClusterFailed: the Datera SDK is not installed.
         """
         refuse_ignored_secondaries(CONF, (self._own_path,))
         with translated(f"Datera cluster {self.settings.cluster.address}"):
-            self.backend.cluster.login()
-            self.backend.tenant.ensure()
-        self._clear_leftovers()
+            # Looked for only: to import it takes longer than a resumed deletion waits.
+            if importlib.util.find_spec("dfs_sdk") is None:
+                raise SdkMissing
 
     @traced
     def backup(
@@ -186,7 +195,7 @@ class DateraBackupDriver(driver.BackupDriver):
             with Undo(f"Restoring backup {backup.id}") as undo:
                 undo.add("end its turn", wait_for(self.backend.slots, watch))
                 commit = reading.restore(
-                    self.backend.attachments,
+                    self.backend.attachments_in(location.tenant),
                     location,
                     reading.sink_of(volume_file, volume["size"] * units.Gi),
                     write_zeros=not volume_is_new,
@@ -201,6 +210,7 @@ class DateraBackupDriver(driver.BackupDriver):
 
         :raises StillAParent: an incremental of any project needs it.
         :raises ClusterFailed: the cluster could not be asked: nothing is known to be gone.
+        :raises AbsenceUnproven: its container is not found, and not proven to be gone.
         :raises ContainerDamaged: the container contradicts Cinder's records; nothing is deleted.
         """
         self._clear_leftovers()
@@ -210,11 +220,12 @@ class DateraBackupDriver(driver.BackupDriver):
             if location is None:
                 LOG.info("Nothing was ever stored of backup %s.", backup.id)
                 return
-            removal.delete(self.backend.attachments, self.context, backup.id, location)
+            attachments = self.backend.attachments_in(location.tenant)
+            removal.delete(attachments, self.context, backup.id, location)
 
     def export_record(self, backup: Any) -> dict[str, Any]:
         """What travels besides the record itself, which names the container: nothing secret."""
-        return exported.described(backup, tenant=self.settings.tenant)
+        return exported.described(backup)
 
     def import_record(self, backup: Any, driver_info: dict[str, Any]) -> None:
         """Check that what a record speaks of can be reached from here, and is a whole backup.
@@ -224,15 +235,9 @@ class DateraBackupDriver(driver.BackupDriver):
         :raises BackupFailed: it is not there, or the record is not one of this driver.
         """
         location = exported.location_in(driver_info, backup)
-        with translated(f"Backup {backup.id}"):
-            try:
-                with containers.opened(self.backend.attachments, location.container) as opened:
-                    in_native_thread(opened.commit_of, location.backup_id)
-            except ContainerGone as gone:
-                raise BackupFailed(
-                    f"{gone}; it was exported from tenant {driver_info.get('tenant')}, and "
-                    f"backup_datera_tenant_id is {self.settings.tenant}"
-                ) from gone
+        self._clear_leftovers()
+        with translated(f"Backup {backup.id}"), self._opened(location) as container:
+            in_native_thread(container.commit_of, location.backup_id)
 
     # The dispatcher's question
 
@@ -247,7 +252,7 @@ class DateraBackupDriver(driver.BackupDriver):
         if location is None:
             return False
         try:
-            with containers.opened(self.backend.attachments, location.container) as container:
+            with self._opened(location) as container:
                 in_native_thread(container.commit_of, location.backup_id)
         except (ContainerGone, NotOurs, BackupNotInContainer):
             return False
@@ -305,10 +310,11 @@ class DateraBackupDriver(driver.BackupDriver):
         location = record.location_of(backup)
         if location is None:
             return reading.Checked([f"Nothing is stored of backup {backup.id}"])
+        self._clear_leftovers()
         try:
             with translated(f"Backup {backup.id}"):
                 return reading.verify(
-                    self.backend.attachments,
+                    self.backend.attachments_in(location.tenant),
                     location,
                     VerifyWatch(progress),
                     self.settings.engine,
@@ -323,10 +329,7 @@ class DateraBackupDriver(driver.BackupDriver):
         location = record.location_of(backup)
         if location is None:
             return None
-        with (
-            translated(f"Backup {backup.id}"),
-            containers.opened(self.backend.attachments, location.container) as container,
-        ):
+        with translated(f"Backup {backup.id}"), self._opened(location) as container:
             statistics = in_native_thread(container.commit_of, location.backup_id).statistics
             return statistics.stored_bytes
 
@@ -348,7 +351,11 @@ class DateraBackupDriver(driver.BackupDriver):
 
     def _clear_leftovers(self) -> None:
         with translated(f"Datera cluster {self.settings.cluster.address}"):
-            self.backend.attachments.clear_leftovers_once()
+            self.backend.clear_leftovers()
+
+    def _opened(self, location: record.Location) -> AbstractContextManager[Container]:
+        attachments = self.backend.attachments_in(location.tenant)
+        return containers.opened(attachments, location.container)
 
     def _write(
         self, backup: Any, volume_file: Any, backup_metadata: bool, watch: BackupWatch

@@ -66,7 +66,11 @@ class NotOurs(BackupFailed):
 
 
 class ContainerGone(BackupFailed):
-    """The container that a record names is not on the cluster."""
+    """The container that a record names is proven not to be on the cluster."""
+
+
+class AbsenceUnproven(BackupFailed):
+    """The cluster does not find a container, but nothing proves that it is gone."""
 
 
 class ContainerBusy(BackupFailed):

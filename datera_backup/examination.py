@@ -93,7 +93,7 @@ def _tenant(backend: Backend, section: str, exists: bool | None) -> Step:
     if exists is False:
         text = (
             f"The cluster {backend.address} has no tenant {path} ({option}). The service makes it "
-            "when it starts: correct the name if it is misspelt."
+            "for the first backup: correct the name if it is misspelt."
         )
         return "tenant", WARN, text
     # Whoever works in a tenant need not be allowed to look at tenants.
@@ -163,7 +163,9 @@ def try_out(backend: Backend) -> Iterator[Step]:
     try:
         with translated(f"Container {name}"), Undo(f"Container {name}") as undo:
             undo.add(f"delete container {name}", lambda: _delete(backend, name))
-            containers.create(backend, name, 1, f"{naming.MARK} of a check that can be deleted")
+            containers.create(
+                backend, backend.tenant, name, 1, f"{naming.MARK} of a check that can be deleted"
+            )
             with containers.formatted(backend.attachments, name):
                 pass
             # Opened anew it is read from the cluster, and held against its checksum and its id.

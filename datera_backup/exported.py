@@ -15,16 +15,21 @@ from datera_backup.record import Location
 EXPORT_FORMAT = 1
 
 
-def described(backup: Any, *, tenant: str) -> dict[str, Any]:
-    """What is exported besides the record itself, which names the container: nothing secret."""
+def described(backup: Any) -> dict[str, Any]:
+    """What is exported besides the record itself, which names the container: nothing secret.
+
+    :raises BackupFailed: nothing is stored of the backup, or by another driver.
+    """
     location = record.location_of(backup)
+    if location is None:
+        raise BackupFailed(f"Nothing is stored of backup {backup.id}")
     return {
         "driver": "datera",
         "format": EXPORT_FORMAT,
-        "tenant": tenant,
-        "container": backup.container,
+        "tenant": location.tenant,
+        "container": location.container,
         # A record may be imported under another id than its own.
-        "backup": str(location.backup_id) if location else backup.id,
+        "backup": str(location.backup_id),
     }
 
 
@@ -46,4 +51,7 @@ def location_in(driver_info: dict[str, Any], backup: Any) -> Location:
         raise BackupFailed(
             f"The record of backup {backup.id} names no backup in its container: {stored_as!r}"
         )
-    return Location(container=str(container), backup_id=UUID(stored_as))
+    tenant = driver_info.get("tenant")
+    if not naming.is_tenant_path(tenant):
+        raise BackupFailed(f"The record of backup {backup.id} names no tenant: {tenant!r}")
+    return Location(str(tenant), str(container), UUID(stored_as))

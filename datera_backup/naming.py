@@ -9,12 +9,15 @@ from uuid import UUID
 from datera_volume.connection import AppInstance
 
 UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+TENANT_PATTERN = r"/root(?:/[^/]+)*"
 CONTAINER_NAME = re.compile(rf"backup-{UUID_PATTERN}")
 ANY_CONTAINER = "backup-.*"
 """What the cluster is asked for to get all containers, and maybe more."""
 MARK = "Cinder backup container"
 DESCRIPTION_LENGTH = 128
-SERVICE_METADATA = "datera-container-1"
+SERVICE_METADATA = "datera-container"
+SERVICE_METADATA_LENGTH = 255
+"""What Cinder's database has room for."""
 
 
 def container_name(backup_id: str) -> str:
@@ -44,18 +47,30 @@ def is_ours(ai: AppInstance) -> bool:
     return is_container_name(ai.name) and ai.descr.startswith(MARK)
 
 
-def service_metadata(backup_id: str) -> str:
-    """What ``backup.service_metadata`` holds: the format, and what the container calls the backup.
+def service_metadata(tenant: str, backup_id: UUID) -> str:
+    """What ``backup.service_metadata`` holds: the tenant, and what the container calls the backup.
 
     Together with ``backup.container`` that is all there is to find a backup again.
+
+    :param tenant: the absolute path of the one that the container is in.
+    :raises ValueError: Cinder's record has no room for that.
     """
-    return f"{SERVICE_METADATA}:{backup_id}"
+    text = f"{SERVICE_METADATA}:{tenant}:{backup_id}"
+    surplus = len(text) - SERVICE_METADATA_LENGTH
+    if surplus > 0:
+        raise ValueError(f"the tenant's path is {surplus} characters too long")
+    return text
 
 
-def backup_id_in(text: str) -> UUID | None:
+def read_service_metadata(text: str) -> tuple[str, UUID] | None:
     """What :func:`service_metadata` was given; None where the text is not of its making."""
-    match = re.fullmatch(rf"{SERVICE_METADATA}:({UUID_PATTERN})", text)
-    return UUID(match.group(1)) if match else None
+    match = re.fullmatch(rf"{SERVICE_METADATA}:({TENANT_PATTERN}):({UUID_PATTERN})", text)
+    return (match.group(1), UUID(match.group(2))) if match else None
+
+
+def is_tenant_path(text: object) -> bool:
+    """Whether this can be the absolute path of a tenant."""
+    return isinstance(text, str) and re.fullmatch(TENANT_PATTERN, text) is not None
 
 
 def container_id(name: str) -> UUID:

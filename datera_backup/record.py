@@ -23,8 +23,12 @@ LIVING = (fields.BackupStatus.AVAILABLE, fields.BackupStatus.RESTORING)
 
 @dataclass(frozen=True)
 class Location:
-    """Where a backup is: in which container, and what it is called there."""
+    """Where a backup is: in which container of which tenant, and what it is called there.
 
+    The tenant is the one that the container was made in, whatever the options say now.
+    """
+
+    tenant: str
     container: str
     backup_id: UUID
 
@@ -38,7 +42,7 @@ def is_ours(backup: Any) -> bool:
     """Whether a record says that this driver stored something of the backup."""
     return bool(
         backup.service_metadata
-        and naming.backup_id_in(backup.service_metadata)
+        and naming.read_service_metadata(backup.service_metadata)
         and naming.is_container_name(backup.container)
     )
 
@@ -53,21 +57,39 @@ def location_of(backup: Any) -> Location | None:
     """
     if not backup.service_metadata:
         return None
-    backup_id = naming.backup_id_in(backup.service_metadata)
-    if backup_id is None or not is_ours(backup):
+    place = naming.read_service_metadata(backup.service_metadata)
+    if place is None or not is_ours(backup):
         raise BackupFailed(
             f"The record of backup {backup.id} is not one of the Datera driver: container "
             f"{backup.container!r}, service metadata {backup.service_metadata!r}"
         )
-    return Location(backup.container, backup_id)
+    tenant, backup_id = place
+    return Location(tenant, backup.container, backup_id)
 
 
-def claim(backup: Any, container: str) -> Location:
-    """Write into the record where the backup is going to be, before anything of it is there."""
-    backup.container = container
-    backup.service_metadata = naming.service_metadata(backup.id)
+def claim(backup: Any, tenant: str, container: str) -> None:
+    """Write into the record where the backup is going to be, before anything of it is there.
+
+    :raises BackupFailed: the tenant's path is too long for a record.
+    """
+    try:
+        metadata = naming.service_metadata(tenant, UUID(backup.id))
+    except ValueError as problem:
+        raise BackupFailed(
+            f"No backup can be kept in tenant {tenant[:80]}…: {problem}. Set "
+            f"backup_datera_tenant_id to a shorter one"
+        ) from problem
+    backup.container, backup.service_metadata = container, metadata
     backup.save()
-    return Location(container, UUID(backup.id))
+
+
+def unclaim(backup: Any, wish: str | None) -> None:
+    """Take back what :func:`claim` wrote, where nothing of the backup came to be there.
+
+    :param wish: the name of a container that the user asked for.
+    """
+    backup.container, backup.service_metadata = wish, None
+    backup.save()
 
 
 def present(context: Any, backup: Any) -> Any:
@@ -116,7 +138,7 @@ def other_record_at(context: Any, backup_id: str, location: Location) -> str | N
     for record in objects.BackupList.get_all(
         context.elevated(), filters={"container": location.container}
     ):
-        same = naming.backup_id_in(record.service_metadata or "") == location.backup_id
+        same = _backup_id_in(record) == location.backup_id
         if same and record.id != backup_id and record.status != fields.BackupStatus.DELETING:
             return str(record.id)
     return None
@@ -124,9 +146,10 @@ def other_record_at(context: Any, backup_id: str, location: Location) -> str | N
 
 def _in(context: Any, container: str, states: Collection[str]) -> set[UUID]:
     records = objects.BackupList.get_all(context.elevated(), filters={"container": container})
-    found = {
-        naming.backup_id_in(record.service_metadata or "")
-        for record in records
-        if record.status in states
-    }
+    found = {_backup_id_in(record) for record in records if record.status in states}
     return {backup_id for backup_id in found if backup_id is not None}
+
+
+def _backup_id_in(backup: Any) -> UUID | None:
+    place = naming.read_service_metadata(backup.service_metadata or "")
+    return place[1] if place else None

@@ -37,6 +37,7 @@ def delete(attachments: Attachments, context: Any, backup_id: str, location: Loc
 
     :param backup_id: the record's.
     :raises StillAParent: an incremental needs it.
+    :raises AbsenceUnproven: its container is not found, and not proven to be gone.
     :raises ContainerBusy: somebody went on using the container.
     :raises ContainerDamaged: what is left in the container contradicts Cinder's records.
     """
@@ -49,6 +50,7 @@ def delete(attachments: Attachments, context: Any, backup_id: str, location: Loc
         other = record.other_record_at(context, backup_id, location)
         if other is not None:
             LOG.info("The data of backup %s stays: backup %s has the same.", backup_id, other)
+            undo.settled()
             return
         try:
             if _drop(attachments, context, location) is Remains.EMPTY:
@@ -59,6 +61,7 @@ def delete(attachments: Attachments, context: Any, backup_id: str, location: Loc
         except ContainerGone as gone:
             LOG.warning("Nothing to delete of backup %s: %s", location.backup_id, gone)
             remove_locks(name)
+        undo.settled()
 
 
 def _drop(attachments: Attachments, context: Any, location: Location) -> Remains:

@@ -18,7 +18,7 @@ class Undo:
 
     As a context manager it takes everything back at the end, last first. Where the block failed,
     its error goes on as it is, with the failures of the clean-up in its chain; where it did not,
-    they are raised.
+    they are raised, unless what the block was for is :meth:`settled`. They are logged in any case.
 
     :param subject: what all this belongs to, for messages.
     """
@@ -26,6 +26,7 @@ class Undo:
     def __init__(self, subject: str) -> None:
         self.subject = subject
         self._steps: list[tuple[str, Callable[[], object]]] = []
+        self._settled = False
 
     def add(self, what: str, step: Callable[[], object]) -> None:
         """Remember ``step``; ``what`` completes the sentence "could not …"."""
@@ -34,6 +35,10 @@ class Undo:
     def forget(self) -> None:
         """Leave everything as it is: somebody else takes care of it from here on."""
         self._steps.clear()
+
+    def settled(self) -> None:
+        """Note that what the block was for is done, whatever the clean-up meets from here on."""
+        self._settled = True
 
     def run(self) -> list[tuple[str, Exception]]:
         """Take everything back, last first, and return what failed.
@@ -67,7 +72,7 @@ class Undo:
         _traceback: types.TracebackType | None,
     ) -> None:
         failures = self.run()
-        if not failures:
+        if not failures or (error is None and self._settled):
             return
         residue = CleanUpIncomplete(self.subject, failures)
         residue.__cause__ = failures[0][1]

@@ -64,6 +64,7 @@ class Writing:
         watch: Watch,
     ) -> None:
         self._backend = backend
+        self._tenant = backend.tenant
         self._attachments = backend.attachments
         self._context = context
         self._backup = backup
@@ -72,6 +73,7 @@ class Writing:
         self._label = label
         self._metadata = metadata
         self._watch = watch
+        self._only_intended = False
 
     def run(self) -> Commit:
         """Take the backup.
@@ -83,7 +85,17 @@ class Writing:
         parent = self._parent_location()
         if parent is None:
             return self._into_new_container(None)
-        return self._into_parents_container(parent) or self._into_new_container(parent)
+        # A chain lies in one tenant, whatever the options have become.
+        self._tenant = self._backend.cluster.tenant(parent.tenant)
+        self._attachments = self._backend.attachments_in(parent.tenant)
+        with Undo(f"Backup {self._backup.id}") as undo:
+            undo.add("take back where it was to go", lambda: self._unclaim(parent))
+            # Before it is attached: whatever becomes of this process, the record names it.
+            self._only_intended = True
+            self._claim(parent.container)
+            commit = self._into_parents_container(parent) or self._into_new_container(parent)
+            undo.forget()
+        return commit
 
     # Where
 
@@ -119,12 +131,16 @@ class Writing:
                 with self._parent_opened(parent, writable=True) as (home, reader):
                     placement = self._placement(home, reader)
                     if isinstance(placement, Fits):
+                        self._only_intended = False
                         self._claim(name)
                         try:
-                            return self._append(home, reader, lock)
+                            commit = self._append(home, reader, lock)
                         except BackupUnderWay as busy:
+                            self._only_intended = True
                             self._log_new(str(busy).rstrip("."))
                             return None
+                        undo.settled()
+                        return commit
                 if not isinstance(placement, FitsExtended):
                     self._log_new(placement.reason)
                     return None
@@ -157,9 +173,14 @@ class Writing:
         with Undo(f"Backup {self._backup.id}") as undo:
             lock.acquire(LOCK_SECONDS)
             undo.add(f"release the lock of container {name}", lock.release)
+            self._only_intended = False
             self._claim(name)
             containers.create(
-                self._backend, name, gib, naming.description(self._backup.volume_id, self._label)
+                self._backend,
+                self._tenant,
+                name,
+                gib,
+                naming.description(self._backup.volume_id, self._label),
             )
             # A commit outlives a failure to detach: what is good is not thrown away.
             undo.add(
@@ -167,6 +188,7 @@ class Writing:
             )
             with containers.formatted(self._attachments, name) as home:
                 committed.append(self._append(home, parent, lock))
+            undo.settled()
         return committed[0]
 
     def _remove(self, name: str, holds_commit: bool) -> None:
@@ -186,10 +208,22 @@ class Writing:
     def _claim(self, name: str) -> None:
         """Write down where the backup is going to be; from here on a deletion waits for us."""
         try:
-            record.claim(self._backup, name)
+            record.claim(self._backup, self._tenant.path, name)
         except exception.BackupNotFound:
             LOG.debug("The record of backup %s is gone.", self._backup.id)
         self._watch.check()
+
+    def _unclaim(self, parent: Location) -> None:
+        """Nothing of the backup is in its parent's container, so that the record need not say so.
+
+        It would keep a container that cannot be read from being deleted.
+        """
+        if not self._only_intended or self._attachments.has_left_open(parent.container):
+            return
+        try:
+            record.unclaim(self._backup, self._label)
+        except exception.BackupNotFound:
+            LOG.debug("The record of backup %s is gone.", self._backup.id)
 
     def _append(self, home: Container, parent: BackupReader | None, lock: CloudLock) -> Commit:
         geometry = self._backend.settings.geometry if parent is None else parent.commit.geometry

@@ -33,7 +33,7 @@ def test_a_full_backup_comes_back_on_a_new_volume(
     backup = cloud.create_backup(volume, "monday")
     assert (backup.status, backup.fail_reason) == ("available", None)
     assert backup.container == f"backup-{backup.id}"
-    assert backup.service_metadata == f"datera-container-1:{backup.id}"
+    assert backup.service_metadata == f"datera-container:/root:{backup.id}"
     assert backup.service == "datera_backup.driver.DateraBackupDriver"
     assert backup.object_count == 1
     assert array.names == [backup.container]

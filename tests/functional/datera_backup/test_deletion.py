@@ -294,7 +294,7 @@ def test_a_container_that_cannot_be_read_is_kept_for_one_that_is_being_written(
     volume = cloud.create_volume(1)
     backup, other = cloud.create_backup(volume), cloud.create_backup(volume)
     kept = other.container, other.status
-    record.claim(other, backup.container)
+    record.claim(other, "/root", backup.container)
     other.status = "creating"
     other.save()
     path = array.data_file(backup.container)

@@ -46,7 +46,7 @@ def test_an_exported_record_holds_what_it_takes_and_no_secret(
     record = cloud.export_backup(backup)
     decoded = json.loads(base64.b64decode(record["backup_url"]))
     assert decoded["container"] == backup.container
-    assert decoded["service_metadata"] == f"datera-container-1:{backup.id}"
+    assert decoded["service_metadata"] == f"datera-container:/root:{backup.id}"
     assert decoded["driver_info"] == {
         "driver": "datera",
         "format": 1,

@@ -43,7 +43,7 @@ def begun(cloud: Any) -> Callable[..., Any]:
             other.id = str(uuid4())
         else:
             other.create()
-            record.claim(other, parent.container)
+            record.claim(other, "/root", parent.container)
         attachments = DateraBackupDriver(cloud.context).backend.attachments
         with containers.opened(attachments, parent.container, writable=True) as container:
             container.begin(

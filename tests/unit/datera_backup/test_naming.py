@@ -32,15 +32,33 @@ def test_other_names_are_not_containers(name: str | None) -> None:
     assert not naming.is_container_name(name)
 
 
-def test_a_record_tells_what_the_container_calls_the_backup() -> None:
-    text = naming.service_metadata(BACKUP)
-    assert naming.backup_id_in(text) == UUID(BACKUP)
-    assert len(text) <= 255
+@pytest.mark.parametrize("tenant", ["/root", "/root/backups", "/root/a:b/c d"])
+def test_a_record_tells_the_tenant_and_what_the_container_calls_the_backup(tenant: str) -> None:
+    text = naming.service_metadata(tenant, UUID(BACKUP))
+    assert naming.read_service_metadata(text) == (tenant, UUID(BACKUP))
 
 
-@pytest.mark.parametrize("text", ["", "volume_1/backup_2", BACKUP, "datera-container-2:" + BACKUP])
+def test_a_tenant_for_which_a_record_has_no_room_is_refused() -> None:
+    room = 255 - len(naming.service_metadata("/root/", UUID(BACKUP)))
+    assert len(naming.service_metadata("/root/" + "x" * room, UUID(BACKUP))) == 255
+    with pytest.raises(ValueError, match="2 characters too long"):
+        naming.service_metadata("/root/" + "x" * (room + 2), UUID(BACKUP))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "volume_1/backup_2",
+        BACKUP,
+        f"datera-container:{BACKUP}",
+        f"datera-container:/other:{BACKUP}",
+        f"datera-container:/root/:{BACKUP}",
+        f"datera-container:/root:{BACKUP}x",
+    ],
+)
 def test_other_drivers_metadata_is_told_apart(text: str) -> None:
-    assert naming.backup_id_in(text) is None
+    assert naming.read_service_metadata(text) is None
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,17 @@ def test_the_first_error_wins_and_keeps_the_others_in_its_chain() -> None:
     assert "could not undo a: a broke" in text
 
 
+def test_what_is_settled_is_not_undone_by_a_clean_up_that_fails(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    steps = Steps()
+    with Undo("Container x") as undo:
+        undo.add("undo a", lambda: steps.bad("a"))
+        undo.settled()
+    assert steps.done == ["a"]
+    assert "Container x: could not undo a" in caplog.text
+
+
 class Ending(BaseException):
     """As eventlet's GreenletExit and Timeout are: no Exception."""
 

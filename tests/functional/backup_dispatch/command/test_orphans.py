@@ -62,7 +62,7 @@ def add_a_strangers(cinder: Any) -> str:
 
     name = naming.container_name(str(uuid4()))
     backend = DateraBackupDriver(cinder.context).backend
-    containers.create(backend, name, 1, naming.description(str(uuid4()), None))
+    containers.create(backend, backend.tenant, name, 1, naming.description(str(uuid4()), None))
     return name
 
 
