@@ -42,8 +42,7 @@ def container(attachments: Attachments, array: Any) -> Any:
     made = attachments._tenant.create_app_instance(
         NewAppInstance(name=NAME, size_gib=1, descr="Cinder backup container of volume x")
     )
-    attachments._tenant.set_offline(made)
-    return made
+    return attachments._tenant.set_offline(made)
 
 
 def initiators(array: Any) -> list[str]:
