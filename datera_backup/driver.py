@@ -31,13 +31,7 @@ from datera_backup import (
     volumes,
 )
 from datera_backup.backend import Backend, backend_for
-from datera_backup.container import (
-    BackupNotInContainer,
-    BackupUncommitted,
-    Container,
-    ContainerError,
-)
-from datera_backup.engine import open_source
+from datera_backup.container import BackupNotInContainer, BackupUncommitted, ContainerError
 from datera_backup.errors import (
     BackupFailed,
     BackupIncomplete,
@@ -194,14 +188,15 @@ class DateraBackupDriver(driver.BackupDriver):
             volume = self.db.volume_get(self.context, volume_id)
             with Undo(f"Restoring backup {backup.id}") as undo:
                 undo.add("end its turn", wait_for(self.backend.slots, watch))
-                commit = reading.restore(
-                    self.backend.attachments_in(location.tenant),
-                    location,
-                    reading.sink_of(volume_file, volume["size"] * units.Gi),
-                    write_zeros=not volume_is_new,
-                    watch=Reporting(watch, self._tell),
-                    settings=self.settings.engine,
-                )
+                with volumes.named(volume_id):
+                    commit = reading.restore(
+                        self.backend.attachments,
+                        location,
+                        reading.sink_of(volume_file, volume["size"] * units.Gi),
+                        write_zeros=not volume_is_new,
+                        watch=Reporting(watch, self._tell),
+                        settings=self.settings.engine,
+                    )
         self._put_metadata(volume_id, commit.metadata.get("volume_meta"))
 
     @traced
@@ -368,19 +363,23 @@ class DateraBackupDriver(driver.BackupDriver):
             "container_label": label,
             "volume_meta": self.get_metadata(backup.volume_id) if backup_metadata else None,
         }
-        source = open_source(cast("BinaryIO", unwrapped(volume_file)))
-        if source.size <= 0:
-            raise exception.InvalidVolume(reason=f"Volume {backup.volume_id} is empty")
-        volumes.require_whole(self.context, backup, source.size)
-        return Writing(
-            self.backend,
-            self.context,
-            backup,
-            source,
-            label=label,
-            metadata=metadata,
-            watch=Reporting(watch, self._tell),
-        ).run()
+        with volumes.named(backup.volume_id):
+            source = volumes.whole(
+                self.context,
+                backup,
+                cast("BinaryIO", unwrapped(volume_file)),
+                watch=watch,
+                settings=self.settings.engine,
+            )
+            return Writing(
+                self.backend,
+                self.context,
+                backup,
+                source,
+                label=label,
+                metadata=metadata,
+                watch=Reporting(watch, self._tell),
+            ).run()
 
     def _put_metadata(self, volume_id: str, volume_meta: str | None) -> None:
         if not volume_meta:

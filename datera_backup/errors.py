@@ -97,6 +97,10 @@ class SourceTooShort(BackupFailed):
     """What is to be backed up ends before the volume does."""
 
 
+class SourceTooLong(BackupFailed):
+    """What is to be backed up goes on behind the volume's end, and holds something there."""
+
+
 class StillAParent(BackupFailed):
     """An incremental backup needs the one that was to be deleted."""
 

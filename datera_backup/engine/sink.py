@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 
 from datera_backup.container.device import Buffer, write_all
 from datera_backup.engine.descriptor import has_descriptor, object_size, size_of
+from datera_backup.engine.errors import SinkNotDurable, SinkUnwritable
 from datera_backup.engine.threads import native
 
 _ZEROS = memoryview(bytes(1 << 20))
@@ -23,13 +25,22 @@ class Sink(Protocol):
         """Bytes of the volume."""
 
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
-        """Write all the buffers one after the other, the first at ``offset``."""
+        """Write all the buffers one after the other, the first at ``offset``.
+
+        :raises SinkUnwritable: that failed.
+        """
 
     def zero(self, offset: int, length: int) -> None:
-        """Make a range read as zeros, whatever was there."""
+        """Make a range read as zeros, whatever was there.
+
+        :raises SinkUnwritable: that failed.
+        """
 
     def flush(self) -> None:
-        """Return when all that was written is durable."""
+        """Return when all that was written is durable.
+
+        :raises SinkNotDurable: it may not be.
+        """
 
 
 class FileSink:
@@ -54,17 +65,42 @@ class FileSink:
         return self._size
 
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
-        """Write all the buffers one after the other, the first at ``offset``."""
-        write_all(self._fd, offset, buffers)
+        """Write all the buffers one after the other, the first at ``offset``.
+
+        :raises SinkUnwritable: that failed.
+        """
+        try:
+            write_all(self._fd, offset, buffers)
+        except OSError as failure:
+            raise SinkUnwritable(self._first_unwritable(offset, buffers), failure) from failure
+
+    def _first_unwritable(self, offset: int, buffers: Sequence[Buffer]) -> int:
+        """Return where the first of the buffers goes that cannot be written; all were tried."""
+        at = offset
+        for buffer in buffers:
+            try:
+                write_all(self._fd, at, [buffer])
+            except OSError:
+                return at
+            at += len(buffer)
+        return offset
 
     def zero(self, offset: int, length: int) -> None:
-        """Make a range read as zeros, whatever was there."""
+        """Make a range read as zeros, whatever was there.
+
+        :raises SinkUnwritable: that failed.
+        """
         for start in range(0, length, len(_ZEROS)):
-            write_all(self._fd, offset + start, [_ZEROS[: length - start]])
+            with _written_at(offset + start, OSError):
+                write_all(self._fd, offset + start, [_ZEROS[: length - start]])
 
     def flush(self) -> None:
-        """Return when all that was written is durable."""
-        os.fsync(self._fd)
+        """Return when all that was written is durable.
+
+        :raises SinkNotDurable: it may not be.
+        """
+        with _flushed(OSError):
+            os.fsync(self._fd)
 
 
 class ObjectSink:
@@ -85,29 +121,43 @@ class ObjectSink:
         return self._size
 
     def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
-        """Write all the buffers one after the other, the first at ``offset``."""
+        """Write all the buffers one after the other, the first at ``offset``.
+
+        :raises SinkUnwritable: that failed.
+        """
         with self._lock:
-            self._file.seek(offset)
+            with _written_at(offset):
+                self._file.seek(offset)
             for buffer in buffers:
-                self._write_all(memoryview(buffer))
+                self._write_all(offset, memoryview(buffer))
+                offset += len(buffer)
 
     def zero(self, offset: int, length: int) -> None:
-        """Make a range read as zeros, whatever was there."""
+        """Make a range read as zeros, whatever was there.
+
+        :raises SinkUnwritable: that failed.
+        """
         with self._lock:
-            self._file.seek(offset)
+            with _written_at(offset):
+                self._file.seek(offset)
             for start in range(0, length, len(_ZEROS)):
-                self._write_all(_ZEROS[: length - start])
+                self._write_all(offset + start, _ZEROS[: length - start])
 
     def flush(self) -> None:
-        """Return when the object says that all is durable."""
-        with self._lock:
+        """Return when the object says that all is durable.
+
+        :raises SinkNotDurable: it may not be.
+        """
+        with self._lock, _flushed():
             self._file.flush()
 
-    def _write_all(self, view: memoryview) -> None:
+    def _write_all(self, offset: int, view: memoryview) -> None:
         while view:
-            # Bytes, because not every binding takes a view; None from those that do not count.
-            count = self._file.write(bytes(view))
-            view = view[len(view) if count is None else count :]
+            with _written_at(offset):
+                # Bytes, because not every binding takes a view; None from those that do not count.
+                count = self._file.write(bytes(view))
+            count = len(view) if count is None else count
+            view, offset = view[count:], offset + count
 
 
 class NullSink:
@@ -129,6 +179,23 @@ class NullSink:
 
     def flush(self) -> None:
         """Do nothing."""
+
+
+@contextmanager
+def _written_at(offset: int, kind: type[Exception] = Exception) -> Iterator[None]:
+    """Say where a write failed. Errors of a file object's own code may be of any kind."""
+    try:
+        yield
+    except kind as failure:
+        raise SinkUnwritable(offset, failure) from failure
+
+
+@contextmanager
+def _flushed(kind: type[Exception] = Exception) -> Iterator[None]:
+    try:
+        yield
+    except kind as failure:
+        raise SinkNotDurable(failure) from failure
 
 
 def open_sink(file: BinaryIO, *, size: int | None = None) -> Sink:

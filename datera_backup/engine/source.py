@@ -7,11 +7,18 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 
 from datera_backup.engine.descriptor import has_descriptor, object_size, size_of
-from datera_backup.engine.errors import SourceTruncated
+from datera_backup.engine.errors import SourceTruncated, SourceUnreadable
 from datera_backup.engine.threads import native
+
+PAGE = 4096
+"""Bytes that a read error is narrowed down to."""
+
+MEDIUM_ERRORS = (errno.EIO, errno.ENODATA, errno.EILSEQ)
+"""What the kernel says of a place that cannot be read, while others may be."""
 
 
 class Source(Protocol):
@@ -25,6 +32,7 @@ class Source(Protocol):
         """Fill the whole buffer from ``offset``.
 
         :raises SourceTruncated: the volume ends before.
+        :raises SourceUnreadable: reading failed.
         """
 
     def extents(self) -> Iterator[tuple[int, int]]:
@@ -56,18 +64,43 @@ class FileSource:
         """Fill the whole buffer from ``offset``.
 
         :raises SourceTruncated: the volume ends before.
+        :raises SourceUnreadable: reading failed.
         """
         done = 0
         while done < len(buffer):
-            count = os.preadv(self._fd, [buffer[done:]], offset + done)
+            try:
+                count = os.preadv(self._fd, [buffer[done:]], offset + done)
+            except OSError as failure:
+                at = offset + done
+                if failure.errno in MEDIUM_ERRORS:
+                    at = self._first_unreadable(at, offset + len(buffer))
+                raise SourceUnreadable(at, failure) from failure
             if count == 0:
                 raise SourceTruncated(offset + done, self._size)
             done += count
+
+    def _first_unreadable(self, start: int, end: int) -> int:
+        """Return where the first page lies that cannot be read, of a range that cannot."""
+        room = memoryview(bytearray(end - start))
+        first, last = start // PAGE, -(-end // PAGE)
+        while last - first > 1:
+            middle = (first + last) // 2
+            at = max(start, first * PAGE)
+            try:
+                count = os.preadv(self._fd, [room[: middle * PAGE - at]], at)
+            except OSError:
+                last = middle
+            else:
+                # What comes up short ends where it fails.
+                whole = at + count == middle * PAGE
+                first, last = (middle, last) if whole else ((at + count) // PAGE, middle)
+        return max(start, first * PAGE)
 
     def extents(self) -> Iterator[tuple[int, int]]:
         """Yield ranges (start, end), ascending, outside of which all bytes are zero.
 
         :raises SourceTruncated: the file is shorter than the volume should be.
+        :raises SourceUnreadable: the filesystem cannot tell where its holes are.
         """
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             yield 0, self._size
@@ -87,7 +120,7 @@ class FileSource:
         except OSError as exc:
             if exc.errno == errno.ENXIO:  # nothing but a hole up to the end
                 return self._size
-            raise
+            raise SourceUnreadable(offset, exc) from exc
 
 
 class ObjectSource:
@@ -100,7 +133,8 @@ class ObjectSource:
         """
         self._file = file
         self._lock = native().Lock()
-        self._size = object_size(file) if size is None else size
+        with _read_at(0):
+            self._size = object_size(file) if size is None else size
 
     @property
     def size(self) -> int:
@@ -111,12 +145,15 @@ class ObjectSource:
         """Fill the whole buffer from ``offset``.
 
         :raises SourceTruncated: the volume ends before.
+        :raises SourceUnreadable: reading failed.
         """
         done = 0
         with self._lock:
-            self._file.seek(offset)
+            with _read_at(offset):
+                self._file.seek(offset)
             while done < len(buffer):
-                data = self._file.read(len(buffer) - done)
+                with _read_at(offset + done):
+                    data = self._file.read(len(buffer) - done)
                 if not data:
                     raise SourceTruncated(offset + done, self._size)
                 buffer[done : done + len(data)] = data
@@ -125,6 +162,15 @@ class ObjectSource:
     def extents(self) -> Iterator[tuple[int, int]]:
         """Yield the whole volume: an object does not tell where its holes are."""
         yield 0, self._size
+
+
+@contextmanager
+def _read_at(offset: int) -> Iterator[None]:
+    """Say where a file object's own code failed; its errors, librbd's for one, are of any kind."""
+    try:
+        yield
+    except Exception as failure:
+        raise SourceUnreadable(offset, failure) from failure
 
 
 def open_source(file: BinaryIO, *, size: int | None = None) -> Source:

@@ -212,8 +212,9 @@ class Stuck:
     The engine reads in native threads, even where others are green.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, byte: bytes = b"x") -> None:
         self.size = size
+        self.byte = byte
         self.position = 0
         native = patcher.original("threading")
         self.reading = native.Event()
@@ -229,7 +230,7 @@ class Stuck:
     def read(self, length: int) -> bytes:
         self.reading.set()
         assert self.go_on.wait(30)
-        data = b"x" * min(length, self.size - self.position)
+        data = self.byte * min(length, self.size - self.position)
         self.position += len(data)
         return data
 
@@ -239,6 +240,7 @@ def test_a_backup_is_cancelled_between_two_reads(cloud: Any, volume: Any, array:
 
     from datera_backup.driver import DateraBackupDriver
     from datera_backup.native import in_native_thread
+    from datera_backup.volumes import BYTES_PER_GIB
 
     record = objects.Backup(
         cloud.context,
@@ -247,7 +249,7 @@ def test_a_backup_is_cancelled_between_two_reads(cloud: Any, volume: Any, array:
         project_id=cloud.context.project_id,
         status="creating",
         host="testhost",
-        size=1,
+        size=2**40 // BYTES_PER_GIB,
     )
     record.create()
     source = Stuck(2**40)  # it would take days
@@ -263,6 +265,42 @@ def test_a_backup_is_cancelled_between_two_reads(cloud: Any, volume: Any, array:
     source.go_on.set()
     running.join(30)
     assert not running.is_alive()
+    assert array.names == []
+
+
+def test_a_backup_is_cancelled_while_it_reads_what_lies_behind_the_volume(
+    cloud: Any, volume: Any, array: Any
+) -> None:
+    from cinder import objects
+
+    from datera_backup.driver import DateraBackupDriver
+    from datera_backup.native import in_native_thread
+
+    record = objects.Backup(
+        cloud.context,
+        volume_id=volume.id,
+        user_id="user",
+        project_id=cloud.context.project_id,
+        status="creating",
+        host="testhost",
+        size=1,
+    )
+    record.create()
+    source = Stuck(2**40, b"\0")
+    results: list[Any] = []
+    running = threading.Thread(
+        target=lambda: results.append(DateraBackupDriver(cloud.context).backup(record, source))
+    )
+    running.start()
+    assert in_native_thread(source.reading.wait, 30)
+    other = cloud.backup(record.id)
+    other.status = "deleting"
+    other.save()
+    source.go_on.set()
+    running.join(30)
+    assert not running.is_alive()
+    assert "cancelled" in results[0]["fail_reason"]
+    assert cloud.backup(record.id).container is None
     assert array.names == []
 
 

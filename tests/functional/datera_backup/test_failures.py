@@ -222,6 +222,7 @@ def test_a_volume_that_shrinks_while_it_is_read_is_an_error(
     monkeypatch.setattr(writing, "worst_case", shrink)
     backup = cloud.create_backup(volume)
     assert backup.status == "error"
+    assert f"Volume {volume.id} should have " in backup.fail_reason
     assert f"ends at byte {MIB}" in backup.fail_reason
     assert array.names == []
 
@@ -235,5 +236,5 @@ def test_a_restore_that_cannot_write_says_so_and_detaches(
         file.truncate(MIB)
     restored = cloud.restore_backup(backup, small)
     assert restored.status == "error_restoring"
-    assert f"the volume to restore onto has {MIB}" in str(cloud.failures[-1])
+    assert f"Volume {small.id} to restore onto has {MIB} bytes" in str(cloud.failures[-1])
     array.assert_quiet()

@@ -172,7 +172,7 @@ def test_restore_from_a_device_that_fails() -> None:
 def test_a_short_volume_is_refused_before_anything_is_written() -> None:
     _, reader = with_parent()
     sink = MemorySink(len(DATA) - 1)
-    with pytest.raises(SinkTooSmall, match=f"{len(DATA)} bytes.* has {len(DATA) - 1}"):
+    with pytest.raises(SinkTooSmall, match=f"has {len(DATA) - 1} bytes.* had {len(DATA)}"):
         RestoreJob(reader, sink, write_zeros=True)
     assert sink.written == []
 
