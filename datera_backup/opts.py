@@ -48,8 +48,9 @@ CONNECTION_OPTS: list[cfg.Opt] = [
     cfg.StrOpt(
         "backup_datera_tenant_id",
         default="/root",
-        help="Tenant that the backups' containers live in, as an absolute path such as "
-        "/root/backups. It is made where it is missing.",
+        help="Tenant that the backups' containers of all projects are in: 'None' means /root; "
+        "anything else is the name or path of a tenant, such as /root/backups. It is made where it "
+        "is missing. 'Map', which datera_tenant_id knows, is refused.",
     ),
     cfg.IntOpt(
         "backup_datera_503_timeout",
@@ -211,7 +212,7 @@ ENGINE_OPTS: list[cfg.Opt] = [
     ),
     cfg.BoolOpt(
         "backup_datera_progress_timer",
-        default=True,
+        default=False,
         help="Send a progress notification every backup_timer_interval seconds while a backup "
         "runs, besides one every backup_object_number_per_notification chunks.",
     ),

@@ -17,7 +17,13 @@ from datera_backup.engine import Settings
 from datera_backup.errors import OptionsInvalid, OptionsMissing
 from datera_backup.opts import REQUIRED, section_of
 from datera_backup.version import VERSION
-from datera_volume.connection import TLS, ClusterSettings, OptionNames
+from datera_volume.connection import (
+    TLS,
+    BadTenant,
+    ClusterSettings,
+    OptionNames,
+    configured_tenant,
+)
 
 GIB = 2**30
 MIB = 2**20
@@ -37,6 +43,7 @@ class BackupSettings:
 
     cluster: ClusterSettings
     tenant: str
+    """Its absolute path."""
     replica_count: int
     placement_mode: str
     placement_policy: str | None
@@ -68,7 +75,7 @@ def read_settings(configuration: Any) -> BackupSettings:
     try:
         return BackupSettings(
             cluster=_cluster_settings(configuration),
-            tenant=option("tenant_id"),
+            tenant=_tenant(option("tenant_id")),
             replica_count=option("replica_count"),
             placement_mode=option("placement_mode"),
             placement_policy=option("placement_policy"),
@@ -88,6 +95,19 @@ def read_settings(configuration: Any) -> BackupSettings:
         raise OptionsInvalid(
             f"Section [{section}] of cinder.conf: {str(problem).rstrip('.')}. Correct it."
         ) from problem
+
+
+def _tenant(setting: str | None) -> str:
+    try:
+        path = configured_tenant(setting)
+    except BadTenant as wrong:
+        raise ValueError(f"backup_datera_tenant_id: {wrong}") from wrong
+    if path is None:
+        raise ValueError(
+            f"backup_datera_tenant_id is {setting}, but the backups of all projects lie in one "
+            "tenant. Set it to the name or the path of that, or to None for /root"
+        )
+    return path
 
 
 def _cluster_settings(configuration: Any) -> ClusterSettings:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from datera_volume.connection import configured_tenant
 from datera_volume.connection.paths import ROOT, tenant_path
 
 PREFIX = "OS"
@@ -94,17 +95,12 @@ def remembered_tenant(volume: Any) -> str | None:
 
 def is_map(setting: str | None) -> bool:
     """Whether each project has a tenant of its own, by the option ``datera_tenant_id``."""
-    return (setting or "").strip().lower() == "map"
+    return configured_tenant(setting) is None
 
 
 def tenant_for(setting: str | None, project_id: str) -> str:
     """Return the path of the tenant that a project's volumes lie in.
 
-    :param setting: the option ``datera_tenant_id``: unset, ``None``, ``Map``, a name or a path.
+    :param setting: the option ``datera_tenant_id``, as it was checked when it was read.
     """
-    word = (setting or "").strip()
-    if word.lower() in ("", "none"):
-        return tenant_path(None)
-    if is_map(setting):
-        return tenant_path(instance_name(project_id))
-    return tenant_path(word)
+    return configured_tenant(setting) or tenant_path(instance_name(project_id))

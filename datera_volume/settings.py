@@ -14,7 +14,7 @@ from oslo_config import cfg
 from oslo_config.cfg import Locations
 
 from datera_volume.chap import SECRET_LENGTHS, Chap, Login
-from datera_volume.connection import TLS, ClusterSettings
+from datera_volume.connection import TLS, BadTenant, ClusterSettings, configured_tenant
 from datera_volume.policies import BadPolicy, Policies, policies_from
 from datera_volume.version import DRIVER_HEADER
 
@@ -95,9 +95,11 @@ def read_settings(configuration: Any) -> BackendSettings:
             image_cache_type=configuration.datera_image_cache_volume_type_id or None,
             extended_metadata=not configuration.datera_disable_extended_metadata,
         )
-        _ = settings.default_policies
+        _ = settings.default_policies, configured_tenant(settings.tenant)
     except BadPolicy as exc:
         raise bad(f"datera_volume_type_defaults: {exc}") from exc
+    except BadTenant as exc:
+        raise bad(f"datera_tenant_id: {exc}") from exc
     except ValueError as exc:
         # The options' own bounds are checked only here, where they are read.
         raise bad(f"The Datera cluster's options are wrong: {exc}") from exc

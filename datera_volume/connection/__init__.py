@@ -35,6 +35,7 @@ from datera_volume.connection.model import (
     VolumeRef,
 )
 from datera_volume.connection.settings import TLS, ClusterSettings, OptionNames
+from datera_volume.connection.tenancy import BadTenant, configured_tenant
 from datera_volume.connection.tenant import Tenant
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "TLS",
     "AlreadyOnCluster",
     "AppInstance",
+    "BadTenant",
     "CertificateRefused",
     "Cluster",
     "ClusterBusy",
@@ -72,4 +74,5 @@ __all__ = [
     "VersionNotOffered",
     "Volume",
     "VolumeRef",
+    "configured_tenant",
 ]

@@ -41,6 +41,7 @@ def test_defaults_need_no_thought(tmp_path: Path) -> None:
     assert settings.tenant == "/root"
     assert settings.replica_count == 3
     assert settings.placement_mode == "hybrid"
+    assert not settings.progress_timer
     assert settings.geometry.chunk_size == 2**30
     assert settings.engine.codec is Codec.ZSTD
     assert settings.engine.workers >= 1
@@ -67,7 +68,7 @@ def test_every_option_reaches_its_place(tmp_path: Path) -> None:
             backup_datera_workers=3,
             backup_datera_max_concurrency=5,
             backup_datera_container_max_size=99,
-            backup_datera_progress_timer=False,
+            backup_datera_progress_timer=True,
             backup_datera_placement_policy="cold",
         )
     )
@@ -82,7 +83,42 @@ def test_every_option_reaches_its_place(tmp_path: Path) -> None:
     assert (settings.engine.codec, settings.engine.workers) == (Codec.RAW, 3)
     assert (settings.max_concurrency, settings.container_max_gib) == (5, 99)
     assert settings.placement_policy == "cold"
-    assert not settings.progress_timer
+    assert settings.progress_timer
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ("None", "/root"),
+        ("none", "/root"),
+        ("", "/root"),
+        ("root", "/root"),
+        ("backups", "/root/backups"),
+        ("/root/backups/", "/root/backups"),
+        ("/root/west/backups", "/root/west/backups"),
+        ("mapped", "/root/mapped"),
+    ],
+)
+def test_a_tenant_is_none_or_a_name_or_a_path(tmp_path: Path, value: str, path: str) -> None:
+    options = {**REQUIRED, "backup_datera_tenant_id": value}
+    assert read_settings(configuration(tmp_path, **options)).tenant == path
+
+
+@pytest.mark.parametrize("value", ["Map", "map"])
+def test_a_tenant_for_each_project_is_refused_with_what_to_set(tmp_path: Path, value: str) -> None:
+    options = {**REQUIRED, "backup_datera_tenant_id": value}
+    wanted = rf"\[DEFAULT\].*backup_datera_tenant_id is {value}.*Set it to .* or to None for /root"
+    with pytest.raises(OptionsInvalid, match=wanted):
+        read_settings(configuration(tmp_path, **options))
+
+
+@pytest.mark.parametrize("value", ["/root/..", "my lab", "7th", "ab", "/root/west/b@d", "x" * 65])
+def test_what_no_tenant_can_be_called_is_refused_with_the_rule(tmp_path: Path, value: str) -> None:
+    options = {**REQUIRED, "backup_datera_tenant_id": value}
+    with pytest.raises(
+        OptionsInvalid, match=r"\[DEFAULT\].*backup_datera_tenant_id: .*3 to 64 letters"
+    ):
+        read_settings(configuration(tmp_path, **options))
 
 
 def test_another_port_is_literal(tmp_path: Path) -> None:

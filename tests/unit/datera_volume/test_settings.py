@@ -63,6 +63,8 @@ def test_a_missing_option_is_named_with_its_section(read: Read, missing: str) ->
     ("options", "named"),
     [
         ({"datera_api_version": "2"}, "2.1, 2.2, 2.3"),
+        ({"datera_tenant_id": "/root/my lab"}, "datera_tenant_id"),
+        ({"datera_tenant_id": "/root/my lab"}, "3 to 64 letters"),
         ({"san_ip": "array/x"}, "array/x"),
         ({"datera_503_interval": "0"}, "datera_503_interval"),
         ({"datera_api_port": "many"}, "datera_api_port"),
