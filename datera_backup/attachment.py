@@ -232,29 +232,21 @@ class Attachments:
             host_lock.release()
             # Between these two lines another process of this host may leave or enter. Whoever is
             # the only one then detaches; one that enters waits for the lock and attaches anew.
-            if host_lock.try_alone():
-                undo.add("release its lock on this host", host_lock.release)
-                # Its access list goes on naming this host until the device is removed.
-                if connected is not None:
-                    connected.disconnect()
-                self._close(name, initiator)
-        leftovers.strike(self._place, name)
+            if not host_lock.try_alone():
+                return
+            undo.add("release its lock on this host", host_lock.release)
+            undo.add("close it to this host", lambda: self._close(name, initiator, host_lock))
+            if connected is not None:
+                undo.add("remove its device", connected.disconnect)
 
-    def _close(self, name: str, initiator: Initiator) -> None:
-        with (
-            access_lock(name, ACCESS_SECONDS, sleep=self._sleep),
-            suppress(ContainerGone, NotOurs),
-        ):
-            self._deny(self.find(name), initiator)
-
-    def _close_if_noted(self, name: str) -> None:
-        if self.has_left_open(name):
-            self._asking_once()._clear_if_unused(name)
-
-    def _asking_once(self) -> Attachments:
-        return Attachments(
-            self._tenant.at_once(), self._address, sleep=self._sleep, clock=self._clock
-        )
+    def _close(self, name: str, initiator: Initiator, host_lock: HostLock) -> None:
+        try:
+            with access_lock(name, ACCESS_SECONDS, sleep=self._sleep):
+                self._deny(self.find(name), initiator)
+        except ContainerGone:
+            host_lock.remove()
+        except (NotOnCluster, NotOurs):
+            LOG.debug("Container %s needs no closing any more.", name)
 
     def _deny(self, ai: AppInstance, initiator: Initiator) -> AppInstance:
         self._tenant.deny_initiator(ai.storage_instance, initiator.iqn)
@@ -350,6 +342,10 @@ class Attachments:
         alone = lock.try_alone()
         try:
             yield alone
+        except ContainerGone:
+            if alone:
+                lock.remove()
+            raise
         finally:
             if alone:
                 lock.release()

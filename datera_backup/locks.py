@@ -17,7 +17,7 @@ from oslo_concurrency import lockutils
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from datera_backup.errors import ContainerBusy, LockLost
+from datera_backup.errors import ContainerBusy, ContainerGone, LockLost
 from datera_backup.undo import Undo
 
 CONF = cfg.CONF
@@ -110,7 +110,11 @@ class CloudLock:
         )
 
     def remove(self) -> None:
-        """Remove what the lock leaves on disk once its container is gone for good."""
+        """Remove what the lock leaves on disk.
+
+        For whoever holds it, and only where its container is gone for good or was never made: one
+        that waits for the old file does not see who takes the lock by a new one.
+        """
         with suppress(AttributeError):  # a coordinator without files has none to remove
             coordination.COORDINATOR.remove_lock(glob.escape(self._name))
 
@@ -131,13 +135,20 @@ def writer_lock(container: str) -> CloudLock:
 def access_lock(container: str, seconds: float, *, sleep: Sleep = time.sleep) -> Iterator[None]:
     """Hold the lock of whoever changes who can reach the container: a few API calls long.
 
+    Where they find the container gone, what the lock leaves on disk goes too: whoever deleted the
+    container may have been here before.
+
     :raises ContainerBusy: it was not to be had within ``seconds``.
     """
     lock = CloudLock("access", container)
     with Undo(f"Access to container {container}") as undo:
         lock.acquire(seconds, sleep=sleep)
         undo.add("release its lock", lock.release)
-        yield
+        try:
+            yield
+        except ContainerGone:
+            lock.remove()
+            raise
 
 
 class HostLock:

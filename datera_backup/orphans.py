@@ -18,7 +18,13 @@ from oslo_log import log as logging
 from datera_backup import containers, naming, record
 from datera_backup.backend import Backend
 from datera_backup.container import ContainerError, State
-from datera_backup.errors import BackupFailed, ContainerBusy, ContainerUnreadable, StillWanted
+from datera_backup.errors import (
+    BackupFailed,
+    ContainerBusy,
+    ContainerGone,
+    ContainerUnreadable,
+    StillWanted,
+)
 from datera_backup.locks import remove_locks, writer_lock
 from datera_backup.undo import Undo
 from datera_volume.connection import AppInstance
@@ -65,11 +71,15 @@ def remove_orphan(backend: Backend, context: Any, name: str) -> None:
         if not lock.try_acquire():
             raise ContainerBusy(f"Container {name} is being written to")
         undo.add("release its lock", lock.release)
-        # Before it is opened, which would disturb another Cinder, and right before it is deleted.
-        _refuse_if_not_orphan(backend, context, name)
-        _refuse_if_needed(context, name, _backups_in(backend, name) or ())
-        _refuse_if_not_orphan(backend, context, name)
-        backend.attachments.delete(name)
+        try:
+            # Before it is opened, which would disturb another Cinder, and right before it goes.
+            _refuse_if_not_orphan(backend, context, name)
+            _refuse_if_needed(context, name, _backups_in(backend, name) or ())
+            _refuse_if_not_orphan(backend, context, name)
+            backend.attachments.delete(name)
+        except ContainerGone:
+            remove_locks(name)
+            raise
         remove_locks(name)
         LOG.info("Container %s was deleted: no record named it.", name)
 

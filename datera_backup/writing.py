@@ -173,8 +173,12 @@ class Writing:
         with Undo(f"Backup {self._backup.id}") as undo:
             lock.acquire(LOCK_SECONDS)
             undo.add(f"release the lock of container {name}", lock.release)
-            self._only_intended = False
-            self._claim(name)
+            try:
+                self._claim(name)
+            except BaseException:
+                # A deletion that came first read no container in the record, and removes no lock.
+                lock.remove()
+                raise
             containers.create(
                 self._backend,
                 self._tenant,
