@@ -18,7 +18,8 @@ from datera_backup.container import (
     Geometry,
     NewBackup,
 )
-from datera_backup.container.geometry import LOG_START, worst_case
+from datera_backup.container.format.capacity import worst_case
+from datera_backup.container.format.geometry import LOG_START
 from datera_backup.engine import BackupJob, FileSink, FileSource, Job, RestoreJob, Settings
 
 CHAIN = UUID(int=1)
@@ -46,10 +47,9 @@ def back_up(folder: Path, image: Path, step: str, digest: Digest = Digest.SHA256
             volume_id="a volume",
             source_size=size,
             geometry=Geometry(digest=digest),
-            parent_id=None if parent is None else parent.commit.backup_id,
         )
-        writer = container.begin(new, living=container.committed)
-        _result(BackupJob(FileSource(source), writer, parent, Settings()))
+        writer = container.begin(new, living=container.committed, parent=parent)
+        _result(BackupJob(FileSource(source), writer, Settings()))
         return measured.so_far()
 
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from datera_backup.container.codec import Codec, Decompressor, compressor
-from datera_backup.container.geometry import Geometry, digest_function
+from datera_backup.container.format.codec import Codec, Decompressor, compressor
+from datera_backup.container.format.geometry import Geometry, digest_function
 from datera_backup.engine import FileSource, Settings
 
 MIB = 1 << 20

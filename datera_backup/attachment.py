@@ -99,6 +99,22 @@ class Attachments:
             )
         return ai
 
+    def chain_of(self, name: str) -> list[str]:
+        """Return all containers of the chain that this one belongs to, as the cluster lists them.
+
+        :raises ContainerGone: it is proven not to be in the tenant.
+        :raises AbsenceUnproven: whether it is gone is not known.
+        """
+        chain = naming.chain_in(self.find(name))
+        found = {
+            ai.name
+            # What one list lacks is not proven to be absent.
+            for _listing in range(absence.LISTINGS)
+            for ai in self._tenant.app_instances()
+            if naming.is_ours(ai) and naming.chain_in(ai) == chain
+        }
+        return sorted(found | {name})
+
     @contextmanager
     def opened(self, name: str, *, writable: bool = False) -> Iterator[int]:
         """Attach the container while the block runs, and hand out a descriptor of its device.
@@ -232,12 +248,13 @@ class Attachments:
             host_lock.release()
             # Between these two lines another process of this host may leave or enter. Whoever is
             # the only one then detaches; one that enters waits for the lock and attaches anew.
-            if not host_lock.try_alone():
-                return
-            undo.add("release its lock on this host", host_lock.release)
-            undo.add("close it to this host", lambda: self._close(name, initiator, host_lock))
-            if connected is not None:
-                undo.add("remove its device", connected.disconnect)
+            if host_lock.try_alone():
+                undo.add("release its lock on this host", host_lock.release)
+                # Its access list goes on naming this host until the device is removed.
+                if connected is not None:
+                    connected.disconnect()
+                self._close(name, initiator, host_lock)
+        leftovers.strike(self._place, name)
 
     def _close(self, name: str, initiator: Initiator, host_lock: HostLock) -> None:
         try:
@@ -245,8 +262,17 @@ class Attachments:
                 self._deny(self.find(name), initiator)
         except ContainerGone:
             host_lock.remove()
-        except (NotOnCluster, NotOurs):
+        except NotOurs:
             LOG.debug("Container %s needs no closing any more.", name)
+
+    def _close_if_noted(self, name: str) -> None:
+        if self.has_left_open(name):
+            self._asking_once()._clear_if_unused(name)
+
+    def _asking_once(self) -> Attachments:
+        return Attachments(
+            self._tenant.at_once(), self._address, sleep=self._sleep, clock=self._clock
+        )
 
     def _deny(self, ai: AppInstance, initiator: Initiator) -> AppInstance:
         self._tenant.deny_initiator(ai.storage_instance, initiator.iqn)

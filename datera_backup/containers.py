@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+from oslo_log import log as logging
+
 from datera_backup import naming
 from datera_backup.attachment import Attachments
 from datera_backup.backend import Backend
 from datera_backup.container import (
     LOG_START,
     Container,
+    ContainerError,
     DeviceTooShort,
     FileDevice,
     LayoutDamaged,
@@ -21,6 +24,8 @@ from datera_backup.container import (
 from datera_backup.errors import AttachFailed, ContainerUnreadable, NotOurs
 from datera_backup.native import in_native_thread
 from datera_volume.connection import AlreadyOnCluster, NewAppInstance, Tenant
+
+LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -56,6 +61,14 @@ def formatted(attachments: Attachments, name: str) -> Iterator[Container]:
     """Attach a container that was just made, and make it an empty one, while the block runs."""
     with attachments.opened(name, writable=True) as descriptor:
         yield in_native_thread(Container.format, FileDevice(descriptor), naming.container_id(name))
+
+
+def repaired(container: Container) -> None:
+    """Write metadata again that was met damaged while its copy is whole; what fails is logged."""
+    try:
+        in_native_thread(container.repair)
+    except (ContainerError, OSError) as failure:
+        LOG.warning("Container %s is not repaired: %s", container.id, failure)
 
 
 def create(backend: Backend, tenant: Tenant, name: str, gib: int, description: str) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, TypeVar, cast
 
 from cinder import exception
@@ -22,7 +21,6 @@ from oslo_log import log as logging
 from oslo_utils import units
 
 from datera_backup import (
-    containers,
     examination,
     exported,
     reading,
@@ -31,11 +29,14 @@ from datera_backup import (
     volumes,
 )
 from datera_backup.backend import Backend, backend_for
-from datera_backup.container import BackupNotInContainer, BackupUncommitted, ContainerError
+from datera_backup.container import (
+    BackupNotInContainer,
+    BackupUncommitted,
+    ContainerError,
+)
 from datera_backup.errors import (
     BackupFailed,
     BackupIncomplete,
-    ContainerDamaged,
     ContainerGone,
     ContainerUnreadable,
     NotOurs,
@@ -43,14 +44,13 @@ from datera_backup.errors import (
 )
 from datera_backup.native import in_native_thread, unwrapped
 from datera_backup.neighbours import WARNINGS
+from datera_backup.operators import OperatorsMethods
 from datera_backup.opts import OPTS
-from datera_backup.orphans import Orphan, find_orphans, remove_orphan
 from datera_backup.progress import (
     BackupCancelled,
     BackupWatch,
     Reporting,
     RestoreWatch,
-    VerifyWatch,
     wait_for,
 )
 from datera_backup.settings import BackupSettings, read_settings, refuse_ignored_secondaries
@@ -81,7 +81,7 @@ def traced(method: Method) -> Method:
     return cast("Method", call)
 
 
-class DateraBackupDriver(driver.BackupDriver):
+class DateraBackupDriver(OperatorsMethods, driver.BackupDriver):
     """Keeps backups on a Datera cluster.
 
     :param context: Cinder's, of whoever asked for the operation.
@@ -150,7 +150,7 @@ class DateraBackupDriver(driver.BackupDriver):
         watch = BackupWatch(
             self.context,
             backup,
-            chunk_size=self.settings.geometry.chunk_size,
+            chunk_size=self.settings.chunk_size,
             timer=self.settings.progress_timer,
         )
         try:
@@ -165,7 +165,7 @@ class DateraBackupDriver(driver.BackupDriver):
                 "fail_reason": "The backup was cancelled by its deletion; nothing of it is stored",
             }
         watch.finished()
-        backup.object_count = len(commit.manifests)
+        backup.object_count = -(-commit.source_size // self.settings.chunk_size)
         backup.save()
         return None
 
@@ -190,7 +190,7 @@ class DateraBackupDriver(driver.BackupDriver):
                 undo.add("end its turn", wait_for(self.backend.slots, watch))
                 with volumes.named(volume_id):
                     commit = reading.restore(
-                        self.backend.attachments,
+                        self.backend.attachments_in(location.tenant),
                         location,
                         reading.sink_of(volume_file, volume["size"] * units.Gi),
                         write_zeros=not volume_is_new,
@@ -198,6 +198,9 @@ class DateraBackupDriver(driver.BackupDriver):
                         settings=self.settings.engine,
                     )
         self._put_metadata(volume_id, commit.metadata.get("volume_meta"))
+
+    children_stand_alone = True
+    """An incremental needs what its parent stored, and not its parent: :meth:`forget`."""
 
     @traced
     def delete_backup(self, backup: Any) -> None:
@@ -208,6 +211,23 @@ class DateraBackupDriver(driver.BackupDriver):
         :raises AbsenceUnproven: its container is not found, and not proven to be gone.
         :raises ContainerDamaged: the container contradicts Cinder's records; nothing is deleted.
         """
+        self._delete(backup, with_children=False)
+
+    @traced
+    def forget(self, backup: Any) -> None:
+        """Delete a backup that may have incrementals, which can be restored as before.
+
+        What none of them needs is given back to the cluster. The record is the caller's, who has
+        set it to ``deleting``: one that goes on saying ``available`` contradicts the container, and
+        ends each later backup in it.
+
+        :raises ClusterFailed: the cluster could not be asked: nothing is known to be gone.
+        :raises AbsenceUnproven: its container is not found, and not proven to be gone.
+        :raises ContainerDamaged: the container contradicts Cinder's records; nothing is deleted.
+        """
+        self._delete(backup, with_children=True)
+
+    def _delete(self, backup: Any, *, with_children: bool) -> None:
         self._clear_leftovers()
         with translated(f"Backup {backup.id}"):
             # The record that the API handed in may be from before the container was chosen.
@@ -216,7 +236,9 @@ class DateraBackupDriver(driver.BackupDriver):
                 LOG.info("Nothing was ever stored of backup %s.", backup.id)
                 return
             attachments = self.backend.attachments_in(location.tenant)
-            removal.delete(attachments, self.context, backup.id, location)
+            removal.delete(
+                attachments, self.context, backup.id, location, with_children=with_children
+            )
 
     def export_record(self, backup: Any) -> dict[str, Any]:
         """What travels besides the record itself, which names the container: nothing secret."""
@@ -272,85 +294,11 @@ class DateraBackupDriver(driver.BackupDriver):
         refuse_ignored_secondaries(CONF, (self._own_path,))
         yield from examination.examine(lambda: self.backend, self.configuration)
 
-    def try_out(self) -> Iterator[examination.Step]:
-        """Make a small container, use it from this host, and delete it."""
-        return examination.try_out(self.backend)
-
-    def verify(self, backup: Any, progress: Callable[[int, int], None]) -> list[str]:
-        """Read and verify every block of a backup, and write nothing.
-
-        :param progress: called now and then with the bytes of the volume that are done, and those
-            in all; what it raises ends the reading.
-        :returns: the first damage, if there is any.
-        :raises BackupFailed: it could not be read for another reason.
-        """
-        return self._checked(backup, progress, share=1.0, seed=0).damage
-
-    def verify_sample(
-        self, backup: Any, progress: Callable[[int, int], None], *, share: float, seed: int
-    ) -> tuple[list[str], int, int]:
-        """Read and verify some blocks of a backup, drawn at random, and write nothing.
-
-        :param share: of the blocks that are not zero, above 0 and up to 1.
-        :param seed: the same one draws the same blocks.
-        :returns: the first damage, if there is any; how many blocks were drawn, and of how many.
-        :raises BackupFailed: it could not be read for another reason.
-        """
-        checked = self._checked(backup, progress, share=share, seed=seed)
-        return checked.damage, checked.blocks, checked.of
-
-    def _checked(
-        self, backup: Any, progress: Callable[[int, int], None], *, share: float, seed: int
-    ) -> reading.Checked:
-        location = record.location_of(backup)
-        if location is None:
-            return reading.Checked([f"Nothing is stored of backup {backup.id}"])
-        self._clear_leftovers()
-        try:
-            with translated(f"Backup {backup.id}"):
-                return reading.verify(
-                    self.backend.attachments_in(location.tenant),
-                    location,
-                    VerifyWatch(progress),
-                    self.settings.engine,
-                    share=share,
-                    seed=seed,
-                )
-        except (ContainerDamaged, ContainerGone, BackupIncomplete) as damage:
-            return reading.Checked([str(damage)])
-
-    def stored_size(self, backup: Any) -> int | None:
-        """Bytes that the blocks of this backup alone take; None while it is not finished."""
-        location = record.location_of(backup)
-        if location is None:
-            return None
-        with translated(f"Backup {backup.id}"), self._opened(location) as container:
-            statistics = in_native_thread(container.commit_of, location.backup_id).statistics
-            return statistics.stored_bytes
-
-    def orphans(self) -> list[Orphan]:
-        """Containers on the cluster that no record of this Cinder names."""
-        with translated(f"Datera cluster {self.settings.cluster.address}"):
-            return find_orphans(self.backend, self.context)
-
-    def remove_orphan(self, name: str) -> None:
-        """Delete one of them, if it still is one and provably this Cinder's own."""
-        with translated(f"Container {name}"):
-            remove_orphan(self.backend, self.context, name)
-
     # Steps
 
     @property
     def _own_path(self) -> str:
         return f"{type(self).__module__}.{type(self).__qualname__}"
-
-    def _clear_leftovers(self) -> None:
-        with translated(f"Datera cluster {self.settings.cluster.address}"):
-            self.backend.clear_leftovers()
-
-    def _opened(self, location: record.Location) -> AbstractContextManager[Container]:
-        attachments = self.backend.attachments_in(location.tenant)
-        return containers.opened(attachments, location.container)
 
     def _write(
         self, backup: Any, volume_file: Any, backup_metadata: bool, watch: BackupWatch

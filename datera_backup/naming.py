@@ -15,6 +15,8 @@ ANY_CONTAINER = "backup-.*"
 """What the cluster is asked for to get all containers, and maybe more."""
 MARK = "Cinder backup container"
 DESCRIPTION_LENGTH = 128
+CHAIN_LENGTH = 12
+CHAIN = re.compile(rf" of volume \S+ chain ([0-9a-f]{{{CHAIN_LENGTH}}})")
 SERVICE_METADATA = "datera-container"
 SERVICE_METADATA_LENGTH = 255
 """What Cinder's database has room for."""
@@ -30,16 +32,32 @@ def is_container_name(name: str | None) -> bool:
     return bool(name and CONTAINER_NAME.fullmatch(name))
 
 
-def description(volume_id: str, label: str | None) -> str:
+def description(volume_id: str, chain: str, label: str | None) -> str:
     """What the cluster shows for a container: what it is, of which volume, and the user's name.
+
+    :param chain: :func:`chain_of_first` or :func:`chain_in` of one that is in the same chain.
 
     The cluster takes letters, digits, blanks and ``_-.`` only; the full name that the user gave
     stands in the backup's commit record.
     """
-    text = f"{MARK} of volume {volume_id}"
+    text = f"{MARK} of volume {volume_id} chain {chain}"
     if label:
         text += " named " + re.sub(r"[^A-Za-z0-9 _.-]", "_", label)
     return text[:DESCRIPTION_LENGTH].rstrip()
+
+
+def chain_of_first(name: str) -> str:
+    """What the containers of a chain have in common whose first one has this name."""
+    return container_id(name).hex[:CHAIN_LENGTH]
+
+
+def chain_in(ai: AppInstance) -> str:
+    """What the containers of its chain have in common, by its description.
+
+    Two chains may have the same: then more containers are looked at than need be.
+    """
+    match = CHAIN.search(ai.descr)
+    return match.group(1) if match else chain_of_first(ai.name)
 
 
 def is_ours(ai: AppInstance) -> bool:

@@ -135,9 +135,8 @@ CONTAINER_OPTS: list[cfg.Opt] = [
         default=1,
         min=1,
         max=64,
-        help="GB (GiB) of the volume that one manifest describes: what a restore reads at a time "
-        "to find the blocks, and what progress notifications count. Incrementals keep the chunk "
-        "size of their full backup.",
+        help="GB (GiB) of the volume that progress notifications, and the number of objects in a "
+        "backup's record, count by. It does not change what is stored.",
     ),
 ]
 

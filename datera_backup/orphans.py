@@ -15,9 +15,9 @@ from typing import Any
 from cinder import exception, objects
 from oslo_log import log as logging
 
-from datera_backup import containers, naming, record
+from datera_backup import chains, containers, naming, record
 from datera_backup.backend import Backend
-from datera_backup.container import ContainerError, State
+from datera_backup.container import ContainerError
 from datera_backup.errors import (
     BackupFailed,
     ContainerBusy,
@@ -75,6 +75,7 @@ def remove_orphan(backend: Backend, context: Any, name: str) -> None:
             # Before it is opened, which would disturb another Cinder, and right before it goes.
             _refuse_if_not_orphan(backend, context, name)
             _refuse_if_needed(context, name, _backups_in(backend, name) or ())
+            _refuse_if_named(backend, name)
             _refuse_if_not_orphan(backend, context, name)
             backend.attachments.delete(name)
         except ContainerGone:
@@ -93,6 +94,9 @@ def _look(backend: Backend, context: Any, ai: AppInstance) -> Orphan | None:
     if not doubt:
         try:
             backups = _backups_in(backend, ai.name)
+            needing = chains.who_needs(backend.attachments, ai.name)
+            if needing:
+                doubt = f"backups in {min(needing)} have blocks in it, or may have"
         except (BackupFailed, ContainerError) as failure:
             doubt = f"it cannot be opened: {failure}"
     return Orphan(
@@ -134,7 +138,7 @@ def _backups_in(backend: Backend, name: str) -> tuple[str, ...] | None:
     try:
         with containers.opened(backend.attachments, name) as container:
             return tuple(
-                str(entry.backup_id) for entry in container.entries if entry.state is not State.DEAD
+                str(entry.backup_id) for entry in container.entries if not entry.state.is_gone
             )
     except ContainerUnreadable as damage:
         LOG.warning("%s", damage)
@@ -184,6 +188,16 @@ def _refuse_if_needed(context: Any, name: str, inside: tuple[str, ...]) -> None:
                     f"was in it"
                 )
         pending = {one.id for one in children} - seen
+
+
+def _refuse_if_named(backend: Backend, name: str) -> None:
+    """Of a backup that was forgotten there is no record, while its children need its blocks."""
+    needing = chains.who_needs(backend.attachments, name)
+    if needing:
+        raise StillWanted(
+            f"Container {name} is left alone: backups in {min(needing)} have blocks in it, or may "
+            f"have"
+        )
 
 
 def _in_use(ai: AppInstance) -> bool:

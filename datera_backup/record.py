@@ -110,6 +110,16 @@ def children_of(context: Any, backup_id: str) -> list[str]:
     return sorted(record.id for record in records)
 
 
+def homes_of_children(context: Any, backup_id: str) -> dict[str, str]:
+    """Return the good backups that have this one as their parent, and their containers."""
+    records = objects.BackupList.get_all(context.elevated(), filters={"parent_id": backup_id})
+    return {
+        record.id: record.container
+        for record in records
+        if record.status in LIVING and is_ours(record)
+    }
+
+
 def living_in(context: Any, container: str, *, besides: UUID) -> set[UUID]:
     """Return the backups that, by the records of all projects, are good and in the container."""
     return _in(context, container, LIVING) - {besides}

@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Delete one backup from its container, and the container with the last one in it."""
+"""Delete one backup, and each container of its chain that nobody needs any more."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from oslo_log import log as logging
 
-from datera_backup import containers, record
+from datera_backup import chains, containers, record
 from datera_backup.attachment import Attachments
-from datera_backup.container import (
-    BackupNotInContainer,
-    Container,
-    Remains,
-    State,
-)
+from datera_backup.container import BackupNotInContainer, Container, Remains
+from datera_backup.containers import repaired
 from datera_backup.errors import (
+    AbsenceUnproven,
     ContainerDamaged,
     ContainerGone,
     ContainerUnreadable,
@@ -29,60 +28,238 @@ from datera_backup.undo import Undo
 LOG = logging.getLogger(__name__)
 
 WAIT_SECONDS = 24 * 3600.0
-"""How long a deletion waits for another backup that is being written to the same container."""
+"""How long a deletion waits for another backup that is being written to the same chain."""
 
 
-def delete(attachments: Attachments, context: Any, backup_id: str, location: Location) -> None:
+def delete(
+    attachments: Attachments,
+    context: Any,
+    backup_id: str,
+    location: Location,
+    *,
+    with_children: bool = False,
+) -> None:
     """Delete the backup, unless another record names it; one that is gone already is no error.
 
+    What no living backup needs any more is given back, in all containers of the chain.
+
     :param backup_id: the record's.
-    :raises StillAParent: an incremental needs it.
+    :param with_children: whether it may go while incrementals of it live; they stay whole.
+    :raises StillAParent: an incremental has it as its parent.
     :raises AbsenceUnproven: its container is not found, and not proven to be gone.
     :raises ContainerBusy: somebody went on using the container.
     :raises ContainerDamaged: what is left in the container contradicts Cinder's records.
     """
     name = location.container
     lock = writer_lock(name)
+    chain: Sequence[str] = ()
     with Undo(f"Deleting a backup from container {name}") as undo:
         lock.acquire(WAIT_SECONDS)
         undo.add("release its lock", lock.release)
-        _refuse_if_parent(context, backup_id)
+        if not with_children:
+            _refuse_if_parent(context, backup_id)
         other = record.other_record_at(context, backup_id, location)
         if other is not None:
             LOG.info("The data of backup %s stays: backup %s has the same.", backup_id, other)
-            undo.settled()
-            return
-        try:
-            if _drop(attachments, context, location) is Remains.EMPTY:
-                _refuse_if_wanted(context, location, "it holds none")
-                attachments.delete(name)
-                remove_locks(name)
-                LOG.info("Container %s was deleted with the last backup in it.", name)
-        except ContainerGone as gone:
-            LOG.warning("Nothing to delete of backup %s: %s", location.backup_id, gone)
-            remove_locks(name)
-        undo.settled()
-
-
-def _drop(attachments: Attachments, context: Any, location: Location) -> Remains:
-    try:
-        with containers.opened(attachments, location.container, writable=True) as container:
+        else:
             try:
-                return in_native_thread(container.drop, location.backup_id)
+                chain = _doom(attachments, context, backup_id, location)
+            except ContainerGone as gone:
+                LOG.warning("Nothing to delete of backup %s: %s", location.backup_id, gone)
+                remove_locks(name)
+        undo.settled()
+    while chain:
+        chain = _reclaim_chain(attachments, context, backup_id, location, chain)
+
+
+def _doom(
+    attachments: Attachments, context: Any, backup_id: str, location: Location
+) -> Sequence[str]:
+    """Let nobody read the backup any more, or build on it; finish where its chain is one container.
+
+    In this order: an incremental that has read its parent before makes its container known first,
+    and then looks whether the parent is still there.
+
+    :returns: the containers of the chain, if there is more to be done.
+    """
+    name = location.container
+    try:
+        with containers.opened(attachments, name, writable=True) as home:
+            try:
+                in_native_thread(home.doom, location.backup_id)
             except BackupNotInContainer:
                 LOG.debug("Backup %s is not in its container.", location.backup_id)
-                return _remains(container)
+            chain = _listed(attachments, context, backup_id, location)
+            if len(chain) > 1:
+                return chain
+            unneeded = _give_back(name, {name: home})
     except ContainerUnreadable as damage:
-        # If it is the home of no other backup, nothing is lost by deleting it as a whole; that it
-        # is ours, the cluster says.
-        _refuse_if_wanted(context, location, str(damage))
-        LOG.warning("%s; it is deleted as a whole with backup %s.", damage, location.backup_id)
-        return Remains.EMPTY
+        LOG.warning("%s", damage)
+        _delete_unreadable(attachments, context, backup_id, location, damage)
+        return ()
+    if unneeded:
+        _refuse_if_wanted(context, location, "it holds none")
+        _delete_container(attachments, context, location, name)
+    return ()
 
 
-def _remains(container: Container) -> Remains:
-    left = any(entry.state is not State.DEAD for entry in container.entries)
-    return Remains.BACKUPS if left else Remains.EMPTY
+def _listed(
+    attachments: Attachments, context: Any, backup_id: str, location: Location
+) -> Sequence[str]:
+    """Return the chain as the cluster lists it.
+
+    :raises AbsenceUnproven: it lacks a container that, by its record, an incremental lies in.
+    """
+    chain = attachments.chain_of(location.container)
+    for child, container in record.homes_of_children(context, backup_id).items():
+        if container not in chain:
+            raise AbsenceUnproven(
+                f"The cluster does not list container {container}, which backup {child} is in by "
+                f"its record, with container {location.container}: nothing is given back. Look "
+                f"whether its description was changed, and delete the backup again"
+            )
+    return chain
+
+
+def _reclaim_chain(
+    attachments: Attachments,
+    context: Any,
+    backup_id: str,
+    location: Location,
+    chain: Sequence[str],
+) -> Sequence[str]:
+    """Give back what nobody needs, and delete the containers that nobody needs.
+
+    :param chain: the containers of which it is known.
+    :returns: all that there are by now, if there are more: then nothing was done.
+    """
+    name = location.container
+    with Undo(f"Deleting a backup from the chain of container {name}") as undo:
+        locks = [writer_lock(each) for each in sorted(chain)]
+        # In one order, and holding none before: so no two deletions wait for one another.
+        for lock in locks:
+            lock.acquire(WAIT_SECONDS)
+            undo.add("release a lock of the chain", lock.release)
+        try:
+            # While it waited, others may have built on what a third one has deleted since.
+            by_now = _listed(attachments, context, backup_id, location)
+        except ContainerGone as gone:
+            LOG.debug("Somebody else has finished: %s", gone)
+            undo.settled()
+            return ()
+        if not set(by_now) <= set(chain):
+            undo.settled()
+            return sorted({*by_now, *chain})
+        for lock in locks:
+            lock.require()
+        _reclaim(attachments, context, location, by_now)
+        undo.settled()
+    return ()
+
+
+def _reclaim(
+    attachments: Attachments, context: Any, location: Location, chain: Sequence[str]
+) -> None:
+    name = location.container
+    with ExitStack() as stack:
+        opened, unreadable = chains.opened(stack, attachments, chain, writable=True)
+        if name in unreadable:
+            # It could be read a moment ago.
+            raise unreadable[name]
+        if unreadable:
+            LOG.warning(
+                "Backup %s keeps its room until the other containers of its chain can be read: %s",
+                location.backup_id,
+                "; ".join(map(str, unreadable.values())),
+            )
+            return
+        unneeded = _give_back(name, opened)
+        if name in unneeded:
+            _refuse_if_wanted(context, location, "it holds none")
+    for each in unneeded:
+        _delete_container(attachments, context, location, each)
+
+
+def _delete_unreadable(
+    attachments: Attachments,
+    context: Any,
+    backup_id: str,
+    location: Location,
+    damage: ContainerUnreadable,
+) -> None:
+    """Delete a container as a whole in which nothing can be found, if nobody is known to need it.
+
+    If it is the home of no other backup, nothing is lost; that it is ours, the cluster says.
+
+    :raises ContainerDamaged: somebody needs it, or may do so.
+    """
+    name = location.container
+    _refuse_if_wanted(context, location, str(damage))
+    chain = _listed(attachments, context, backup_id, location)
+    with ExitStack() as stack:
+        others = [each for each in chain if each != name]
+        opened, unreadable = chains.opened(stack, attachments, others, writable=True)
+        if unreadable or chains.is_named(name, opened):
+            raise ContainerDamaged(
+                f"{damage}; younger containers of its chain may need it, and nothing is deleted. "
+                f"Delete the backups in them first"
+            )
+        # Nothing comes by there any more that would give back what was deleted in them before.
+        unneeded = [*_give_back_if_free(opened), name]
+    for each in unneeded:
+        _delete_container(attachments, context, location, each)
+
+
+def _give_back_if_free(opened: dict[str, Container]) -> list[str]:
+    """Do as `_give_back` does in containers that nobody is writing to; else leave it to later."""
+    with Undo("Giving back room in a chain") as undo:
+        for lock in map(writer_lock, sorted(opened)):
+            if not lock.try_acquire():
+                undo.settled()
+                return []
+            undo.add("release a lock of the chain", lock.release)
+        unneeded = _give_back("", opened)
+        undo.settled()
+    return unneeded
+
+
+def _give_back(home: str, opened: dict[str, Container]) -> list[str]:
+    """Give room back, and return the containers that hold nothing that anybody needs.
+
+    In all of them: beside one that could not be read, earlier deletions kept their room. The home
+    is the last, so that a deletion which stops half-way finds the others when it is made again.
+    """
+    for container in opened.values():
+        in_native_thread(
+            container.reclaim, [one for one in opened.values() if one is not container]
+        )
+    for container in opened.values():
+        repaired(container)
+    unneeded = [
+        name
+        for name, container in opened.items()
+        if container.remains is Remains.EMPTY and not chains.is_named(name, opened)
+    ]
+    return sorted(unneeded, key=lambda name: name == home)
+
+
+def _delete_container(
+    attachments: Attachments, context: Any, location: Location, name: str
+) -> None:
+    wanted = record.wanted_in(context, name, besides=location.backup_id)
+    if wanted:
+        LOG.error(
+            "Container %s holds no backup, and is not deleted: by its record backup %s is in it.",
+            name,
+            min(wanted, key=str),
+        )
+        return
+    try:
+        attachments.delete(name)
+    except ContainerGone as gone:
+        LOG.debug("%s", gone)
+    remove_locks(name)
+    LOG.info("Container %s was deleted: no backup needs it.", name)
 
 
 def _refuse_if_parent(context: Any, backup_id: str) -> None:

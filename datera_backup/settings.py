@@ -10,9 +10,9 @@ from typing import Any
 
 from oslo_config import cfg
 
-from datera_backup.container import Codec, Digest, Geometry, PackageMissing
-from datera_backup.container.codec import compressor
-from datera_backup.container.geometry import digest_function
+from datera_backup.container import CHUNK_BLOCKS, Codec, Digest, Geometry, PackageMissing
+from datera_backup.container.format.codec import compressor
+from datera_backup.container.format.geometry import digest_function
 from datera_backup.engine import Settings
 from datera_backup.errors import OptionsInvalid, OptionsMissing
 from datera_backup.opts import REQUIRED, section_of
@@ -48,6 +48,8 @@ class BackupSettings:
     placement_mode: str
     placement_policy: str | None
     container_max_gib: int
+    chunk_size: int
+    """What progress and a record's object count go by."""
     geometry: Geometry
     engine: Settings
     max_concurrency: int
@@ -80,9 +82,10 @@ def read_settings(configuration: Any) -> BackupSettings:
             placement_mode=option("placement_mode"),
             placement_policy=option("placement_policy"),
             container_max_gib=option("container_max_size"),
+            chunk_size=option("chunk_size") * GIB,
             geometry=Geometry(
                 block_size=option("block_size") * KIB,
-                chunk_size=option("chunk_size") * GIB,
+                chunk_size=CHUNK_BLOCKS * option("block_size") * KIB,
                 digest=_digest(option("digest")),
             ),
             engine=_engine_settings(configuration),

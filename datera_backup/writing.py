@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from uuid import UUID
@@ -32,6 +32,7 @@ from datera_backup.placement import (
     Fits,
     FitsExtended,
     Placement,
+    StartsNew,
     new_container_gib,
     place_in_parents,
 )
@@ -151,6 +152,8 @@ class Writing:
                 extended = True
 
     def _placement(self, home: Container, parent: BackupReader) -> Placement:
+        if home.is_full:
+            return StartsNew("the parent's has no room for a further entry")
         return place_in_parents(
             home.tail,
             home.device.size,
@@ -159,13 +162,29 @@ class Writing:
         )
 
     def _into_new_container(self, parent: Location | None) -> Commit:
-        if parent is None:
-            return self._start_container(self._backend.settings.geometry, None)
-        with self._parent_opened(parent, writable=False) as (_home, reader):
-            return self._start_container(reader.commit.geometry, reader)
-
-    def _start_container(self, geometry: Geometry, parent: BackupReader | None) -> Commit:
         name = naming.container_name(self._backup.id)
+        if parent is None:
+            geometry = self._backend.settings.geometry
+            return self._start_container(name, naming.chain_of_first(name), geometry, None)
+        with self._parent_opened(parent, writable=False) as (home, reader):
+            chain = naming.chain_in(self._attachments.find(parent.container))
+            return self._start_container(
+                name,
+                chain,
+                reader.commit.geometry,
+                reader,
+                # Whoever deletes it has seen the new container, or we see that it is deleted.
+                lambda: in_native_thread(home.require, parent.backup_id),
+            )
+
+    def _start_container(
+        self,
+        name: str,
+        chain: str,
+        geometry: Geometry,
+        parent: BackupReader | None,
+        require_parent: Callable[[], None] = lambda: None,
+    ) -> Commit:
         need = worst_case(self._source.size, geometry)
         gib = new_container_gib(need, self._backend.settings.container_max_gib)
         lock = writer_lock(name)
@@ -173,6 +192,7 @@ class Writing:
         with Undo(f"Backup {self._backup.id}") as undo:
             lock.acquire(LOCK_SECONDS)
             undo.add(f"release the lock of container {name}", lock.release)
+            self._only_intended = False
             try:
                 self._claim(name)
             except BaseException:
@@ -184,16 +204,24 @@ class Writing:
                 self._tenant,
                 name,
                 gib,
-                naming.description(self._backup.volume_id, self._label),
+                naming.description(self._backup.volume_id, chain, self._label),
             )
             # A commit outlives a failure to detach: what is good is not thrown away.
             undo.add(
                 f"remove the new container {name}", lambda: self._remove(name, bool(committed))
             )
+            self._still(require_parent)
             with containers.formatted(self._attachments, name) as home:
                 committed.append(self._append(home, parent, lock))
             undo.settled()
         return committed[0]
+
+    @staticmethod
+    def _still(require_parent: Callable[[], None]) -> None:
+        try:
+            require_parent()
+        except BackupNotInContainer as gone:
+            raise ParentUnusable(reason=f"{gone}; take a full backup") from gone
 
     def _remove(self, name: str, holds_commit: bool) -> None:
         if holds_commit:
@@ -236,25 +264,26 @@ class Writing:
             volume_id=self._backup.volume_id,
             source_size=self._source.size,
             geometry=geometry,
-            parent_id=None if parent is None else parent.commit.backup_id,
             codec=self._backend.settings.engine.codec,
             metadata=self._metadata,
         )
         living = record.living_in(self._context, self._backup.container, besides=self._backup_id)
         ended = record.ended_in(self._context, self._backup.container)
-        writer = in_native_thread(home.begin, new, living=living, ended=ended)
+        writer = in_native_thread(home.begin, new, living=living, parent=parent, ended=ended)
         with Undo(f"Backup {self._backup.id}") as undo:
             undo.add("take back what was written of it", lambda: self._drop(home, lock))
-            job = BackupJob(self._source, writer, parent, self._backend.settings.engine)
+            job = BackupJob(self._source, writer, self._backend.settings.engine)
             commit = run(job, Guarded(self._watch, lock.require))
             undo.forget()
         lock.require()
+        containers.repaired(home)
         return commit
 
     def _drop(self, home: Container, lock: CloudLock) -> None:
         lock.require()  # whoever has it now may be in the superblock
         try:
-            in_native_thread(home.drop, self._backup_id)
+            # What others have deleted is not given back here: that takes the whole chain.
+            in_native_thread(home.doom, self._backup_id)
         except BackupNotInContainer:
             LOG.debug("Nothing of backup %s was written down.", self._backup.id)
 
@@ -267,7 +296,17 @@ class Writing:
                 home = stack.enter_context(
                     containers.opened(self._attachments, parent.container, writable=writable)
                 )
-                reader = in_native_thread(BackupReader, home, parent.backup_id)
+                commit = in_native_thread(home.commit_of, parent.backup_id)
+                # All of them: what is known to be bad in one is stored anew, and a backup that
+                # needs one that is gone would never be whole.
+                others = [
+                    stack.enter_context(
+                        containers.opened(self._attachments, containers.name_of(other))
+                    )
+                    for other in commit.containers
+                    if other != home.id
+                ]
+                reader = in_native_thread(BackupReader, home, parent.backup_id, others)
             except (ContainerGone, BackupUncommitted, BackupNotInContainer) as missing:
                 raise ParentUnusable(reason=f"{missing}; take a full backup") from missing
             yield home, reader

@@ -24,6 +24,7 @@ from backup_dispatch.command.verbs.list import ListBackups
 from backup_dispatch.command.verbs.orphans import Orphans
 from backup_dispatch.command.verbs.release import Release
 from backup_dispatch.command.verbs.route import Route
+from backup_dispatch.command.verbs.salvage import Salvage
 from backup_dispatch.command.verbs.show import Show
 from backup_dispatch.command.verbs.verify import Verify
 from backup_dispatch.errors import listed
@@ -37,6 +38,7 @@ COMMANDS: dict[str, type[Any]] = {
     "orphans": Orphans,
     "release": Release,
     "route": Route,
+    "salvage": Salvage,
     "show": Show,
     "verify": Verify,
 }

@@ -18,12 +18,20 @@ from datera_backup.container import (
     ContainerTooNew,
     Entry,
     FileDevice,
+    Finding,
+    LayoutDamaged,
     PackageMissing,
     State,
 )
-from datera_backup.container.codec import Codec
-from datera_backup.container.slots import Slots
-from datera_backup.container.superblock import VERSION, Superblock
+from datera_backup.container.format.codec import Codec
+from datera_backup.container.format.superblock import VERSION
+from datera_backup.container.slots import Slot, Slots
+
+_GONE = {
+    State.DYING: "deleted; its room is about to be given back",
+    State.VACANT: "deleted; all of its room is being given back",
+    State.DEAD: "deleted; what no other backup needs of it was given back",
+}
 
 UNREAD = (OSError, ContainerTooNew, PackageMissing)
 """Errors that say that something could not be read here, and nothing of what it is."""
@@ -55,7 +63,8 @@ class Backup:
 class Inspection:
     """What lies on a device.
 
-    :ivar slots: the two places of the superblock; None where one is not whole.
+    :ivar slots: the two places of the superblock.
+    :ivar faulty: where metadata is not whole, while its copy is.
     :ivar size: bytes of the device, up to ``tail`` of which backups take.
     """
 
@@ -64,18 +73,22 @@ class Inspection:
     version: int
     id: UUID
     tail: int
-    slots: tuple[Superblock | None, ...]
+    slots: tuple[Slot, ...]
+    faulty: tuple[int, ...]
     backups: tuple[Backup, ...]
 
     @property
     def damage(self) -> list[str]:
         """All that is not what was written."""
         slots = [
-            f"Superblock {number} is not whole; the other one serves."
-            for number, block in enumerate(self.slots)
-            if block is None
+            f"Superblock {number} is {slot.finding.value}; the other one serves."
+            for number, slot in enumerate(self.slots)
+            if slot.finding is not None
         ]
-        return slots + [line for backup in self.backups for line in backup.damage]
+        copies = [
+            f"The metadata at byte {place} is not whole; its copy serves." for place in self.faulty
+        ]
+        return slots + copies + [line for backup in self.backups for line in backup.damage]
 
     @property
     def unknown(self) -> list[str]:
@@ -91,6 +104,7 @@ def inspect(path: Path) -> Inspection:
     """
     with FileDevice(path, writable=False) as device:
         container = Container.open(device)
+        backups = tuple(_backup(container, entry) for entry in container.entries)
         return Inspection(
             device=str(path),
             size=device.size,
@@ -98,15 +112,14 @@ def inspect(path: Path) -> Inspection:
             id=container.id,
             tail=container.tail,
             slots=Slots(device).both(),
-            backups=tuple(_backup(container, entry) for entry in container.entries),
+            faulty=container.copies.faulty,
+            backups=backups,
         )
 
 
 def _backup(container: Container, entry: Entry) -> Backup:
-    if entry.state is State.DEAD:
-        return Backup(
-            entry, note="deleted; its room is given back together with that of those after it"
-        )
+    if entry.state.is_gone:
+        return Backup(entry, note=_GONE[entry.state])
     try:
         reader = BackupReader(container, entry.backup_id)
     except BackupUncommitted as open_one:
@@ -114,31 +127,43 @@ def _backup(container: Container, entry: Entry) -> Backup:
     except UNREAD as unread:
         return Backup(entry, unknown=(_unread(entry, unread),))
     except ContainerError as damage:
+        if is_unreadable(damage):
+            return Backup(entry, unknown=(_unread(entry, damage),))
         return Backup(entry, damage=(str(damage),))
     codecs: Counter[str] = Counter()
     damaged, unknown = [], []
     commit = reader.commit
-    for number in range(len(commit.manifests)):
+    manifests = 0
+    for number in range(reader.chunk_count):
         try:
             chunk = reader.chunk(number)
         except UNREAD as unread:
             unknown.append(_unread(entry, unread))
             continue
         except ContainerError as damage:
-            damaged.append(str(damage))
+            if is_unreadable(damage):
+                unknown.append(_unread(entry, damage))
+            else:
+                damaged.append(str(damage))
             continue
         if chunk is not None:
+            manifests += 1
             counts = Counter(chunk.codecs)
             codecs.update({Codec(one).name.lower(): n for one, n in counts.items() if one})
     return Backup(
         entry,
         commit,
         codecs,
-        manifests=sum(ref is not None for ref in commit.manifests),
-        chunks=len(commit.manifests),
+        manifests=manifests,
+        chunks=reader.chunk_count,
         damage=tuple(damaged),
         unknown=tuple(dict.fromkeys(unknown)),
     )
+
+
+def is_unreadable(error: ContainerError) -> bool:
+    """Whether the device reports an error, so that nobody knows what is there."""
+    return isinstance(error, LayoutDamaged) and error.finding is Finding.UNREADABLE
 
 
 def _unread(entry: Entry, why: Exception) -> str:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``datera-backup inspect DEVICE`` and ``datera-backup orphans``.
+"""``datera-backup inspect DEVICE``, ``datera-backup salvage …`` and ``datera-backup orphans``.
 
-The first needs neither a configuration nor Cinder nor a cluster: whoever has attached a container's
-device, or a copy of it, sees what is in it. The second is the dispatcher's own command.
+The first two need neither a configuration nor Cinder nor a cluster: whoever has attached a
+container's device, or a copy of it, sees what is in it and gets it back. The last is the
+dispatcher's own command.
 """
 
 from __future__ import annotations
@@ -13,16 +14,19 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
+from uuid import UUID
 
-from datera_backup.command import report
-from datera_backup.command.inspection import UNREAD, inspect
-from datera_backup.container import ContainerError
+from backup_dispatch.command import rescue_map
+from datera_backup.command import report, salvage
+from datera_backup.command.inspection import UNREAD, inspect, is_unreadable
+from datera_backup.container import ContainerError, notices
 
 NAME = "datera-backup"
 ORPHANS = "orphans"
+SALVAGE = "salvage"
 SOUND, DAMAGED, UNUSABLE, NOT_KNOWN, CANCELLED = 0, 1, 2, 3, 130
 CODES = {"sound": SOUND, "DAMAGED": DAMAGED, "not known": NOT_KNOWN}
 
@@ -45,19 +49,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         from backup_dispatch.command.main import main as dispatch
 
         return dispatch(arguments)
-    options = _parser().parse_args(arguments)
+    parser, salvaging = _parsers()
     try:
-        return _inspect(options.device, options.format)
+        if arguments[:1] == [SALVAGE]:
+            # So that options may stand between DEVICE and what may be left out behind it.
+            return _salvage(salvaging, salvaging.parse_intermixed_args(arguments[1:]))
+        options = parser.parse_args(arguments)
+        return _looked_at(options.device, lambda: _inspect(options.device, options.format))
     except KeyboardInterrupt:
         return _failed("cancelled", CANCELLED)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """Return the one of all commands, and that of salvage."""
     parser = argparse.ArgumentParser(
         prog=NAME, description="Looks into the containers of the Datera backup driver."
     )
     parser.add_argument("--version", action="version", version=metadata.version("backup-dispatch"))
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     inspection = commands.add_parser(
         "inspect",
         help="show what lies in a container",
@@ -69,30 +78,99 @@ def _parser() -> argparse.ArgumentParser:
         "device", type=Path, metavar="DEVICE", help="a device node, or a file with a copy of it"
     )
     inspection.add_argument("-f", "--format", choices=["table", "json"], default="table")
+    salvaging = commands.add_parser(
+        SALVAGE,
+        help="get back what is sound of a damaged backup",
+        usage=f"{NAME} {SALVAGE} DEVICE [--with DEVICE …] (BACKUP OUTPUT | --list)",
+        description="Writes a backup's volume as far as its blocks are found and are what was "
+        "backed up, and beside it OUTPUT.map, which says in ddrescue's format what is missing. "
+        "Superblocks are done without: then the devices are scanned. Exit 1 if anything is "
+        "missing. Nothing is written to the devices.",
+    )
+    salvaging.add_argument("device", type=Path, metavar="DEVICE", help="as for inspect")
+    salvaging.add_argument("backup", nargs="?", type=_uuid, metavar="BACKUP", help="its id")
+    salvaging.add_argument(
+        "output", nargs="?", type=Path, metavar="OUTPUT", help="a new file, which will be sparse"
+    )
+    salvaging.add_argument(
+        "--with",
+        dest="more",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DEVICE",
+        help="another container of the same chain; as often as there are more",
+    )
+    salvaging.add_argument(
+        "--list", action="store_true", help="only list the backups that are found"
+    )
     commands.add_parser(
         ORPHANS, help="list containers that no record of Cinder names (backup-dispatch orphans)"
     )
-    return parser
+    return parser, salvaging
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no backup's id") from None
 
 
 def _inspect(device: Path, form: str) -> int:
+    found = inspect(device)
+    notices.told()  # the report has all of them
+    text = json.dumps(report.as_json(found), indent=2) if form == "json" else report.as_text(found)
+    sys.stdout.write(f"{text}\n")
+    return CODES[report.verdict(found)]
+
+
+def _salvage(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    devices = [options.device, *options.more]
+    if options.list:
+        if options.backup is not None:
+            parser.error("--list takes no BACKUP")
+        return _looked_at(options.device, lambda: _list(devices))
+    if options.output is None:
+        parser.error("name BACKUP and OUTPUT, or say --list")
+    return _looked_at(options.device, lambda: _write(devices, options.backup, options.output))
+
+
+def _list(devices: Sequence[Path]) -> int:
+    sys.stdout.write(f"{salvage.table(salvage.list_backups(devices))}\n")
+    return SOUND
+
+
+def _write(devices: Sequence[Path], backup_id: UUID, output: Path) -> int:
+    try:
+        found = salvage.salvage(devices, backup_id, output)
+    except rescue_map.OutputExists as exc:
+        return _failed(str(exc), UNUSABLE)
+    sys.stdout.write(f"{salvage.told(found, output)}\n")
+    return DAMAGED if found.missing else SOUND
+
+
+def _looked_at(device: Path, look: Callable[[], int]) -> int:
+    """Look, and say in one line what keeps one from it."""
     try:
         mode = os.stat(device).st_mode
         if not (stat.S_ISBLK(mode) or stat.S_ISREG(mode)):
             return _failed(f"{device} is neither a block device nor a file.", UNUSABLE)
-        found = inspect(device)
+        try:
+            return look()
+        finally:
+            for notice in notices.told():
+                sys.stderr.write(f"{NAME}: {notice}\n")
     except OSError as exc:
+        named = exc.filename or device
         reason = exc.strerror or str(exc)
         hint = " Be root, or one of the group disk." if isinstance(exc, PermissionError) else ""
         code = UNUSABLE if exc.errno in UNOPENED else NOT_KNOWN
-        return _failed(f"{device} cannot be read: {reason}.{hint}", code)
+        return _failed(f"{named} cannot be read: {reason}.{hint}", code)
     except UNREAD as exc:
         return _failed(f"{device}: {exc}", NOT_KNOWN)
     except ContainerError as exc:
-        return _failed(f"{device}: {exc}", DAMAGED)
-    text = json.dumps(report.as_json(found), indent=2) if form == "json" else report.as_text(found)
-    sys.stdout.write(f"{text}\n")
-    return CODES[report.verdict(found)]
+        return _failed(f"{device}: {exc}", NOT_KNOWN if is_unreadable(exc) else DAMAGED)
 
 
 def _failed(text: str, code: int) -> int:

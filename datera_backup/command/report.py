@@ -9,7 +9,8 @@ from prettytable import PrettyTable
 
 from backup_dispatch.command.units import in_units
 from datera_backup.command.inspection import Backup, Inspection, when
-from datera_backup.container.superblock import Superblock
+from datera_backup.container.format.superblock import Superblock
+from datera_backup.container.slots import Slot
 
 
 def verdict(found: Inspection) -> str:
@@ -27,7 +28,7 @@ def as_json(found: Inspection) -> dict[str, Any]:
         "device_size": found.size,
         "format_version": found.version,
         "used": found.tail,
-        "superblocks": [_slot(block) for block in found.slots],
+        "superblocks": [_slot(slot.block) for slot in found.slots],
         "backups": [_json(backup) for backup in found.backups],
         "result": verdict(found),
         "damage": found.damage,
@@ -74,6 +75,7 @@ def _json(backup: Backup) -> dict[str, Any]:
             "inherited_blocks": statistics.inherited_blocks,
             "new_bytes": statistics.new_bytes,
             "stored_bytes": statistics.stored_bytes,
+            "metadata_bytes": statistics.metadata_bytes,
             "codecs": dict(backup.codecs),
         }
     return told | {"note": backup.note or None, "damage": list(backup.damage)}
@@ -84,7 +86,7 @@ def as_text(found: Inspection) -> str:
     lines = [
         f"Container {found.id}, version {found.version} of the format",
         f"  on {found.device}: {in_units(found.size)}, of which {in_units(found.tail)} are used",
-        *(f"  superblock {number}: {_in_words(b)}" for number, b in enumerate(found.slots)),
+        *(f"  superblock {number}: {_in_words(slot)}" for number, slot in enumerate(found.slots)),
         "",
         _table(found) if found.backups else "It holds no backup.",
     ]
@@ -108,9 +110,10 @@ def as_text(found: Inspection) -> str:
     return "\n".join(lines)
 
 
-def _in_words(block: Superblock | None) -> str:
+def _in_words(slot: Slot) -> str:
+    block = slot.block
     if block is None:
-        return "NOT WHOLE"
+        return slot.finding.value.upper() if slot.finding is not None else "NOT WHOLE"
     count = len(block.entries)
     backups = "1 backup" if count == 1 else f"{count} backups"
     return f"generation {block.generation}, written {when(block.written)}, {backups}"

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The layout of a container: many backups of one chain, appended on one block device."""
 
-from datera_backup.container.codec import Codec
-from datera_backup.container.commit import Commit, Statistics
 from datera_backup.container.container import Container, Remains
 from datera_backup.container.device import Device, FileDevice
 from datera_backup.container.errors import (
+    Absent,
     AlreadyAContainer,
     BackupExists,
     BackupNotInContainer,
@@ -20,31 +19,38 @@ from datera_backup.container.errors import (
     ContainerMissing,
     ContainerTooNew,
     DeviceTooShort,
+    Finding,
     GeometryMismatch,
     LayoutDamaged,
     ManifestDamaged,
     MetadataTooLarge,
     NotAContainer,
     PackageMissing,
+    Unreadable,
     WrongContainer,
 )
-from datera_backup.container.geometry import (
+from datera_backup.container.format.capacity import worst_case
+from datera_backup.container.format.codec import Codec
+from datera_backup.container.format.commit import Commit, Statistics
+from datera_backup.container.format.geometry import (
+    CHUNK_BLOCKS,
     DEFAULT_SEGMENT_SIZE,
     LOG_START,
     METADATA_LIMIT,
     Digest,
     Geometry,
-    worst_case,
 )
-from datera_backup.container.manifest import ChunkMap
+from datera_backup.container.format.manifest import ChunkMap
+from datera_backup.container.format.superblock import Entry, Spot, State
 from datera_backup.container.reader import BackupReader
-from datera_backup.container.superblock import Entry, State
 from datera_backup.container.writer import BackupWriter, NewBackup
 
 __all__ = [
+    "CHUNK_BLOCKS",
     "DEFAULT_SEGMENT_SIZE",
     "LOG_START",
     "METADATA_LIMIT",
+    "Absent",
     "AlreadyAContainer",
     "BackupExists",
     "BackupNotInContainer",
@@ -69,6 +75,7 @@ __all__ = [
     "Digest",
     "Entry",
     "FileDevice",
+    "Finding",
     "Geometry",
     "GeometryMismatch",
     "LayoutDamaged",
@@ -78,8 +85,10 @@ __all__ = [
     "NotAContainer",
     "PackageMissing",
     "Remains",
+    "Spot",
     "State",
     "Statistics",
+    "Unreadable",
     "WrongContainer",
     "worst_case",
 ]

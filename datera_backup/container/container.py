@@ -3,33 +3,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
-from datera_backup.container import commit as commits
-from datera_backup.container import record
-from datera_backup.container.clock import Clock, utc_now
-from datera_backup.container.commit import Commit
+from datera_backup.container import committed
+from datera_backup.container.copies import Copies
 from datera_backup.container.device import Device
 from datera_backup.container.errors import (
     BackupExists,
     BackupNotInContainer,
     BackupUncommitted,
     BackupUnderWay,
-    CommitDamaged,
     ContainerChanged,
+    ContainerFull,
     DeviceTooShort,
-    LayoutDamaged,
     WrongContainer,
 )
-from datera_backup.container.geometry import DEFAULT_SEGMENT_SIZE, DIGEST_SIZE
+from datera_backup.container.format import commit as commits
+from datera_backup.container.format.clock import Clock, utc_now
+from datera_backup.container.format.commit import Commit
+from datera_backup.container.format.geometry import DEFAULT_SEGMENT_SIZE
+from datera_backup.container.format.record import Owner, RecordRef
+from datera_backup.container.format.superblock import MAX_ENTRIES, Entry, Spot, State, Superblock
 from datera_backup.container.log import survey
-from datera_backup.container.record import RecordRef
+from datera_backup.container.reader import BackupReader
+from datera_backup.container.reclaiming import reclaim, vacate
 from datera_backup.container.slots import Slots
-from datera_backup.container.superblock import Entry, State, Superblock
 from datera_backup.container.writer import BackupWriter, NewBackup
 
 
@@ -37,7 +39,7 @@ class Remains(Enum):
     """What a container holds after a backup was dropped."""
 
     EMPTY = "empty"
-    """Nothing: the device can be deleted."""
+    """Nothing: the device can be deleted, unless another container needs blocks in it."""
     BACKUPS = "backups"
     """Other backups, or one that was begun."""
 
@@ -45,9 +47,8 @@ class Remains(Enum):
 class Container:
     """An open container.
 
-    One process at a time may change it; whoever calls :meth:`begin` or :meth:`drop` holds a lock.
-    Any number may read committed backups meanwhile. An object serves one thread at a time, but
-    readers that were made from it serve many.
+    Whoever changes it holds a lock; any number may read committed backups meanwhile. An object
+    serves one thread at a time, but readers that were made from it serve many.
     """
 
     def __init__(self, device: Device, slots: Slots, block: Superblock, clock: Clock) -> None:
@@ -56,6 +57,8 @@ class Container:
         self._slots = slots
         self._block = block
         self._clock = clock
+        self._copies = Copies(device, block.container_id)
+        self._distrusted = {(spot.container_id, spot.offset) for spot in block.spots}
 
     @classmethod
     def format(cls, device: Device, container_id: UUID, *, clock: Clock = utc_now) -> Container:
@@ -69,7 +72,7 @@ class Container:
         slots.refuse_remains()
         now = clock()
         blank = Superblock(0, container_id, device.size, now)
-        return cls(device, slots, slots.store(blank, (), now), clock)
+        return cls(device, slots, slots.store(blank, blank, now), clock)
 
     @classmethod
     def open(
@@ -82,7 +85,7 @@ class Container:
         :raises WrongContainer: another container lies there.
         :raises LayoutDamaged: no superblock is whole.
         :raises DeviceTooShort: the device ends before the log does.
-        :raises ContainerTooNew: a later version wrote it.
+        :raises ContainerTooNew: another version wrote it.
         """
         slots = Slots(device)
         container = cls(device, slots, slots.load(), clock)
@@ -108,6 +111,11 @@ class Container:
         return self._device
 
     @property
+    def copies(self) -> Copies:
+        """The metadata on it."""
+        return self._copies
+
+    @property
     def entries(self) -> tuple[Entry, ...]:
         """All backups that the superblock knows, in the order of the log, dead ones too."""
         return self._block.entries
@@ -123,6 +131,11 @@ class Container:
         return self._slots.damaged
 
     @property
+    def spots(self) -> tuple[Spot, ...]:
+        """Stored bytes that were found bad."""
+        return self._block.spots
+
+    @property
     def tail(self) -> int:
         """The byte where the next backup begins."""
         return self._block.tail
@@ -132,44 +145,49 @@ class Container:
         """Bytes between the tail and the end of the device as it is now."""
         return self._device.size - self.tail
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is room for no other entry."""
+        return self._block.is_full
+
+    @property
+    def remains(self) -> Remains:
+        """Whether it holds any backup, or one that was begun."""
+        left = any(not entry.state.is_gone for entry in self.entries)
+        return Remains.BACKUPS if left else Remains.EMPTY
+
+    @property
+    def distrusts_any(self) -> bool:
+        """Whether any block was found bad once."""
+        return bool(self._distrusted)
+
+    def distrusts(self, container_id: UUID, offset: int) -> bool:
+        """Whether a block was found bad once, by where it lies."""
+        return (container_id, offset) in self._distrusted
+
     def commit_of(self, backup_id: UUID) -> Commit:
         """Return a committed backup's record; ``.containers`` says what a restore needs open.
 
         :raises BackupNotInContainer: it is not here, or was deleted.
         :raises BackupUncommitted: it was begun and never committed.
-        :raises CommitDamaged: the record is not the one that was written.
+        :raises CommitDamaged: the record is not the one that was written, and neither is its copy.
         """
         entry = self._entry(backup_id)
-        if entry.state is State.OPEN:
+        if entry.state.is_gone:
+            raise BackupNotInContainer(backup_id, self.id, deleted=True)
+        if entry.commit is None:
             segments, log_bytes = survey(self._device, backup_id, entry.start)
             raise BackupUncommitted(
-                backup_id,
-                self.id,
-                started=entry.started,
-                segments=segments,
-                log_bytes=log_bytes,
+                backup_id, self.id, started=entry.started, segments=segments, log_bytes=log_bytes
             )
-
-        def damaged(reason: str) -> CommitDamaged:
-            return CommitDamaged(
-                f"The commit record of backup {backup_id} in container {self.id} at byte "
-                f"{entry.commit_offset} is damaged: {reason}."
-            )
-
-        payload = record.unpack(self._device, entry.commit_ref, (record.COMMIT, 0), damaged)
-        try:
-            commit = commits.decode(payload)
-        except ValueError as exc:
-            raise damaged(str(exc)) from exc
-        if (commit.backup_id, commit.container_id) != (backup_id, self.id):
-            raise damaged(f"it is of backup {commit.backup_id} in {commit.container_id}")
-        return commit
+        return committed.read(self._copies, self.id, backup_id, entry.commit)
 
     def begin(
         self,
         new: NewBackup,
         *,
         living: Collection[UUID],
+        parent: BackupReader | None = None,
         ended: Collection[UUID] = (),
         segment_size: int = DEFAULT_SEGMENT_SIZE,
     ) -> BackupWriter:
@@ -179,67 +197,165 @@ class Container:
 
         :param living: all backups that are known to be good here. Each must be committed in the
             superblock, so that a damaged superblock never leads to overwriting them.
+        :param parent: what an incremental is compared with, with all containers of its chain.
         :param ended: backups of which it is known that nobody writes them any more.
         :raises BackupUnderWay: one was begun that is neither among them nor the new one.
         :raises LayoutDamaged: one of ``living`` is not committed here.
+        :raises BackupNotInContainer: ``parent`` was deleted meanwhile.
         :raises BackupExists: ``new.backup_id`` is committed here or was.
+        :raises GeometryMismatch: the new backup has not its parent's geometry.
         :raises MetadataTooLarge: the metadata exceeds the format's limit.
         :raises ContainerFull: the superblock has no room for another backup.
         """
         commits.metadata_json(new.metadata)
         self._reload()
-        lost = set(living).difference(self.committed)
-        if lost:
-            raise LayoutDamaged(
-                f"Container {self.id} should hold {_names(lost)}, but its superblock "
-                f"(generation {self._block.generation}, damaged slots: "
-                f"{list(self.damaged_slots) or 'none'}) does not have them as committed; "
-                "nothing was written."
-            )
+        committed.require(self._block, living, self.damaged_slots)
         for entry in self.entries:
             if entry.state is State.OPEN and entry.backup_id not in {new.backup_id, *ended}:
                 raise BackupUnderWay(entry.backup_id, self.id)
         kept = tuple(entry for entry in self.entries if entry.state is not State.OPEN)
         if any(entry.backup_id == new.backup_id for entry in kept):
             raise BackupExists(new.backup_id, self.id)
+        if parent is not None:
+            parent.require_living()
+        if len(kept) >= MAX_ENTRIES:
+            raise ContainerFull(f"Container {self.id}", len(kept) + 1, MAX_ENTRIES)
+        self._discard_open()
         now = self._clock()
-        start = self.tail
-        opened = Entry(new.backup_id, State.OPEN, start, 0, 0, 0, bytes(DIGEST_SIZE), now, now)
-        self._store((*kept, opened), now)
-        return BackupWriter(
+        opened = Entry(
+            backup_id=new.backup_id,
+            parent_id=None if parent is None else parent.commit.backup_id,
+            state=State.OPEN,
+            generation=self._block.generation + 1,
+            start=self.tail,
+            end=0,
+            commit=None,
+            started=now,
+            changed=now,
+        )
+        writer = BackupWriter(
             new,
-            self.id,
+            Owner(self.id, new.backup_id, opened.generation),
             self._device,
-            start,
+            opened.start,
+            parent=parent,
             started=now,
             segment_size=segment_size,
-            check=lambda: self._check(opened),
-            enter=lambda ref, end: self._enter(opened, ref, end),
+            check=lambda: self._check(opened, parent),
+            commit=lambda ref, end: self._commit(opened, ref, end),
             clock=self._clock,
         )
+        self._store((*kept, opened), now)
+        return writer
 
-    def drop(self, backup_id: UUID) -> Remains:
-        """Delete a backup, committed or only begun, and say what is left.
+    def drop(self, backup_id: UUID, chain: Iterable[Container] = ()) -> Remains:
+        """Delete a backup, committed or only begun, and say what is left; its children live on.
 
-        The newest gives its range back, another one's is marked dead.
+        What no living backup needs of it is given back to the device, here and in the rest of the
+        chain. A call that was interrupted is finished by the next one.
+
+        :param chain: the chain's other containers, which may be changed too: those that the
+            backup's blocks lie in, and those that have blocks here.
+        :raises BackupNotInContainer: it is not here, or was deleted before.
+        """
+        self.doom(backup_id)
+        self.reclaim(chain)
+        return self.remains
+
+    def doom(self, backup_id: UUID) -> None:
+        """Make a committed backup one that cannot be read any more; its room is still taken.
+
+        One that was only begun is taken back.
 
         :raises BackupNotInContainer: it is not here, or was deleted before.
         """
         self._reload()
         gone = self._entry(backup_id)
-        now = self._clock()
-        entries = [
-            replace(entry, state=State.DEAD, changed=now) if entry is gone else entry
-            for entry in self.entries
-            if entry is not gone or gone.state is not State.OPEN
-        ]
-        while entries and entries[-1].state is State.DEAD:
-            entries.pop()
-        self._store(tuple(entries), now)
-        return Remains.BACKUPS if entries else Remains.EMPTY
+        if gone.state is State.DEAD:
+            raise BackupNotInContainer(backup_id, self.id, deleted=True)
+        if gone.state is State.OPEN:
+            self._discard_open()
+            self._store(tuple(entry for entry in self.entries if entry is not gone), self._clock())
+        elif gone.state is State.COMMITTED:
+            self._change(gone, State.DYING)
 
-    def _check(self, opened: Entry) -> None:
-        """Look whether the range of a begun backup is still its own."""
+    def require(self, backup_id: UUID) -> None:
+        """Look again whether a backup is committed.
+
+        :raises BackupNotInContainer: it is not, or not any more.
+        """
+        self._reload()
+        if self._entry(backup_id).state is not State.COMMITTED:
+            raise BackupNotInContainer(backup_id, self.id, deleted=True)
+
+    def reclaim(self, chain: Iterable[Container]) -> None:
+        """Give back what only deleted backups needed; ``chain`` as for :meth:`drop`."""
+        others = tuple(container for container in chain if container.id != self.id)
+        for other in others:
+            other._reload()
+        for entry in self.entries:
+            if entry.state in (State.DYING, State.VACANT) and entry.commit is not None:
+                self._finish(entry, entry.commit, others)
+        if not any(other.remains is Remains.BACKUPS for other in others):
+            self._forget_dead_tail()
+
+    def remember(self, spots: Iterable[Spot]) -> None:
+        """Write down which stored bytes were found bad: no incremental inherits them any more."""
+        self._reload()
+        known = set(self.spots)
+        new = tuple(dict.fromkeys(spot for spot in spots if spot not in known))
+        if new:
+            now = self._clock()
+            self._put(replace(self._block, spots=(*self.spots, *new)), now)
+
+    def repair(self) -> None:
+        """Write metadata again that was met damaged, where its copy is whole; may raise OSError."""
+        self._reload()
+        self._copies.repair()
+        if self.damaged_slots:
+            self._store(self.entries, self._clock())
+
+    def _finish(self, entry: Entry, commit: RecordRef, others: Sequence[Container]) -> None:
+        vacant = entry.state is State.VACANT
+        if not vacant and not reclaim(self, entry, commit, others):
+            # Written down, because what it was found out from is given back now.
+            self._change(entry, State.VACANT)
+            vacant = True
+        if vacant:
+            vacate(self, entry, commit)
+        self._change(entry, State.DEAD)
+
+    def _discard_open(self) -> None:
+        """Take back what a backup has written that was begun and never committed."""
+        for entry in self.entries:
+            if entry.state is State.OPEN:
+                _, length = survey(self._device, entry.backup_id, entry.start)
+                self._device.discard(entry.start, length)
+
+    def _forget_dead_tail(self) -> None:
+        """Let the next backup begin where the last one that is not gone ends."""
+        kept = list(self.entries)
+        while kept and kept[-1].state is State.DEAD:
+            gone = kept.pop()
+            self._device.discard(gone.start, gone.end - gone.start)
+        if len(kept) < len(self.entries):
+            tail = replace(self._block, entries=tuple(kept)).tail
+            # What will lie there is not what was found bad.
+            spots = tuple(s for s in self.spots if s.container_id != self.id or s.offset < tail)
+            self._put(replace(self._block, entries=tuple(kept), spots=spots), self._clock())
+
+    def _change(self, entry: Entry, state: State) -> None:
+        self._reload()
+        now = self._clock()
+        changed = replace(entry, state=state, changed=now)
+        self._store(
+            tuple(changed if e.backup_id == entry.backup_id else e for e in self.entries), now
+        )
+
+    def _check(self, opened: Entry, parent: BackupReader | None = None) -> None:
+        """Look whether the range of a begun backup is still its own, and its parent still there."""
+        if parent is not None:
+            parent.require_living()
         self._reload()
         if opened not in self.entries:
             raise ContainerChanged(
@@ -247,26 +363,16 @@ class Container:
                 "else wrote to it."
             )
 
-    def _enter(self, opened: Entry, ref: RecordRef, end: int) -> None:
+    def _commit(self, opened: Entry, ref: RecordRef, end: int) -> None:
         """Turn a begun backup into a committed one."""
         self._check(opened)
         now = self._clock()
-        committed = replace(
-            opened,
-            state=State.COMMITTED,
-            end=end,
-            commit_offset=ref.offset,
-            commit_length=ref.length,
-            commit_checksum=ref.checksum,
-            changed=now,
-        )
-        self._store(tuple(committed if entry == opened else entry for entry in self.entries), now)
+        done = replace(opened, state=State.COMMITTED, end=end, commit=ref, changed=now)
+        self._store(tuple(done if entry == opened else entry for entry in self.entries), now)
 
     def _entry(self, backup_id: UUID) -> Entry:
         for entry in self.entries:
             if entry.backup_id == backup_id:
-                if entry.state is State.DEAD:
-                    raise BackupNotInContainer(backup_id, self.id, deleted=True)
                 return entry
         raise BackupNotInContainer(backup_id, self.id)
 
@@ -278,11 +384,16 @@ class Container:
         if block.generation != self._block.generation:
             # A range may have been given back and used again.
             self._device.forget()
+            self._copies.forget_faulty()
+        self._take(block)
+
+    def _store(self, kept: tuple[Entry, ...], now: datetime) -> None:
+        self._put(replace(self._block, entries=kept), now)
+
+    def _put(self, block: Superblock, now: datetime) -> None:
+        self._take(self._slots.store(self._block, block, now))
+
+    def _take(self, block: Superblock) -> None:
+        if block.spots != self._block.spots:
+            self._distrusted = {(spot.container_id, spot.offset) for spot in block.spots}
         self._block = block
-
-    def _store(self, entries: tuple[Entry, ...], now: datetime) -> None:
-        self._block = self._slots.store(self._block, entries, now)
-
-
-def _names(backup_ids: Collection[UUID]) -> str:
-    return "backup " + ", ".join(sorted(map(str, backup_ids)))

@@ -8,7 +8,8 @@ import os
 from collections.abc import Sequence
 from typing import Protocol
 
-from datera_backup.container.errors import LayoutDamaged
+from datera_backup.container import discarding, notices
+from datera_backup.container.errors import Absent, Unreadable
 
 Buffer = bytes | bytearray | memoryview
 
@@ -26,7 +27,8 @@ class Device(Protocol):
     def pread(self, offset: int, buffer: memoryview) -> None:
         """Fill the whole buffer from ``offset``.
 
-        :raises LayoutDamaged: the device ends before the buffer is full.
+        :raises Absent: the device ends before the buffer is full.
+        :raises OSError: the device reports an error; :func:`read_into` makes it `Unreadable`.
         """
 
     def pwrite(self, offset: int, *buffers: Buffer) -> None:
@@ -46,6 +48,13 @@ class Device(Protocol):
         :param length: bytes; None is all of them up to the end.
         """
 
+    def discard(self, offset: int, length: int) -> bool:
+        """Give the room of a range back, whose bytes mean nothing any more.
+
+        :param length: bytes. What is not a whole number of the device's own units may stay.
+        :returns: whether the device can do that; else nothing was done.
+        """
+
 
 class FileDevice:
     """A device node or a regular file."""
@@ -56,6 +65,7 @@ class FileDevice:
         :param writable: whether a path is opened for writing too.
         """
         self._owned = not isinstance(file, int)
+        self._discards = True
         if isinstance(file, int):
             self._fd = file
         else:
@@ -69,13 +79,13 @@ class FileDevice:
     def pread(self, offset: int, buffer: memoryview) -> None:
         """Fill the whole buffer from ``offset``.
 
-        :raises LayoutDamaged: the device ends before the buffer is full.
+        :raises Absent: the device ends before the buffer is full.
         """
         done = 0
         while done < len(buffer):
             count = os.preadv(self._fd, [buffer[done:]], offset + done)
             if count == 0:
-                raise LayoutDamaged(
+                raise Absent(
                     f"The device ends at byte {offset + done}, before byte {offset + len(buffer)}."
                 )
             done += count
@@ -100,6 +110,19 @@ class FileDevice:
         # To posix_fadvise a length of 0 is everything up to the end.
         size = 0 if length is None else offset + length - first
         os.posix_fadvise(self._fd, first, size + -size % mmap.PAGESIZE, os.POSIX_FADV_DONTNEED)
+
+    def discard(self, offset: int, length: int) -> bool:
+        """Give the room of a range back: a hole in a file, UNMAP on a device.
+
+        A device that fails once is not asked again: what is not given back does no harm.
+        """
+        if self._discards:
+            try:
+                self._discards = discarding.discard(self._fd, offset, length)
+            except OSError as exc:
+                self._discards = False
+                notices.tell(f"Room on the device is not given back: {exc}.")
+        return self._discards
 
     def close(self) -> None:
         """Close what this object opened; a second call does nothing."""
@@ -128,11 +151,38 @@ def write_all(descriptor: int, offset: int, buffers: Sequence[Buffer]) -> None:
             left[first] = left[first][count:]
 
 
-def read(device: Device, offset: int, length: int) -> bytearray:
-    """Return ``length`` bytes from ``offset`` in a fresh buffer.
+def read_into(device: Device, offset: int, buffer: memoryview) -> None:
+    """Fill the whole buffer from ``offset``.
 
-    :raises LayoutDamaged: the device ends before.
+    :raises Absent: the device ends before.
+    :raises Unreadable: the device reports an error.
     """
+    _require(device, offset, len(buffer))
+    try:
+        device.pread(offset, buffer)
+    except OSError as exc:
+        raise Unreadable(
+            f"The device reports an error between bytes {offset} and {offset + len(buffer)}: {exc}."
+        ) from exc
+
+
+def read(device: Device, offset: int, length: int) -> bytes:
+    """Return ``length`` bytes from ``offset``.
+
+    :raises Absent: the device ends before.
+    :raises Unreadable: the device reports an error.
+    """
+    # Before memory is set aside for it: a damaged record may claim any length.
+    _require(device, offset, length)
     buffer = bytearray(length)
-    device.pread(offset, memoryview(buffer))
-    return buffer
+    read_into(device, offset, memoryview(buffer))
+    return bytes(buffer)
+
+
+def _require(device: Device, offset: int, length: int) -> None:
+    """Check that a range lies on the device: a forged one may have any offset.
+
+    :raises Absent: the device ends before.
+    """
+    if offset + length > device.size:
+        raise Absent(f"The device ends at byte {device.size}, before byte {offset + length}.")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 from uuid import UUID
 
 
@@ -71,8 +72,36 @@ class BackupUnderWay(ContainerError):
         self.container_id = container_id
 
 
+class Finding(Enum):
+    """What is wrong with bytes that should be there."""
+
+    UNREADABLE = "unreadable"
+    """The device reports an error where they lie."""
+    DAMAGED = "damaged"
+    """There are others."""
+    ABSENT = "absent"
+    """There are none: zeros, or the device ends before."""
+
+
 class LayoutDamaged(ContainerError):
-    """The bytes on the device are not those that were written."""
+    """The bytes on the device are not those that were written.
+
+    :ivar finding: in which way.
+    """
+
+    finding = Finding.DAMAGED
+
+
+class Unreadable(LayoutDamaged):
+    """The device reports an error where bytes should be."""
+
+    finding = Finding.UNREADABLE
+
+
+class Absent(LayoutDamaged):
+    """There is nothing where bytes should be."""
+
+    finding = Finding.ABSENT
 
 
 class DeviceTooShort(LayoutDamaged):
@@ -80,11 +109,11 @@ class DeviceTooShort(LayoutDamaged):
 
 
 class ManifestDamaged(LayoutDamaged):
-    """A chunk's manifest is not the one that was committed."""
+    """A chunk's manifest, or the way to it, is not what was committed, and its copy neither."""
 
 
 class CommitDamaged(LayoutDamaged):
-    """A backup's commit record is not the one that the superblock names."""
+    """A backup's commit record and its copy are not what the superblock names."""
 
 
 class BlockDamaged(LayoutDamaged):
@@ -98,28 +127,26 @@ class BlockDamaged(LayoutDamaged):
         block: int,
         source_offset: int,
         device_offset: int,
-        expected: bytes,
-        found: bytes | None,
+        length: int,
+        finding: Finding,
         reason: str,
     ) -> None:
         """Name the block.
 
         :param block: its number, counted from the start of the source.
-        :param found: the digest of what came out, None where nothing could be decoded.
+        :param length: of its stored bytes.
         """
-        what_came = "nothing that decodes" if found is None else f"digest {found.hex()}"
         super().__init__(
-            f"Block {block} of backup {backup_id} (byte {source_offset} of the volume) is damaged "
-            f"in container {container_id} at byte {device_offset}: {reason}; "
-            f"expected digest {expected.hex()}, found {what_came}."
+            f"Block {block} of backup {backup_id} (byte {source_offset} of the volume) is "
+            f"{finding.value} in container {container_id} at byte {device_offset}: {reason}."
         )
         self.backup_id = backup_id
         self.container_id = container_id
         self.block = block
         self.source_offset = source_offset
         self.device_offset = device_offset
-        self.expected = expected
-        self.found = found
+        self.length = length
+        self.finding = finding
         self.reason = reason
 
 

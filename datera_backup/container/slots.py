@@ -3,24 +3,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from datera_backup.container import superblock
+from datera_backup.container import notices
 from datera_backup.container.device import Device, read
 from datera_backup.container.errors import (
     AlreadyAContainer,
     ContainerChanged,
     ContainerFull,
-    ContainerTooNew,
+    Finding,
     LayoutDamaged,
     NotAContainer,
+    Unreadable,
 )
-from datera_backup.container.geometry import LOG_START, SLOT_SIZE, padded
-from datera_backup.container.superblock import Entry, Superblock
+from datera_backup.container.format import superblock
+from datera_backup.container.format.geometry import LOG_START, SLOT_DISTANCE, padded
+from datera_backup.container.format.superblock import Superblock
 
 _SLOTS = 2
 _ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What one place holds.
+
+    :ivar block: the superblock; None where it is not whole.
+    :ivar finding: what is wrong then.
+    """
+
+    block: Superblock | None
+    finding: Finding | None = None
 
 
 class Slots:
@@ -32,6 +46,7 @@ class Slots:
 
     def __init__(self, device: Device) -> None:
         self._device = device
+        self._known: dict[bytes, Superblock] = {}
         self.damaged: tuple[int, ...] = ()
 
     def refuse_remains(self) -> None:
@@ -39,12 +54,13 @@ class Slots:
 
         :raises AlreadyAContainer: a slot holds a superblock, or one that is damaged.
         :raises ContainerFull: the device has no room for the two slots.
+        :raises Unreadable: what is in a slot cannot be read.
         """
         if self._device.size < LOG_START:
             raise ContainerFull("An empty container", LOG_START, self._device.size)
         self._device.forget(0, LOG_START)
         for number in range(_SLOTS):
-            magic = bytes(read(self._device, number * SLOT_SIZE, len(superblock.MAGIC)))
+            magic = read(self._device, number * SLOT_DISTANCE, len(superblock.MAGIC))
             if magic == superblock.MAGIC:
                 raise AlreadyAContainer(
                     f"The device holds a container already (superblock {number})."
@@ -54,8 +70,9 @@ class Slots:
         """Return the newest superblock that is whole, past what this host has cached.
 
         :raises NotAContainer: neither slot was ever written.
+        :raises Unreadable: neither slot is whole, and one cannot be read.
         :raises LayoutDamaged: neither slot is whole.
-        :raises ContainerTooNew: a later version wrote the newest.
+        :raises ContainerTooNew: another version wrote the newest.
         """
         if self._device.size < LOG_START:
             raise NotAContainer(
@@ -65,62 +82,127 @@ class Slots:
         # Somebody who appends meanwhile is never in both slots at once, but may be in the first
         # when that one is read and in the second by then.
         for _ in range(_ATTEMPTS):
-            self._device.forget(0, LOG_START)
-            found = [self._read(number) for number in range(_SLOTS)]
-            whole = [block for _, block in found if block is not None]
-            self.damaged = tuple(n for n, (_, block) in enumerate(found) if block is None)
+            slots = self.both()
+            whole = [slot.block for slot in slots if slot.block is not None]
+            damaged = tuple(n for n, slot in enumerate(slots) if slot.block is None)
             if whole:
+                self._tell(slots, damaged)
+                self.damaged = damaged
                 return max(whole, key=lambda block: block.generation)
-            written = written or any(magic for magic, _ in found)
+            self.damaged = damaged
+            written = written or any(slot.finding is not Finding.ABSENT for slot in slots)
+        if any(slot.finding is Finding.UNREADABLE for slot in slots):
+            raise Unreadable(
+                "Neither superblock of the container can be used: "
+                + ", ".join(
+                    f"number {n} is {slot.finding.value}"
+                    for n, slot in enumerate(slots)
+                    if slot.finding is not None
+                )
+                + "."
+            )
         if written:
             raise LayoutDamaged("Neither superblock of the container is whole.")
         raise NotAContainer("The device was never formatted as a container.")
 
-    def both(self) -> tuple[Superblock | None, ...]:
-        """Return what each slot holds now; None where it is not whole.
+    def both(self) -> tuple[Slot, ...]:
+        """Return what each slot holds now.
 
-        :raises ContainerTooNew: a later version wrote one.
-        :raises LayoutDamaged: the device ends before the slots do.
+        :raises ContainerTooNew: another version wrote one.
         """
         self._device.forget(0, LOG_START)
-        return tuple(self._read(number)[1] for number in range(_SLOTS))
+        return tuple(self._read(number) for number in range(_SLOTS))
 
-    def _read(self, number: int) -> tuple[bool, Superblock | None]:
-        """Return whether a slot begins like a superblock, and the superblock if it is whole."""
-        offset = number * SLOT_SIZE
-        head = bytes(read(self._device, offset, superblock.HEAD_SIZE))
-        length = superblock.length_of(head)
-        if not length:
-            return head.startswith(superblock.MAGIC), None
-        try:
-            return True, superblock.decode(bytes(read(self._device, offset, length)))
-        except ContainerTooNew:
-            raise
-        except ValueError:  # a state that this version does not know, under a right checksum
-            return True, None
+    def store(self, old: Superblock, new: Superblock, now: datetime) -> Superblock:
+        """Replace the superblock, durably, and return it as it was written last.
 
-    def store(self, old: Superblock, entries: tuple[Entry, ...], now: datetime) -> Superblock:
-        """Replace the superblock, durably, and return the new one.
+        A slot that the device cannot read back is done without, as long as the other one is right.
 
+        :param old: what the slots hold now.
         :raises ContainerFull: there are more entries than a slot takes.
         :raises ContainerChanged: the device has something else afterwards.
+        :raises OSError: the device took neither.
         """
         written: dict[int, bytes] = {}
-        new = replace(old, entries=entries, written=now, device_size=self._device.size)
+        failures: list[OSError] = []
+        failed: int | None = None
+        new = replace(new, generation=old.generation, written=now, device_size=self._device.size)
         for _ in range(_SLOTS):
             new = replace(new, generation=new.generation + 1)
             raw = superblock.encode(new)
+            self._know(raw, new)
             raw += bytes(padded(len(raw)) - len(raw))
-            offset = (new.generation % _SLOTS) * SLOT_SIZE
-            self._device.pwrite(offset, raw)
-            self._device.flush()
-            written[offset] = raw
+            number = new.generation % _SLOTS
+            try:
+                self._device.pwrite(number * SLOT_DISTANCE, raw)
+                self._device.flush()
+            except OSError as exc:
+                # The first of the two goes where nothing that counts lies.
+                failures.append(exc)
+                if len(failures) == _SLOTS or not self._survives(number):
+                    raise
+                failed = number
+            written[number] = raw
+        self.damaged = self._read_back(new, written, failed)
+        if len(self.damaged) == _SLOTS:
+            raise failures[0] if failures else Unreadable("Neither superblock can be read back.")
+        return new
+
+    def _survives(self, number: int) -> bool:
+        """Whether the other slot is whole, though this one could not be written."""
+        return self._read(1 - number).block is not None
+
+    def _read_back(
+        self, new: Superblock, written: dict[int, bytes], failed: int | None
+    ) -> tuple[int, ...]:
         self._device.forget(0, LOG_START)
-        for offset, raw in written.items():
-            if read(self._device, offset, len(raw)) != raw:
+        unreadable = []
+        for number, raw in written.items():
+            try:
+                found = read(self._device, number * SLOT_DISTANCE, len(raw))
+            except Unreadable as exc:
+                notices.tell(f"Superblock {number} of container {new.container_id}: {exc}")
+                unreadable.append(number)
+                continue
+            if found == raw:
+                continue
+            if number == failed:
+                unreadable.append(number)
+            else:
                 raise ContainerChanged(
                     f"The superblock of container {new.container_id} is not what was just written "
                     f"(generation {new.generation}): somebody else writes to it."
                 )
-        self.damaged = ()
-        return new
+        return tuple(sorted(unreadable))
+
+    def _read(self, number: int) -> Slot:
+        offset = number * SLOT_DISTANCE
+        try:
+            head = read(self._device, offset, superblock.HEAD_SIZE)
+            length = superblock.length_of(head)
+            if not length:
+                absent = not head.startswith(superblock.MAGIC)
+                return Slot(None, Finding.ABSENT if absent else Finding.DAMAGED)
+            raw = read(self._device, offset, length)
+            block = self._known.get(raw) or superblock.decode(raw)
+        except LayoutDamaged as exc:
+            return Slot(None, exc.finding)
+        except ValueError:  # what this version does not know, under a right checksum
+            return Slot(None, Finding.DAMAGED)
+        if block is None:
+            return Slot(None, Finding.DAMAGED)
+        self._know(raw, block)
+        return Slot(block)
+
+    def _know(self, raw: bytes, block: Superblock) -> None:
+        """Keep what a slot holds: to decode thousands of entries again takes its time."""
+        self._known[raw] = block
+        while len(self._known) > _SLOTS:
+            del self._known[next(iter(self._known))]
+
+    def _tell(self, slots: tuple[Slot, ...], damaged: tuple[int, ...]) -> None:
+        for number in set(damaged).difference(self.damaged):
+            finding = slots[number].finding or Finding.DAMAGED
+            notices.tell(
+                f"Superblock {number} of the container is {finding.value}; the other one serves."
+            )

@@ -9,17 +9,28 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from datera_backup.container import commit as commits
-from datera_backup.container import record
-from datera_backup.container.clock import Clock
-from datera_backup.container.codec import Codec
-from datera_backup.container.commit import Commit, Statistics
 from datera_backup.container.device import Buffer, Device
-from datera_backup.container.errors import BackupUnfinished
-from datera_backup.container.geometry import Geometry
-from datera_backup.container.log import Log, Segment
-from datera_backup.container.manifest import ChunkMap, ManifestBuilder
-from datera_backup.container.record import RecordRef
+from datera_backup.container.errors import (
+    BackupUnfinished,
+    ContainerMissing,
+    GeometryMismatch,
+    ManifestDamaged,
+)
+from datera_backup.container.format import commit as commits
+from datera_backup.container.format import index
+from datera_backup.container.format.clock import Clock
+from datera_backup.container.format.codec import Codec
+from datera_backup.container.format.commit import MOST_WRITERS, Commit, Statistics, Writer
+from datera_backup.container.format.geometry import MOST_CONTAINERS, Geometry
+from datera_backup.container.format.index import Refs
+from datera_backup.container.format.manifest import ChunkMap, ManifestBuilder
+from datera_backup.container.format.record import COMMIT, INDEX, MANIFEST, Owner, RecordRef
+from datera_backup.container.log import Log, MetadataAreas, Segments
+from datera_backup.container.reader import BackupReader
+from datera_backup.container.tree import TreeWriter
+
+_CHUNKS_PER_CHECK = 64
+"""Another host is noticed within so many chunks that changed; a look costs two reads."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +40,13 @@ class NewBackup:
     :param source_size: bytes of the volume.
     :param geometry: an incremental takes its parent's, ``parent.commit.geometry``.
     :param codec: for the record only; the engine's settings say what compresses.
-    :param metadata: JSON types, at most 1 MiB as text; comes back in ``Commit.metadata``.
+    :param metadata: JSON types, at most 768 KiB as text; comes back in ``Commit.metadata``.
     """
 
     backup_id: UUID
     volume_id: str
     source_size: int
     geometry: Geometry = field(default_factory=Geometry)
-    parent_id: UUID | None = None
     codec: Codec = Codec.ZSTD
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -47,36 +57,50 @@ class BackupWriter:
     def __init__(
         self,
         new: NewBackup,
-        container_id: UUID,
+        owner: Owner,
         device: Device,
         start: int,
         *,
+        parent: BackupReader | None,
         started: datetime,
         segment_size: int,
         check: Callable[[], None],
-        enter: Callable[[RecordRef, int], None],
+        commit: Callable[[RecordRef, int], None],
         clock: Clock,
     ) -> None:
         """Start at a byte of the log.
 
         :param check: looks whether the backup's range is still its own; called now and then.
-        :param enter: makes the superblock say that the backup is committed, given the commit
+        :param commit: makes the superblock say that the backup is committed, given the commit
             record and the end of the backup's range.
+        :raises GeometryMismatch: the backup has not its parent's geometry.
+        :raises ContainerMissing: the chain has become longer than the format allows.
         """
+        if parent is not None and parent.commit.geometry != new.geometry:
+            raise GeometryMismatch(
+                f"Backup {new.backup_id} has {new.geometry}, but its parent "
+                f"{parent.commit.backup_id} has {parent.commit.geometry}."
+            )
         self._new = new
-        self._container_id = container_id
+        self._owner = owner
         self._device = device
+        self._start = start
+        self._parent = parent
         self._started = started
         self._check = check
-        self._enter = enter
+        self._commit = commit
         self._clock = clock
-        self._log = Log(device, container_id, start)
-        self._segment = Segment(self._log, new.backup_id, segment_size, new.geometry)
-        self._manifests: list[RecordRef | None] = []
+        self._log = Log(device, owner.container_id, start)
+        self._segments = Segments(device, self._log, owner, segment_size, new.geometry)
+        self._metadata = MetadataAreas(device, self._log, owner, self._segments.close)
+        at_home = parent is not None and parent.home_id == owner.container_id
+        self._tree = TreeWriter(
+            new.geometry.chunks(new.source_size), self._put_page, parent if at_home else None
+        )
+        self._chunks = self._manifests = self._inherited_manifests = 0
         # A dictionary because it keeps the order in which the containers came up.
-        self._containers: dict[UUID, None] = {container_id: None}
-        self._zero_blocks = self._new_blocks = self._inherited_blocks = 0
-        self._new_bytes = self._inherited_manifests = 0
+        self._containers: dict[UUID, None] = {owner.container_id: None}
+        self._zero_blocks = self._new_blocks = self._inherited_blocks = self._new_bytes = 0
         self._inherited_here = 0
         self._parent_chunk: ChunkMap | None = None
         self._begin_chunk()
@@ -87,9 +111,9 @@ class BackupWriter:
         return self._new.backup_id
 
     @property
-    def parent_id(self) -> UUID | None:
+    def parent(self) -> BackupReader | None:
         """The backup that it is compared with."""
-        return self._new.parent_id
+        return self._parent
 
     @property
     def source_size(self) -> int:
@@ -104,12 +128,12 @@ class BackupWriter:
     @property
     def stored_bytes(self) -> int:
         """Compressed bytes taken so far; any thread may ask."""
-        return self._segment.stored_bytes
+        return self._segments.stored_bytes
 
     @property
     def segments(self) -> int:
         """Segments written so far: when it grows, all blocks taken before are on the device."""
-        return self._segment.count
+        return self._segments.count
 
     def zeros(self, count: int) -> None:
         """Take ``count`` blocks that are all zero.
@@ -127,7 +151,7 @@ class BackupWriter:
     def inherit(self, chunk: ChunkMap, first: int, count: int = 1) -> None:
         """Take neighbouring blocks that equal those at the same places of the parent.
 
-        :param chunk: the parent's chunk, :meth:`BackupReader.chunk`.
+        :param chunk: the parent's chunk, :meth:`BackupReader.inheritable`.
         :param first: the first block's number within the chunk; none of them may be zero there.
         :raises ContainerChanged: somebody else took the backup's place.
         :raises ValueError: the source, or the chunk, has not so many blocks, or one is zero.
@@ -149,12 +173,12 @@ class BackupWriter:
         :raises ValueError: the source has not so many blocks.
         """
         self._missing()
-        offset = self._segment.add(data)
-        self._builder.add(self._container_id, offset, len(data), codec, digest)
+        block = self._chunks * self.geometry.blocks_per_chunk + self._builder.block_count
+        offset = self._segments.add(block, digest, codec, data)
+        self._builder.add(self._owner.container_id, offset, len(data), codec, digest)
         self._new_blocks += 1
         # The source's only short block is its last one, and may be this.
-        done = (len(self._manifests) * self.geometry.blocks_per_chunk) + self._builder.block_count
-        self._new_bytes += self.geometry.length_of(self.source_size, done - 1)
+        self._new_bytes += self.geometry.length_of(self.source_size, block)
         self._end_chunk_if_full()
 
     def commit(self) -> Commit:
@@ -164,49 +188,60 @@ class BackupWriter:
         :raises ContainerChanged: somebody else took the backup's place.
         :raises ContainerFull: the device ends before.
         """
-        if len(self._manifests) != self.geometry.chunks(self.source_size):
+        if self._chunks != self.geometry.chunks(self.source_size):
             raise BackupUnfinished(f"Backup {self.backup_id} has not got all blocks of its source.")
         self._check()
-        commit = self._summary()
-        payload = commits.encode(commit)
-        ref = self._log.append(record.pack(record.COMMIT, self.backup_id, 0, payload, 0))
+        root = self._tree.finish()
+        self._segments.close()
+        # The commit record is discarded when the backup is deleted: nothing else lies beside it.
+        self._metadata.flush()
+        commit = self._summary(root)
+        ref = self._metadata.put(COMMIT, 0, commits.encode(commit), count=0)
+        self._metadata.flush()
         # All that the superblock is about to name must be there before it is named.
         self._device.flush()
-        self._enter(ref, self._log.offset)
+        self._commit(ref, self._metadata.end)
         return commit
 
-    def _summary(self) -> Commit:
+    def _summary(self, root: RecordRef | None) -> Commit:
+        parent = None if self._parent is None else self._parent.commit
+        before = () if parent is None else parent.writers
+        own = Writer(self.backup_id, self._owner.generation, self._segments.count)
+        writers = (own, *before)
         return Commit(
-            container_id=self._container_id,
+            container_id=self._owner.container_id,
             backup_id=self.backup_id,
-            parent_id=self.parent_id,
+            parent_id=None if parent is None else parent.backup_id,
             volume_id=self._new.volume_id,
             source_size=self.source_size,
             geometry=self.geometry,
             codec=self._new.codec,
             started=self._started,
             created=self._clock(),
+            start=self._start,
             containers=tuple(self._containers),
-            manifests=tuple(self._manifests),
+            root=root,
+            writers=writers[:MOST_WRITERS],
+            all_writers=len(writers) <= MOST_WRITERS and (parent is None or parent.all_writers),
             metadata=self._new.metadata,
             statistics=Statistics(
                 zero_blocks=self._zero_blocks,
                 new_blocks=self._new_blocks,
                 inherited_blocks=self._inherited_blocks,
                 new_bytes=self._new_bytes,
-                stored_bytes=self._segment.stored_bytes,
-                segments=self._segment.count,
-                manifests=sum(ref is not None for ref in self._manifests),
+                stored_bytes=self._segments.stored_bytes,
+                segments=self._segments.count,
+                manifests=self._manifests,
                 inherited_manifests=self._inherited_manifests,
+                metadata_bytes=self._metadata.stored_bytes,
             ),
         )
 
     def _begin_chunk(self) -> None:
-        self._builder = ManifestBuilder(self._container_id)
+        self._builder = ManifestBuilder(self._owner.container_id)
         self._parent_chunk = None
         self._inherited_here = 0
-        number = len(self._manifests)
-        self._blocks_here = max(0, self.geometry.blocks_in_chunk(self.source_size, number))
+        self._blocks_here = max(0, self.geometry.blocks_in_chunk(self.source_size, self._chunks))
 
     def _missing(self) -> int:
         missing = self._blocks_here - self._builder.block_count
@@ -216,30 +251,64 @@ class BackupWriter:
 
     def _end_chunk_if_full(self) -> None:
         if self._builder.block_count == self._blocks_here:
-            self._manifests.append(self._end_chunk())
+            self._end_chunk()
+            self._chunks += 1
             self._begin_chunk()
 
-    def _end_chunk(self) -> RecordRef | None:
-        if not self._builder.stored_count:
-            return None
-        self._containers.update(dict.fromkeys(self._builder.containers))
+    def _end_chunk(self) -> None:
         parent = self._parent_chunk
         if parent is not None and self._equals(parent):
+            self._manifests += 1
             self._inherited_manifests += 1
-            return parent.ref
-        self._check()
-        self._segment.close()
-        payload = self._builder.payload()
-        number = len(self._manifests)
-        count = self._builder.block_count
-        return self._log.append(
-            record.pack(record.MANIFEST, self.backup_id, number, payload, count)
+            self._containers.update(dict.fromkeys(parent.containers))
+            self._tree.add(parent.ref, inherited=True)
+            return
+        self._check_now_and_then()
+        was_zero = self._note_zeroed()
+        if not self._builder.stored_count:
+            self._tree.add(None, inherited=was_zero)
+            return
+        self._containers.update(dict.fromkeys(self._builder.containers))
+        if len(self._containers) > MOST_CONTAINERS:
+            raise ContainerMissing(self.backup_id, next(reversed(self._containers)))
+        ref = self._metadata.put(
+            MANIFEST, self._chunks, self._builder.payload(), count=self._builder.block_count
         )
+        self._manifests += 1
+        self._tree.add(ref, inherited=False)
+
+    def _check_now_and_then(self) -> None:
+        if self._chunks % _CHUNKS_PER_CHECK == 0:
+            self._check()
+
+    def _note_zeroed(self) -> bool:
+        """Write down which blocks became zero, and return whether the parent's are all zero too."""
+        parent, number = self._parent, self._chunks
+        if parent is None:
+            return True
+        blocks = max(0, self.geometry.blocks_in_chunk(parent.commit.source_size, number))
+        was_zero = False
+        try:
+            chunk = parent.chunk(number) if blocks else None
+        except ManifestDamaged:
+            before = b""
+        else:
+            was_zero = chunk is None
+            before = bytes(blocks) if chunk is None else chunk.codecs
+        # What the parent does not reach, a backup before it may have.
+        if not was_zero or blocks < self._blocks_here:
+            first = number * self.geometry.blocks_per_chunk
+            for start, end in self._builder.zero_runs(unless_zero_in=before):
+                self._segments.zeroed(first + start, end - start)
+        return was_zero
+
+    def _put_page(self, level: int, number: int, refs: Refs) -> RecordRef:
+        return self._metadata.put(INDEX, number, index.encode(refs), count=len(refs), level=level)
 
     def _equals(self, parent: ChunkMap) -> bool:
         """Whether the parent's manifest says the same and lies where this backup's would."""
         return (
-            parent.home == self._container_id
+            parent.home == self._owner.container_id
             and parent.block_count == self._builder.block_count
             and parent.stored_count == self._builder.stored_count == self._inherited_here
         )

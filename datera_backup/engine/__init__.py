@@ -13,7 +13,7 @@ from datera_backup.engine.errors import (
     VolumeFailed,
 )
 from datera_backup.engine.job import Job, Progress
-from datera_backup.engine.restore import RestoreJob, RestoreReport, VerifyJob
+from datera_backup.engine.restore import Damage, RestoreJob, RestoreReport, VerifyJob
 from datera_backup.engine.settings import Settings
 from datera_backup.engine.sink import FileSink, ObjectSink, Sink, open_sink
 from datera_backup.engine.source import FileSource, ObjectSource, Source, open_source
@@ -21,6 +21,7 @@ from datera_backup.engine.surplus import SurplusJob
 
 __all__ = [
     "BackupJob",
+    "Damage",
     "EngineError",
     "FileSink",
     "FileSource",

@@ -8,17 +8,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import cast
 
-from datera_backup.container import (
-    BackupReader,
-    BackupWriter,
-    ChunkMap,
-    Codec,
-    Commit,
-    GeometryMismatch,
-)
-from datera_backup.container.codec import compressor
+from datera_backup.container import BackupWriter, ChunkMap, Codec, Commit
 from datera_backup.container.device import Buffer
-from datera_backup.container.geometry import digest_function
+from datera_backup.container.format.codec import compressor
+from datera_backup.container.format.geometry import digest_function
 from datera_backup.engine.buffers import Buffers
 from datera_backup.engine.job import Job, Progress, Step
 from datera_backup.engine.settings import Settings
@@ -75,28 +68,18 @@ class BackupJob(Job[Commit]):
         self,
         source: Source,
         writer: BackupWriter,
-        parent: BackupReader | None = None,
         settings: Settings | None = None,
     ) -> None:
         """Prepare; nothing is read yet.
 
-        :param parent: the backup that ``writer.parent_id`` names.
-        :raises GeometryMismatch: the writer does not have the parent's geometry.
-        :raises ValueError: ``parent`` is not the writer's, or the source has another size.
+        :raises ValueError: the source has another size than the backup.
         """
         if source.size != writer.source_size:
             raise ValueError(
                 f"the source has {source.size} bytes, the backup is of {writer.source_size}"
             )
-        if (None if parent is None else parent.commit.backup_id) != writer.parent_id:
-            raise ValueError(f"backup {writer.parent_id} is the parent that must be given")
-        if parent is not None and parent.commit.geometry != writer.geometry:
-            raise GeometryMismatch(
-                f"Backup {writer.backup_id} has {writer.geometry}, but its parent "
-                f"{writer.parent_id} has {parent.commit.geometry}."
-            )
         settings = settings or Settings()
-        super().__init__(_Stages(source, writer, parent, settings), settings, settings.backup_rate)
+        super().__init__(_Stages(source, writer, settings), settings, settings.backup_rate)
 
 
 class _Stages:
@@ -104,12 +87,11 @@ class _Stages:
         self,
         source: Source,
         writer: BackupWriter,
-        parent: BackupReader | None,
         settings: Settings,
     ) -> None:
         self._source = source
         self._writer = writer
-        self._parent = parent
+        self._parent = writer.parent
         self._settings = settings
         self._geometry = writer.geometry
         self._batch_blocks = max(1, settings.batch_size // self._geometry.block_size)
@@ -155,11 +137,11 @@ class _Stages:
 
     def _parent_chunk(self, number: int) -> ChunkMap | None:
         parent = self._parent
-        if parent is None or number >= len(parent.commit.manifests):
+        if parent is None:
             return None
         # Kept, because a chunk with many holes is read in many pieces.
         if number != self._parent_number:
-            self._parent_number, self._parent_map = number, parent.chunk(number)
+            self._parent_number, self._parent_map = number, parent.inheritable(number)
         return self._parent_map
 
     def worker(self) -> Callable[[Batch], None]:

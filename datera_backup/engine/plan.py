@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
 from datera_backup.container import ChunkMap
-
-_ZEROS = re.compile(rb"\0+")
 
 
 @dataclass(frozen=True)
@@ -58,9 +55,3 @@ def runs(
         end = offsets[row] + lengths[row]
     if run:
         yield Run(chunk, chunk.containers[index], start, end - start, tuple(run))
-
-
-def zero_runs(codecs: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the ranges (first, end) of a chunk's blocks that are zero."""
-    for match in _ZEROS.finditer(codecs):
-        yield match.span()

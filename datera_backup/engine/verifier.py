@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from datera_backup.container import BlockDamaged, Commit
-from datera_backup.container.codec import Decompressor, Undecodable
+from datera_backup.container import BlockDamaged, Commit, Finding
 from datera_backup.container.device import Buffer
-from datera_backup.container.geometry import digest_function
+from datera_backup.container.format.codec import Decompressor, Undecodable
+from datera_backup.container.format.geometry import digest_function
 from datera_backup.engine.plan import Run
 
 
@@ -39,15 +39,20 @@ class Verifier:
         try:
             plain = self._decompress(run.chunk.codecs[place], stored, length)
         except Undecodable as exc:
-            raise self._damaged(run, place, at, None, f"it does not decode: {exc}") from exc
+            finding = Finding.DAMAGED if any(stored) else Finding.ABSENT
+            raise self.damaged(run, place, at, finding, f"it does not decode: {exc}") from exc
         found = self._digest_of(plain)
         if found != run.chunk.digest(place):
-            raise self._damaged(run, place, at, found, "its bytes have changed")
+            finding = Finding.DAMAGED if any(stored) else Finding.ABSENT
+            what = "its bytes have changed" if finding is Finding.DAMAGED else "there are zeros"
+            raise self.damaged(run, place, at, finding, what)
         return plain
 
-    def _damaged(
-        self, run: Run, place: int, at: int, found: bytes | None, reason: str
-    ) -> BlockDamaged:
+    def damaged(self, run: Run, place: int, at: int, finding: Finding, reason: str) -> BlockDamaged:
+        """Return the error that names a block.
+
+        :param at: where in the run its stored bytes begin.
+        """
         block = self.block_number(run, place)
         return BlockDamaged(
             backup_id=self._commit.backup_id,
@@ -55,7 +60,7 @@ class Verifier:
             block=block,
             source_offset=block * self._geometry.block_size,
             device_offset=run.offset + at,
-            expected=run.chunk.digest(place) or b"",
-            found=found,
+            length=run.chunk.length(place),
+            finding=finding,
             reason=reason,
         )

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.services.stack.run_folder import RunFolder
-from tests.services.stack.sparse import Sparse
 
 if TYPE_CHECKING:
     from tests.services.stack.cloud import Cloud
@@ -98,19 +97,6 @@ def cloud(run_folder: Path) -> Iterator[Cloud]:
         yield running
     finally:
         running.stop()
-
-
-@pytest.fixture(scope="session")
-def volumes_data(run_folder: Path) -> Sparse:
-    """What the array's volumes take on disk."""
-    return Sparse(run_folder / "datera" / "data")
-
-
-@pytest.fixture(autouse=True)
-def little_disk(volumes_data: Sparse) -> Iterator[None]:
-    """Leave no gigabytes of zeros behind each story: they add up to fifty in a run."""
-    yield
-    volumes_data.dig()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import pytest
 
 KIB, MIB = 2**10, 2**20
 BLOCK = 64 * KIB
+SUPERBLOCKS = 4 * MIB
 
 
 def noise(seed: int, size: int) -> bytes:
@@ -92,7 +93,7 @@ def test_a_changed_byte_in_a_stored_block_is_named(
         backup,
         rf"Block 80 of backup {backup.id} \(byte {5 * MIB} of the volume\)",
         rf"container {backup.id} at byte {where}",
-        r"expected digest [0-9a-f]{64}, found digest [0-9a-f]{64}",
+        r"its bytes have changed",
     )
 
 
@@ -146,7 +147,7 @@ def test_a_container_whose_superblocks_are_gone_is_named(
     cloud: Any, volume: Any, array: Any, restoring: Restoring
 ) -> None:
     backup = cloud.create_backup(volume)
-    overwrite(array.data_file(backup.container), 0, bytes(2 * MIB))
+    overwrite(array.data_file(backup.container), 0, bytes(SUPERBLOCKS))
     restoring.must_fail(backup, backup.id, "never formatted|superblock|no container")
 
 
@@ -200,7 +201,7 @@ def test_a_backup_that_was_never_committed_says_how_far_it_came(
     with monkeypatch.context() as patched:
         # The process dies: nothing is cleaned up.
         patched.setattr(writing, "run", lambda *_a: (_ for _ in ()).throw(OSError("died")))
-        patched.setattr(Container, "drop", lambda *_a: None)
+        patched.setattr(Container, "doom", lambda *_a: None)
         failed = cloud.create_backup(volume, incremental=True)
     failed.status = "available"
     failed.save()
@@ -227,7 +228,7 @@ def test_damage_of_the_parent_never_gets_into_an_incremental(
     cloud: Any, volume: Any, array: Any
 ) -> None:
     full = cloud.create_backup(volume)
-    overwrite(array.data_file(full.container), 0, bytes(2 * MIB))
+    overwrite(array.data_file(full.container), 0, bytes(SUPERBLOCKS))
     second = cloud.create_backup(volume, incremental=True)
     assert second.status == "error"
     assert full.id in second.fail_reason

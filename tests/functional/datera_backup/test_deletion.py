@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 MIB = 2**20
+SUPERBLOCKS = 4 * MIB
 
 
 @pytest.fixture
@@ -172,9 +173,9 @@ def test_the_only_backup_of_a_container_is_kept_for_children_in_others(
     with pytest.raises(StillAParent):
         driver.delete_backup(full)
     with open(array.data_file(full.container), "r+b") as file:
-        good = file.read(2 * MIB)
+        good = file.read(SUPERBLOCKS)
         file.seek(0)
-        file.write(bytes(2 * MIB))
+        file.write(bytes(SUPERBLOCKS))
     with pytest.raises(StillAParent):
         driver.delete_backup(full)
     with open(array.data_file(full.container), "r+b") as file:
@@ -262,7 +263,7 @@ def test_a_container_that_cannot_be_read_is_deleted_with_its_only_backup(
     volume = cloud.create_volume(1)
     backup = cloud.create_backup(volume)
     with open(array.data_file(backup.container), "r+b") as file:
-        file.write(bytes(2 * MIB))
+        file.write(bytes(SUPERBLOCKS))
     assert cloud.delete_backup(backup) is None
     assert array.names == []
 
@@ -272,9 +273,9 @@ def test_a_container_that_cannot_be_read_keeps_its_other_backups(
 ) -> None:
     path = array.data_file(chain[0].container)
     with open(path, "r+b") as file:
-        good = file.read(2 * MIB)
+        good = file.read(SUPERBLOCKS)
         file.seek(0)
-        file.write(bytes(2 * MIB))
+        file.write(bytes(SUPERBLOCKS))
     left = cloud.delete_backup(chain[2])
     assert left.status == "error"
     assert "should hold 2 more backups" in left.fail_reason
@@ -299,7 +300,7 @@ def test_a_container_that_cannot_be_read_is_kept_for_one_that_is_being_written(
     other.save()
     path = array.data_file(backup.container)
     with open(path, "r+b") as file:
-        file.write(bytes(2 * MIB))
+        file.write(bytes(SUPERBLOCKS))
     with pytest.raises(ContainerDamaged, match=f"1 more backups, among them {other.id}"):
         DateraBackupDriver(cloud.context).delete_backup(backup)
     assert kept[0] in array.names

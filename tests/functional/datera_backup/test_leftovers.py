@@ -194,7 +194,7 @@ def test_an_incremental_on_a_container_that_cannot_be_read_stands_in_nobodys_way
     cloud: Any, full: Any, array: Any
 ) -> None:
     with open(array.data_file(full.container), "r+b") as file:
-        file.write(bytes(2 * MIB))
+        file.write(bytes(4 * MIB))
     volume = cloud.volume(full.volume_id)
     failed = cloud.create_backup(volume, incremental=True, container="wished")
     assert failed.status == "error"

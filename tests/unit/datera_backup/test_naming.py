@@ -11,6 +11,7 @@ from datera_volume.connection import AppInstance
 
 BACKUP = "6c59aa36-8a2d-4a1a-9d66-6a7df0c4fd5a"
 VOLUME = "0f7a8a45-9b2b-44a0-8d6c-5d0ed6f8f5aa"
+CHAIN = "0123456789ab"
 
 
 def instance(name: str, descr: str) -> AppInstance:
@@ -65,18 +66,29 @@ def test_other_drivers_metadata_is_told_apart(text: str) -> None:
     "label", [None, "nightly", "Ä/ö;ü\n'\"<&", "x" * 300, " ", "a" * 60 + " " * 60]
 )
 def test_a_description_is_one_that_the_cluster_takes(label: str | None) -> None:
-    text = naming.description(VOLUME, label)
+    text = naming.description(VOLUME, CHAIN, label)
     assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9 _.-]{2,127}", text)
     assert text == text.strip()
     assert VOLUME in text
 
 
 def test_the_users_name_for_a_container_is_in_the_description() -> None:
-    assert naming.description(VOLUME, "weekly").endswith(" named weekly")
+    assert naming.description(VOLUME, CHAIN, "weekly").endswith(" named weekly")
+
+
+def test_the_containers_of_a_chain_are_known_by_their_descriptions() -> None:
+    first = naming.container_name(str(uuid4()))
+    chain = naming.chain_of_first(first)
+    for label in (None, "weekly", f" of volume {VOLUME} chain ffffffffffff"):
+        later = instance(
+            naming.container_name(str(uuid4())), naming.description(VOLUME, chain, label)
+        )
+        assert naming.chain_in(later) == chain
+    assert naming.chain_in(instance(first, naming.MARK)) == chain
 
 
 def test_ours_needs_the_name_and_the_description() -> None:
     name = naming.container_name(str(uuid4()))
-    assert naming.is_ours(instance(name, naming.description(VOLUME, None)))
+    assert naming.is_ours(instance(name, naming.description(VOLUME, CHAIN, None)))
     assert not naming.is_ours(instance(name, "Somebody's database"))
-    assert not naming.is_ours(instance("OS-" + VOLUME, naming.description(VOLUME, None)))
+    assert not naming.is_ours(instance("OS-" + VOLUME, naming.description(VOLUME, CHAIN, None)))

@@ -42,7 +42,8 @@ def test_defaults_need_no_thought(tmp_path: Path) -> None:
     assert settings.replica_count == 3
     assert settings.placement_mode == "hybrid"
     assert not settings.progress_timer
-    assert settings.geometry.chunk_size == 2**30
+    assert settings.chunk_size == 2**30
+    assert settings.geometry.chunk_size == 256 * settings.geometry.block_size == 16 * 2**20
     assert settings.engine.codec is Codec.ZSTD
     assert settings.engine.workers >= 1
 
@@ -79,7 +80,7 @@ def test_every_option_reaches_its_place(tmp_path: Path) -> None:
     assert (cluster.tls.verify, cluster.tls.ca_bundle) == (True, "/ca.pem")
     assert (cluster.tls.client_cert, cluster.tls.client_key) == ("/c.pem", "/k.pem")
     assert settings.tenant == "/root/backups"
-    assert (settings.geometry.chunk_size, settings.geometry.block_size) == (2 * 2**30, 128 * 2**10)
+    assert (settings.chunk_size, settings.geometry.block_size) == (2 * 2**30, 128 * 2**10)
     assert (settings.engine.codec, settings.engine.workers) == (Codec.RAW, 3)
     assert (settings.max_concurrency, settings.container_max_gib) == (5, 99)
     assert settings.placement_policy == "cold"

@@ -12,8 +12,15 @@ from bench.__main__ import _parser as bench_parser
 from bench.scale import parser as scale_parser
 from datera_emulator.cli import _parser as emulator_parser
 from tests.fixtures.pages import PROGRAMS, ROOT, PageCommand, commands_of
+from tests.fuzzing.containers import options as forging_options
 
 STAND_FOR = {"DIR": "directory", "DIRECTORY": "directory"}
+
+OF_A_CONTAINER = {
+    "BACKUP": "5a9df6e2-8f3b-4f5e-9d0c-3b1f6f1c2a77",
+    "DEVICE": "/dev/sdc",
+    "OUTPUT": "volume.raw",
+}
 
 # Programs whose commands other tests type: with Keystone, Cinder and Swift, or beside a Cinder.
 TYPED_ELSEWHERE = {"backup-dispatch", "curl", "openstack"}
@@ -56,6 +63,8 @@ def test_python_knows_the_module_and_its_options(command: PageCommand) -> None:
     assert flag == "-m"
     if module == "bench":
         bench_parser().parse_args(arguments)
+    elif module == "tests.fuzzing.containers":
+        forging_options().parse_args(arguments)
     elif module == "bench.scale":
         scale_parser().parse_args(arguments)
     else:
@@ -84,9 +93,14 @@ def test_the_generator_of_samples_knows_the_namespaces(command: PageCommand) -> 
 
 @pytest.mark.parametrize("command", of("datera-backup"), ids=shown)
 def test_the_backup_driver_s_command_takes_the_options(command: PageCommand) -> None:
-    from datera_backup.command.main import _parser
+    from datera_backup.command.main import _parsers
 
-    _parser().parse_args(command.words({"DEVICE": "/dev/sdc"}))
+    parser, salvaging = _parsers()
+    first, *others = words = command.words(OF_A_CONTAINER)
+    if first == "salvage":
+        salvaging.parse_intermixed_args(others)
+    else:
+        parser.parse_args(words)
 
 
 def test_what_is_not_run_still_stands_on_a_page() -> None:

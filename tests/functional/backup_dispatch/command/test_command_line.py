@@ -16,7 +16,7 @@ from tests.functional.backup_dispatch.command.test_process import SCRIPT
 Start = Callable[..., Any]
 Run = Callable[..., Any]
 
-COMMANDS = ("adopt", "check", "list", "orphans", "release", "route", "show", "verify")
+COMMANDS = ("adopt", "check", "list", "orphans", "release", "route", "salvage", "show", "verify")
 LINES, COLUMNS = 24, 80
 
 

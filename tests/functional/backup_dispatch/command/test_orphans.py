@@ -62,7 +62,8 @@ def add_a_strangers(cinder: Any) -> str:
 
     name = naming.container_name(str(uuid4()))
     backend = DateraBackupDriver(cinder.context).backend
-    containers.create(backend, backend.tenant, name, 1, naming.description(str(uuid4()), None))
+    description = naming.description(str(uuid4()), naming.chain_of_first(name), None)
+    containers.create(backend, backend.tenant, name, 1, description)
     return name
 
 
@@ -111,7 +112,7 @@ def test_one_that_cannot_be_read_is_left_to_the_increments_of_what_was_in_it(
     _, first, second = backups
     driver = DateraBackupDriver(cinder.context)
     with driver.backend.attachments.opened(first.container, writable=True) as descriptor:
-        for slot in (0, 2**20):
+        for slot in (0, 2**21):
             os.pwrite(descriptor, b"damage", slot + 100)
     younger = cinder.create_backup(cinder.create_volume(1), "datera_younger")
     younger.parent_id = second.id

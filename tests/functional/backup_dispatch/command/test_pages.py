@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from backup_dispatch.command.outcome import DONE, NO, UNUSABLE
@@ -11,7 +12,7 @@ from tests.fixtures.pages import commands_of
 
 STAND_FOR = {
     "BACKEND": "shelf",
-    "BACKUP": "posix_2",
+    "BACKUP": "datera_2",
     "COMMAND": "verify",
     "OLD": "gone",
     "NAME": "nightly",
@@ -22,18 +23,19 @@ OF_THIS_CLOUD = {"ceph_east": "shelf", "ceph_west": "shelf"}
 
 
 def test_each_backup_dispatch_command_of_the_pages_is_accepted(
-    run: Any, four_backups: dict[str, Any]
+    run: Any, four_backups: dict[str, Any], tmp_path: Path
 ) -> None:
     assert four_backups
     commands = {one.text: one for one in commands_of("backup-dispatch")}
     assert len(commands) >= 10
     outcomes = {}
+    stand_for = {**STAND_FOR, "OUTPUT": str(tmp_path / "output")}
     for text, one in sorted(commands.items()):
         # The pages' backends have names of their own.
-        words = [OF_THIS_CLOUD.get(word, word) for word in one.words(STAND_FOR)]
+        words = [OF_THIS_CLOUD.get(word, word) for word in one.words(stand_for)]
         left = [word for word in words if re.fullmatch(r"[A-Z][A-Z_]+", word)]
         assert not left, f"{one.page}: say above what {left} stands for"
-        if words[0] not in ("verify", "show", "adopt") or len(words) > 1:
+        if words[0] not in ("verify", "salvage", "show", "adopt") or len(words) > 1:
             outcomes[text] = run(*words)
     unusable = {text: ended.err for text, ended in outcomes.items() if ended.code == UNUSABLE}
     assert not unusable

@@ -22,7 +22,7 @@ from datera_backup.container import (
     Remains,
     State,
 )
-from datera_backup.container.geometry import METADATA_LIMIT
+from datera_backup.container.format.geometry import METADATA_LIMIT
 from tests.fixtures.moving import (
     BLOCK,
     SMALL,
@@ -116,8 +116,8 @@ def test_an_unfinished_backup_says_how_far_it_came() -> None:
     opened = reopened(container)
     with pytest.raises(BackupUncommitted) as caught:
         opened.commit_of(identifier(0))
-    # Three segments of a chunk's eight blocks, and its manifest, and that twice.
-    assert caught.value.segments == 7
+    # What came before the first manifest is in segments of its own, and so is what came since.
+    assert caught.value.segments == 6
     assert caught.value.log_bytes > 18 * BLOCK
     assert caught.value.started == opened.entries[0].started
     assert "2026-01-02T03:04:0" in str(caught.value)
@@ -162,7 +162,7 @@ def test_an_unfinished_one_is_tried_again_or_dropped() -> None:
 def test_a_committed_one_is_not_begun_again() -> None:
     container = new_container(0)
     back_up(container, 0, DATA[0])
-    before = bytes(memory_of(container).content)
+    before = memory_of(container).content.copy()
     with pytest.raises(BackupExists):
         writer_for(container, 0, BLOCK)
     assert memory_of(container).content == before

@@ -18,7 +18,7 @@ from datera_backup.container import (
     LayoutDamaged,
     PackageMissing,
 )
-from datera_backup.container.codec import Decompressor, Undecodable, compressor
+from datera_backup.container.format.codec import Decompressor, Undecodable, compressor
 
 TEXT = b"what repeats compresses well " * 300
 PACKERS = [Codec.ZSTD, Codec.LZ4, Codec.ZLIB]

@@ -20,7 +20,7 @@ from datera_backup.container import (
     PackageMissing,
     worst_case,
 )
-from datera_backup.container.geometry import GIB, digest_function
+from datera_backup.container.format.geometry import GIB, MIB, digest_function
 from tests.fixtures.moving import BLOCK, identifier, new_container
 
 
@@ -81,4 +81,4 @@ def test_worst_case_is_never_exceeded(
 
 def test_worst_case_of_real_volumes_is_close_to_their_size() -> None:
     for size in (GIB, 100 * GIB, 1024 * GIB):
-        assert size < worst_case(size, Geometry()) < size * 1.003 + 2 * METADATA_LIMIT
+        assert size < worst_case(size, Geometry()) < size * 1.01 + 20 * MIB

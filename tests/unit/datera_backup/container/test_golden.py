@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Containers of version 1 that were written once stay readable for ever.
+"""Containers of version 2 that were written once stay readable for ever.
 
 The files in ``tests/golden`` are not made anew when the software changes: a test that fails here
 says that containers in the field cannot be read any more.
@@ -16,6 +16,7 @@ from uuid import UUID
 import pytest
 
 from datera_backup.container import (
+    LOG_START,
     BackupNotInContainer,
     BackupReader,
     BackupUncommitted,
@@ -24,17 +25,18 @@ from datera_backup.container import (
     Digest,
     Geometry,
     Remains,
+    Spot,
     State,
 )
+from datera_backup.container.scanning import scan
 from tests.fixtures.devices import MemoryDevice
 from tests.fixtures.moving import MemorySink, memory_of, restore_onto
 from tests.fixtures.naive_reader import naive_restore
+from tests.fixtures.naive_scan import naive_salvage
 
 GOLDEN = Path(__file__).parents[3] / "golden"
-KNOWN = {
-    **json.loads((GOLDEN / "version-1.json").read_text()),
-    **json.loads((GOLDEN / "version-1-third.json").read_text()),
-}
+KNOWN = json.loads((GOLDEN / "version-2.json").read_text())
+HOMES = {0: "first", 3: "first", 5: "second", 6: "third", 7: "third"}
 
 
 def identifier(number: int) -> UUID:
@@ -42,16 +44,17 @@ def identifier(number: int) -> UUID:
 
 
 def golden(name: str) -> Container:
-    content = lzma.decompress((GOLDEN / f"version-1-{name}.xz").read_bytes())
+    content = lzma.decompress((GOLDEN / f"version-2-{name}.xz").read_bytes())
     return Container.open(MemoryDevice(content=content))
 
 
-@pytest.mark.parametrize(
-    ("number", "name"),
-    [(0, "first"), (1, "first"), (3, "first"), (5, "second"), (6, "third"), (7, "third")],
-)
+def chain_of(name: str) -> list[Container]:
+    return [golden(one) for one in (name, "first")[: 2 if name == "second" else 1]]
+
+
+@pytest.mark.parametrize(("number", "name"), HOMES.items())
 def test_every_backup_comes_back(number: int, name: str) -> None:
-    home, others = golden(name), [golden("first")] if name == "second" else []
+    home, *others = chain_of(name)
     known = KNOWN[str(identifier(number))]
     sink = MemorySink(known["size"])
     restore_onto(BackupReader(home, identifier(number), others), sink)
@@ -61,20 +64,48 @@ def test_every_backup_comes_back(number: int, name: str) -> None:
         assert hashlib.sha256(content).hexdigest() == known["sha256"]
 
 
+@pytest.mark.parametrize(("number", "name"), HOMES.items())
+def test_every_backup_is_found_without_superblocks(number: int, name: str) -> None:
+    devices = [memory_of(one) for one in chain_of(name)]
+    for device in devices:
+        device.content.write(0, bytes(LOG_START))
+    home, *others = map(scan, devices)
+    known = KNOWN[str(identifier(number))]
+    sink = MemorySink(known["size"])
+    restore_onto(BackupReader(home, identifier(number), others), sink)
+    plainly = naive_salvage(
+        {
+            one.id: bytes(device.content)
+            for one, device in zip((home, *others), devices, strict=True)
+        },
+        home.id,
+        identifier(number),
+    )
+    for content in (sink.content, plainly):
+        assert hashlib.sha256(content).hexdigest() == known["sha256"]
+
+
+@pytest.mark.parametrize("name", ["first", "second", "third"])
+def test_a_scan_finds_the_living_backups_alone(name: str) -> None:
+    found = scan(memory_of(golden(name)))
+    assert set(found.commits) == {identifier(one) for one, home in HOMES.items() if home == name}
+
+
 def test_what_is_in_them_is_known() -> None:
     first, second = golden("first"), golden("second")
-    states = [(entry.backup_id, entry.state) for entry in first.entries]
+    states = [(entry.backup_id, entry.parent_id, entry.state) for entry in first.entries]
     assert states == [
-        (identifier(0), State.COMMITTED),
-        (identifier(1), State.COMMITTED),
-        (identifier(2), State.DEAD),
-        (identifier(3), State.COMMITTED),
-        (identifier(4), State.OPEN),
+        (identifier(0), None, State.COMMITTED),
+        (identifier(1), identifier(0), State.DEAD),
+        (identifier(3), identifier(1), State.COMMITTED),
+        (identifier(4), None, State.OPEN),
     ]
     assert first.damaged_slots == second.damaged_slots == ()
-    with pytest.raises(BackupNotInContainer, match="deleted"):
-        first.commit_of(identifier(2))
-    with pytest.raises(BackupUncommitted, match="2026-01-02T03:"):
+    assert second.spots == (Spot(first.id, first.tail, 4096),)
+    for gone in (1, 2):
+        with pytest.raises(BackupNotInContainer):
+            first.commit_of(identifier(gone))
+    with pytest.raises(BackupUncommitted, match=r"2026-01-02T03:.* 1 segments"):
         first.commit_of(identifier(4))
 
 
@@ -83,28 +114,33 @@ def test_a_commit_says_what_was_written() -> None:
     assert commit.parent_id == identifier(3)
     assert commit.containers == (identifier(5), identifier(0))
     assert commit.codec is Codec.ZLIB
-    assert commit.geometry == Geometry(block_size=4096, chunk_size=16 * 4096)
+    assert commit.geometry == Geometry(block_size=4096, chunk_size=2 * 4096)
     assert commit.volume_id == "volume-größe-5"
     assert commit.metadata == {
         "number": 5,
         "name": "größe",
         "nested": {"list": [1, None, True, 2.5]},
     }
+    assert [one.backup_id for one in commit.writers] == [identifier(n) for n in (5, 3, 1, 0)]
+    assert commit.all_writers
     assert commit.statistics.inherited_blocks > 0
     assert commit.statistics.zero_blocks > 0
 
 
-def test_what_version_1_had_reserved() -> None:
+def test_the_third_has_lz4_and_blake3() -> None:
     third = golden("third")
     reader = BackupReader(third, identifier(7))
     assert reader.commit.geometry.digest is Digest.BLAKE3
     assert reader.commit.codec is Codec.LZ4
-    codecs = b"".join(chunk.codecs for n in range(3) if (chunk := reader.chunk(n)) is not None)
+    chunks = (reader.chunk(number) for number in range(reader.chunk_count))
+    codecs = b"".join(chunk.codecs for chunk in chunks if chunk is not None)
     assert {Codec.ZERO, Codec.RAW, Codec.LZ4} <= set(codecs)
 
 
-def test_they_can_be_appended_to_and_emptied() -> None:
+def test_they_can_be_emptied() -> None:
     first = golden("first")
-    for number in (4, 3, 1):
-        assert first.drop(identifier(number)) is Remains.BACKUPS
-    assert first.drop(identifier(0)) is Remains.EMPTY
+    second = golden("second")
+    assert second.drop(identifier(5), [first]) is Remains.EMPTY
+    for number in (4, 3):
+        assert first.drop(identifier(number), [second]) is Remains.BACKUPS
+    assert first.drop(identifier(0), [second]) is Remains.EMPTY

@@ -37,7 +37,7 @@ Hosts = tuple[Device, Device]
 
 
 def in_memory(_path: Path, _undo: ExitStack) -> Hosts:
-    shared = MemoryDevice(8 << 20)
+    shared = MemoryDevice(64 << 20)
     return CachingDevice(shared), CachingDevice(shared)
 
 
@@ -47,7 +47,7 @@ def loop_devices(path: Path, undo: ExitStack) -> Hosts:
         pytest.skip("only root can make loop devices")
     file = path / "disk"
     file.touch()
-    os.truncate(file, 8 << 20)
+    os.truncate(file, 64 << 20)
     devices = []
     for _ in range(2):
         made = subprocess.run(
@@ -132,8 +132,7 @@ class Interfering(MemoryDevice):
     """Somebody else writes the superblock right after this host did."""
 
     def __init__(self, device: MemoryDevice, theirs: bytes) -> None:
-        super().__init__()
-        self.content = device.content
+        super().__init__(content=device.content)
         self._theirs = theirs
         self._writes = 0
 
@@ -145,10 +144,10 @@ class Interfering(MemoryDevice):
 
 
 def test_a_change_that_somebody_overwrote_is_no_success() -> None:
-    device = MemoryDevice(8 << 20)
+    device = MemoryDevice(64 << 20)
     container = Container.format(device, identifier(0))
     back_up(container, 0, DATA[0])
-    theirs = bytes(device.content[: 2 << 20])
+    theirs = device.content.read(0, 4 << 20)
     with pytest.raises(ContainerChanged, match="somebody else writes"):
         opened(Interfering(device, theirs)).drop(identifier(0))
     assert reopened(container).committed == (identifier(0),)

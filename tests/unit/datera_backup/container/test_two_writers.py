@@ -30,7 +30,7 @@ def started() -> Container:
 def test_a_range_that_may_still_be_written_is_not_used_again() -> None:
     container = started()
     writer_for(container, 1, 10 * BLOCK)
-    before = bytes(memory_of(container).content)
+    before = memory_of(container).content.copy()
     other = reopened(container)
     with pytest.raises(BackupUnderWay, match=str(identifier(1))):
         writer_for(other, 2, 10 * BLOCK, ended=[identifier(0)])
@@ -50,7 +50,7 @@ def test_a_writer_whose_range_was_taken_notices_before_it_writes_on() -> None:
     writer = writer_for(container, 1, 20 * BLOCK)
     other = reopened(container)
     back_up(other, 2, DATA)
-    before = bytes(memory_of(container).content)
+    before = memory_of(container).content.copy()
     block = some_bytes(3, 9 * BLOCK)[-BLOCK:]
     writer.zeros(7)
     # The chunk ends, and what does not fill a segment is still in memory then.

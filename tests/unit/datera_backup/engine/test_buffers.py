@@ -32,7 +32,7 @@ def test_few_buffers_wait_for_a_segment(monkeypatch: pytest.MonkeyPatch, noisy: 
     rng = random.Random(noisy)
     rest = b"x" * BLOCK * (IN_A_BATCH - noisy)
     data = b"".join(rng.randbytes(BLOCK * noisy) + rest for _ in range(BATCHES))
-    container = new_container(1, 2 * len(data))
+    container = new_container(1)
     chunk = BATCHES * IN_A_BATCH * BLOCK
     new = NewBackup(identifier(1), "a volume", len(data), Geometry(BLOCK, chunk))
     writer = container.begin(new, living=[], segment_size=IN_A_SEGMENT * BLOCK)

@@ -13,13 +13,16 @@ from datera_backup.container import (
     CommitDamaged,
     Container,
     ContainerMissing,
+    Finding,
     LayoutDamaged,
     ManifestDamaged,
     WrongContainer,
+    notices,
 )
-from datera_backup.container.geometry import RECORD_HEADER_SIZE
-from datera_backup.container.record import peek
-from tests.fixtures.devices import MemoryDevice
+from datera_backup.container.format.geometry import RECORD_HEADER_SIZE
+from datera_backup.container.format.record import places
+from datera_backup.container.log import peek
+from tests.fixtures.metadata import Record, records_of
 from tests.fixtures.moving import (
     BLOCK,
     SMALL,
@@ -77,10 +80,10 @@ def test_any_byte_of_a_stored_block(container: Container) -> None:
             codecs.add(codec)
             for spot in spots_of(length, rng):
                 bit = 1 << rng.randrange(8)
-                device.content[offset + spot] ^= bit
+                device.content.flip(offset + spot, bit)
                 sink = MemorySink(len(DATA))
                 damage = damage_found(reader, sink)
-                device.content[offset + spot] ^= bit
+                device.content.flip(offset + spot, bit)
                 if damage is None:
                     # A compressed frame has bits that change nothing; then the bytes are right.
                     unharmful += 1
@@ -89,8 +92,8 @@ def test_any_byte_of_a_stored_block(container: Container) -> None:
                 block = number * SMALL.blocks_per_chunk + place
                 assert (damage.block, damage.source_offset) == (block, block * BLOCK)
                 assert damage.device_offset == offset
-                assert damage.expected == chunk.digest(place) != damage.found
-                for part in (identifier(1), container.id, block, damage.expected.hex()):
+                assert (damage.length, damage.finding) == (length, Finding.DAMAGED)
+                for part in (identifier(1), container.id, block, block * BLOCK, offset):
                     assert str(part) in str(damage)
                 assert_nothing_wrong_was_written(sink, DATA)
     assert len(codecs) == 2
@@ -102,46 +105,99 @@ def test_a_segment_that_was_zeroed(container: Container) -> None:
     header = peek(container.device, start)
     assert header is not None
     length = RECORD_HEADER_SIZE + header.stored_length
-    memory_of(container).content[start : start + length] = bytes(length)
-    with pytest.raises(BlockDamaged, match=rf"Block \d+ of backup {identifier(1)}"):
+    memory_of(container).content.write(start, bytes(length))
+    with pytest.raises(BlockDamaged, match=rf"Block \d+ of backup {identifier(1)}") as caught:
         restore(reopened(container), 1)
+    assert caught.value.finding is Finding.ABSENT
 
 
-def test_any_byte_of_a_manifest(container: Container) -> None:
-    commit = container.commit_of(identifier(1))
+def records(container: Container) -> list[Record]:
+    entry = container.entries[0]
+    assert entry.commit is not None
+    return list(records_of(BackupReader(container, identifier(1)), entry.commit))
+
+
+@pytest.mark.parametrize("copy", [0, 1])
+def test_any_byte_of_one_copy_of_any_metadata_harms_nothing(
+    container: Container, copy: int
+) -> None:
     device = memory_of(container)
-    for number, ref in enumerate(commit.manifests):
-        assert ref is not None
+    found = records(container)
+    assert len(found) == 5
+    for what, ref in found:
+        place = places(ref.offset)[copy]
         for spot in range(ref.length):
-            device.content[ref.offset + spot] ^= 0x10
-            with pytest.raises(ManifestDamaged, match=f"chunk {number} of backup {identifier(1)}"):
-                BackupReader(container, identifier(1)).chunk(number)
-            device.content[ref.offset + spot] ^= 0x10
+            device.content.flip(place + spot, 0x10)
+            opened = reopened(container)
+            reader = BackupReader(opened, identifier(1))
+            chunks = [reader.chunk(number) for number in range(reader.chunk_count)]
+            assert all(chunks)
+            # The second copy is only looked at where the first one is not whole.
+            assert opened.copies.faulty == ((place,) if copy == 0 else ()), what
+            device.content.flip(place + spot, 0x10)
 
 
-def test_a_damaged_manifest_ends_a_restore_and_an_incremental(container: Container) -> None:
+@pytest.mark.parametrize("both", [[0, 0], [0, -1], [-1, 0]])
+def test_both_copies_of_any_metadata_are_named(container: Container, both: list[int]) -> None:
+    device = memory_of(container)
+    whole = device.content.copy()
+    for what, ref in records(container):
+        for place, spot in zip(places(ref.offset), both, strict=True):
+            device.content.flip(place + spot % ref.length)
+        names = f"{what} of backup {identifier(1)} in container {container.id}.*byte {ref.offset}"
+        with pytest.raises((CommitDamaged, ManifestDamaged), match=names) as caught:
+            restore(reopened(container), 1)
+        assert caught.value.finding is Finding.DAMAGED
+        device.content.units = whole.copy().units
+    assert restore(reopened(container), 1) == DATA
+
+
+def test_one_copy_is_told_once_and_repaired(container: Container) -> None:
+    device = memory_of(container)
+    whole = device.content.copy()
+    (_, ref) = records(container)[-1]
+    device.content.flip(ref.offset + RECORD_HEADER_SIZE)
+    notices.told()
+    opened = reopened(container)
+    for _ in range(3):
+        assert restore(opened, 1) == DATA
+    (told,) = notices.told()
+    for part in (ref.offset, container.id, "damaged", "its copy serves"):
+        assert str(part) in told
+    opened.repair()
+    assert device.content == whole
+    (told,) = notices.told()
+    assert f"byte {ref.offset} of container {container.id} was repaired" in told
+    assert opened.copies.faulty == ()
+    opened.repair()
+    assert restore(reopened(container), 1) == DATA
+    assert notices.told() == []
+
+
+def damage_both(container: Container, record: Record) -> None:
+    for place in places(record.ref.offset):
+        memory_of(container).content.flip(place + RECORD_HEADER_SIZE)
+
+
+def test_a_damaged_manifest_ends_a_restore(container: Container) -> None:
     reader = BackupReader(container, identifier(1))
-    ref = reader.commit.manifests[1]
-    assert ref is not None
-    memory_of(container).content[ref.offset + RECORD_HEADER_SIZE] ^= 1
+    damage_both(container, records(container)[-2])
     sink = MemorySink(len(DATA))
-    with pytest.raises(ManifestDamaged):
+    with pytest.raises(ManifestDamaged, match="chunk 1"):
         restore_onto(reader, sink)
     assert_nothing_wrong_was_written(sink, DATA)
-    with pytest.raises(ManifestDamaged):
-        back_up(container, 2, changed(DATA, 1), reader)
-    assert container.committed == (identifier(1),)
 
 
-def test_any_byte_of_the_commit(container: Container) -> None:
-    entry = container.entries[0]
-    device = memory_of(container)
-    for spot in range(entry.commit_length):
-        device.content[entry.commit_offset + spot] ^= 0x01
-        with pytest.raises(CommitDamaged, match=str(identifier(1))):
-            BackupReader(reopened(container), identifier(1))
-        device.content[entry.commit_offset + spot] ^= 0x01
-    assert restore(reopened(container), 1) == DATA
+def test_a_damaged_manifest_is_not_inherited(container: Container) -> None:
+    damage_both(container, records(container)[-2])
+    opened = reopened(container)
+    notices.told()
+    new = changed(DATA, 1)
+    reader = back_up(opened, 2, new, BackupReader(opened, identifier(1)))
+    assert restore(reopened(container), 2) == new
+    stored = sum(any(new[at : at + BLOCK]) for at in range(8 * BLOCK, 16 * BLOCK, BLOCK))
+    assert stored <= reader.commit.statistics.new_blocks <= stored + 2
+    assert "chunk 1" in notices.told()[0]
 
 
 def test_two_containers_that_were_switched() -> None:
@@ -172,14 +228,15 @@ def test_the_same_id_on_other_bytes() -> None:
 
 @pytest.mark.parametrize("cut", [1, BLOCK, 5 * BLOCK])
 def test_a_device_that_was_truncated(container: Container, cut: int) -> None:
-    device = MemoryDevice(content=memory_of(container).content[: container.tail - cut])
+    device = memory_of(container).copy()
+    device.content.resize(container.tail - cut)
     with pytest.raises(LayoutDamaged, match=rf"{container.id}.*ends at byte {device.size}"):
         Container.open(device)
 
 
 def test_a_device_that_ends_while_it_is_read(container: Container) -> None:
     reader = BackupReader(container, identifier(1))
-    # Room is left for the manifests, which lie behind each chunk's blocks.
-    memory_of(container).resize(container.entries[0].start + BLOCK)
-    with pytest.raises(LayoutDamaged):
+    memory_of(container).content.resize(container.entries[0].start + BLOCK)
+    with pytest.raises(LayoutDamaged) as caught:
         restore_onto(reader, MemorySink(len(DATA)))
+    assert caught.value.finding is Finding.ABSENT

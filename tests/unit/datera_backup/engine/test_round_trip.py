@@ -17,6 +17,7 @@ from datera_backup.container import (
     GeometryMismatch,
     NewBackup,
 )
+from datera_backup.container.format.geometry import COPY_DISTANCE
 from datera_backup.engine import BackupJob, Settings, VerifyJob, open_sink, open_source
 from datera_backup.engine.restore import RestoreJob
 from tests.fixtures.moving import (
@@ -33,6 +34,7 @@ from tests.fixtures.moving import (
     restore,
     restore_onto,
     some_bytes,
+    writer_for,
 )
 
 SIZES = [0, 1, 511, BLOCK - 1, BLOCK, BLOCK + 1, 8 * BLOCK, 8 * BLOCK + 5, 40 * BLOCK + 100]
@@ -51,7 +53,7 @@ def test_all_zero_stores_nothing(size: int) -> None:
     container = new_container(1)
     reader = back_up(container, 1, bytes(size))
     assert restore(container, 1) == bytes(size)
-    assert set(reader.commit.manifests) == {None}
+    assert reader.commit.root is None
     assert reader.commit.statistics.stored_bytes == 0
 
 
@@ -150,7 +152,7 @@ def test_files_and_a_real_device_size(tmp_path: Path) -> None:
 def test_chains_over_containers_with_branches(seed: int) -> None:
     """Incrementals of any parent, in any container, of volumes that grow and shrink."""
     rng = random.Random(seed)
-    containers = [new_container(100 + number, 4 << 20) for number in range(3)]
+    containers = [new_container(100 + number) for number in range(3)]
     made: list[tuple[bytes, BackupReader]] = []
     for number in range(rng.randint(2, 7)):
         data, parent = some_bytes(rng.randrange(99), rng.randrange(1, 30 * BLOCK)), None
@@ -174,8 +176,9 @@ def test_blocks_that_moved_nowhere_are_stored_once() -> None:
     before = container.tail
     same = back_up(container, 2, data, parent)
     assert same.commit.statistics.new_blocks == 0
-    # Nothing but the commit: unchanged chunks name the parent's manifests.
-    assert container.tail - before == BLOCK
+    # Nothing but the commit, twice: the page and the manifests are the parent's.
+    assert container.tail - before == COPY_DISTANCE + BLOCK
+    assert same.commit.root == parent.commit.root
     new = bytearray(data)
     new[10 * BLOCK : 12 * BLOCK] = random.Random(5).randbytes(2 * BLOCK)
     reader = back_up(container, 3, bytes(new), same)
@@ -216,13 +219,9 @@ def test_batches_smaller_than_a_block() -> None:
 def test_geometry_is_the_parents() -> None:
     container = new_container(1)
     parent = back_up(container, 1, some_bytes(1, BLOCK))
-    new = NewBackup(
-        identifier(2), "a volume", BLOCK, Geometry(8192, 8192 * 8), parent_id=identifier(1)
-    )
-    writer = container.begin(new, living=container.committed)
+    new = NewBackup(identifier(2), "a volume", BLOCK, Geometry(8192, 8192 * 8))
     with pytest.raises(GeometryMismatch, match="8192"):
-        BackupJob(BytesSource(bytes(BLOCK)), writer, parent)
-    with pytest.raises(ValueError, match="parent"):
-        BackupJob(BytesSource(bytes(BLOCK)), writer)
+        container.begin(new, living=container.committed, parent=parent)
+    assert reopened(container).entries == container.entries
     with pytest.raises(ValueError, match="bytes"):
-        BackupJob(BytesSource(bytes(7)), writer, parent)
+        BackupJob(BytesSource(bytes(7)), writer_for(container, 2, BLOCK, parent))

@@ -166,13 +166,13 @@ def test_a_sparse_tebibyte() -> None:
     ranges = {rng.randrange(size >> 16) << 16: rng.randbytes(65536) for _ in range(40)}
     ranges[size - 65536] = rng.randbytes(65536)
     source = SparseSource(size, ranges)
-    container = Container.format(MemoryDevice(16 * MIB), identifier(1))
+    container = Container.format(MemoryDevice(64 * MIB), identifier(1))
     job = BackupJob(source, container.begin(NewBackup(identifier(1), "v", size), living=()))
     job.start()
     statistics = job.result().statistics
     assert statistics.new_blocks == len(ranges)
     assert statistics.zero_blocks == (size >> 16) - len(ranges)
-    assert container.tail < 8 * MIB
+    assert container.tail < 24 * MIB
 
     class SparseSink(MemorySink):
         def write(self, offset: int, buffers: Any) -> None:
@@ -188,8 +188,8 @@ def test_a_sparse_tebibyte() -> None:
     # An incremental of it reads and stores what changed.
     at = next(iter(source.ranges))
     source.ranges[at] = rng.randbytes(65536)
-    new = NewBackup(identifier(2), "v", size, parent_id=identifier(1))
-    again = BackupJob(source, container.begin(new, living=[identifier(1)]), reader)
+    new = NewBackup(identifier(2), "v", size)
+    again = BackupJob(source, container.begin(new, living=[identifier(1)], parent=reader))
     again.start()
     statistics = again.result().statistics
     assert (statistics.new_blocks, statistics.inherited_blocks) == (1, len(ranges) - 1)

@@ -52,8 +52,8 @@ SCRIPT = """
             pass
         return job.result()
 
-    container = new_container(1, 32 << 20)
-    job = BackupJob(BytesSource(data, note), writer_for(container, 1, len(data)), None, FEW)
+    container = new_container(1)
+    job = BackupJob(BytesSource(data, note), writer_for(container, 1, len(data)), FEW)
     job.start()
     wait(job)
     assert seen and main not in seen, "the source was read by the hub's thread"
@@ -71,7 +71,7 @@ SCRIPT = """
     def fail(kind):
         raise OSError("no more")
 
-    job = BackupJob(BytesSource(data, fail), writer_for(container, 2, len(data)), None, FEW)
+    job = BackupJob(BytesSource(data, fail), writer_for(container, 2, len(data)), FEW)
     job.start()
     try:
         wait(job)
@@ -79,7 +79,7 @@ SCRIPT = """
         assert "no more" in str(exc)
     else:
         raise AssertionError
-    job = BackupJob(BytesSource(data), writer_for(container, 2, len(data)), None, FEW)
+    job = BackupJob(BytesSource(data), writer_for(container, 2, len(data)), FEW)
     job.cancel()
     job.start()
     try:
@@ -110,7 +110,7 @@ def test_under_monkey_patching() -> None:
 @pytest.mark.parametrize("package", ["engine", "container"])
 def test_what_runs_in_native_threads_has_nothing_to_log_with(package: str) -> None:
     """Under eventlet the locks of logging are green ones: a native thread would hang on them."""
-    for path in (ROOT / "datera_backup" / package).glob("*.py"):
+    for path in (ROOT / "datera_backup" / package).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 assert "logging" not in [alias.name for alias in node.names], path

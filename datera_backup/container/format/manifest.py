@@ -3,21 +3,24 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 from array import array
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple
 from uuid import UUID
 
-from datera_backup.container.codec import Codec
-from datera_backup.container.geometry import DIGEST_SIZE
-from datera_backup.container.record import RecordRef
+from datera_backup.container.format.codec import Codec
+from datera_backup.container.format.geometry import DIGEST_SIZE, MOST_CONTAINERS
+from datera_backup.container.format.record import RecordRef
 
 _HEAD = struct.Struct("<IIH6x")
 _IS_STORED = bytes([0]) + bytes([1]) * 255
 _UUID_SIZE = 16
+_ZEROS = re.compile(rb"\0+")
 
 
 class Location(NamedTuple):
@@ -73,6 +76,17 @@ class ChunkMap:
     def length(self, position: int) -> int:
         """Return how many bytes a block takes that is not zero."""
         return self.lengths[self.rows[position]]
+
+    def without(self, distrusted: Callable[[UUID, int], bool]) -> ChunkMap:
+        """Return the same without the digests of blocks that are not to be inherited.
+
+        :param distrusted: tells it of the block at an offset of a container.
+        """
+        digests = bytearray(self.digests)
+        for row, (container, offset) in enumerate(zip(self.indices, self.offsets, strict=True)):
+            if distrusted(self.containers[container], offset):
+                digests[row * DIGEST_SIZE : (row + 1) * DIGEST_SIZE] = bytes(DIGEST_SIZE)
+        return replace(self, digests=bytes(digests))
 
     def location(self, position: int) -> Location:
         """Return where a block lies that is not zero."""
@@ -141,6 +155,18 @@ class ManifestBuilder:
         self._lengths += chunk.lengths[row:end]
         self._digests += chunk.digests[row * DIGEST_SIZE : end * DIGEST_SIZE]
 
+    def zero_runs(self, unless_zero_in: bytes = b"") -> Iterator[tuple[int, int]]:
+        """Yield the ranges (first, end) of blocks that are zero.
+
+        :param unless_zero_in: codecs of the same blocks elsewhere, as many as there are; those that
+            are zero there too are left out.
+        """
+        if not unless_zero_in:
+            return zero_runs(bytes(self._codecs))
+        others = unless_zero_in.ljust(len(self._codecs), b"\1")
+        both = (own if other else 1 for own, other in zip(self._codecs, others, strict=False))
+        return zero_runs(bytes(both))
+
     def payload(self) -> bytes:
         """Return the payload of the manifest's record."""
         return b"".join(
@@ -154,6 +180,18 @@ class ManifestBuilder:
                 self._digests,
             ]
         )
+
+
+def zero_runs(codecs: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the ranges (first, end) of blocks that are zero."""
+    for match in _ZEROS.finditer(codecs):
+        yield match.span()
+
+
+def max_payload(blocks: int) -> int:
+    """Return how many plain bytes the manifest of a chunk of so many blocks has at most."""
+    columns = 1 + 2 + 8 + 4 + DIGEST_SIZE
+    return _HEAD.size + MOST_CONTAINERS * _UUID_SIZE + blocks * columns
 
 
 def decode(payload: bytes, home: UUID, ref: RecordRef, number: int) -> ChunkMap:

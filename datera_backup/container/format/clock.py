@@ -22,5 +22,11 @@ def to_microseconds(moment: datetime) -> int:
 
 
 def from_microseconds(stored: int) -> datetime:
-    """Return what :func:`to_microseconds` was given."""
-    return _EPOCH + timedelta(microseconds=stored)
+    """Return what :func:`to_microseconds` was given.
+
+    :raises ValueError: that is no time.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=stored)
+    except OverflowError:
+        raise ValueError(f"{stored} is no time") from None

@@ -12,7 +12,7 @@ import zstandard
 
 from datera_backup.container.device import Buffer
 from datera_backup.container.errors import ContainerTooNew
-from datera_backup.container.optional import package
+from datera_backup.container.format.optional import package
 
 # Stored bytes that do not save this share of a block cost a restore more than they are worth.
 _WORTHWHILE = 16
@@ -140,18 +140,19 @@ class Decompressor:
             if claimed != length:
                 raise Undecodable(f"a frame of {claimed} bytes instead of {length}")
             return self._zstd.decompress(stored, max_output_size=length)
-        except zstandard.ZstdError as exc:
-            raise Undecodable(str(exc)) from exc
+        except (zstandard.ZstdError, MemoryError) as exc:
+            raise Undecodable(str(exc) or "a frame that wants too much memory") from exc
 
 
 def _unpack_zlib(stored: Buffer, length: int) -> bytes:
     unpacker = zlib.decompressobj()
     try:
         plain = unpacker.decompress(stored, length)
+        # One more byte must not come out, and the stream's own end must.
+        more = b"" if unpacker.eof else unpacker.decompress(unpacker.unconsumed_tail, 1)
     except zlib.error as exc:
         raise Undecodable(str(exc)) from exc
-    # One more byte must not come out, and the stream's own end must.
-    if not unpacker.eof and (unpacker.decompress(unpacker.unconsumed_tail, 1) or not unpacker.eof):
+    if more or not unpacker.eof:
         raise Undecodable("the stream does not end where the block does")
     return plain
 
@@ -163,3 +164,21 @@ def _unpack_lz4(stored: Buffer, length: int) -> bytes:
     except (lz4.LZ4BlockError, ValueError) as exc:
         raise Undecodable(str(exc)) from exc
     return plain
+
+
+def pack_payload(plain: bytes) -> tuple[Codec, bytes]:
+    """Return a record's payload as it is stored: compressed where that makes it shorter."""
+    packed = zstandard.ZstdCompressor(level=1).compress(plain)
+    return (Codec.ZSTD, packed) if len(packed) < len(plain) else (Codec.RAW, plain)
+
+
+def unpack_payload(codec: int, stored: bytes, length: int) -> bytes:
+    """Return the ``length`` plain bytes of what :func:`pack_payload` returned.
+
+    :raises Undecodable: they are not what comes out, or the codec is none of records.
+    """
+    if codec == Codec.RAW and len(stored) == length:
+        return stored
+    if codec != Codec.ZSTD:
+        raise Undecodable(f"{len(stored)} bytes of codec {codec} instead of {length}")
+    return bytes(Decompressor().decompress(codec, stored, length))

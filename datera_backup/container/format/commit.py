@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commit record: what a backup is, and where its manifests lie."""
+"""The commit record: what a backup is, and where the tree of its manifests begins."""
 
 from __future__ import annotations
 
@@ -12,16 +12,32 @@ from enum import IntEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
-from datera_backup.container.clock import from_microseconds, to_microseconds
-from datera_backup.container.codec import Codec
 from datera_backup.container.errors import ContainerTooNew, MetadataTooLarge
-from datera_backup.container.geometry import METADATA_LIMIT, Digest, Geometry
-from datera_backup.container.record import RecordRef
+from datera_backup.container.format.clock import from_microseconds, to_microseconds
+from datera_backup.container.format.codec import Codec
+from datera_backup.container.format.geometry import (
+    METADATA_LIMIT,
+    MOST_CONTAINERS,
+    Digest,
+    Geometry,
+)
+from datera_backup.container.format.index import REF_SIZE, encode_ref
+from datera_backup.container.format.index import decode as decode_refs
+from datera_backup.container.format.record import RecordRef
 
-_FIXED = struct.Struct("<16s16s16sQQQQIBBHIIII8x")
-_REF = struct.Struct("<QI4x32s")
+_FIXED = struct.Struct("<16s16s16sQQQQQIBBHIIIIB7x")
+_WRITER = struct.Struct("<16sQI")
 _UUID_SIZE = 16
 _NO_PARENT = UUID(int=0)
+MOST_WRITERS = 256
+"""Of a backup and those before it, so many are listed as having written its blocks."""
+
+_ANY = 1 << 64
+"""Above everything that is counted."""
+
+MAX_PAYLOAD = 2 << 20
+"""Plain bytes of a commit record at most."""
+
 _Number = TypeVar("_Number", bound=IntEnum)
 
 
@@ -40,6 +56,20 @@ class Statistics:
     segments: int = 0
     manifests: int = 0
     inherited_manifests: int = 0
+    metadata_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A backup that may have written blocks of another one.
+
+    :param generation: of its records: what it wrote in a first attempt that failed has another.
+    :param segments: how many it has.
+    """
+
+    backup_id: UUID
+    generation: int
+    segments: int
 
 
 @dataclass(frozen=True)
@@ -48,8 +78,11 @@ class Commit:
 
     :param parent_id: the backup that an incremental was compared with.
     :param codec: what new blocks were to be compressed with; each block has its own.
+    :param start: the byte of the log where its range begins.
     :param containers: those that hold its blocks, its own always the first.
-    :param manifests: one for each chunk, None where the chunk is all zero.
+    :param root: the uppermost index page, or the only manifest; None where all is zero.
+    :param writers: itself and the backups before it, the newest first, down to the full one.
+    :param all_writers: whether ``writers`` goes down to the full one; it is cut at `MOST_WRITERS`.
     :param metadata: the caller's, as JSON types.
     """
 
@@ -62,8 +95,11 @@ class Commit:
     codec: Codec
     started: datetime
     created: datetime
+    start: int
     containers: tuple[UUID, ...]
-    manifests: tuple[RecordRef | None, ...]
+    root: RecordRef | None
+    writers: tuple[Writer, ...] = ()
+    all_writers: bool = True
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
     statistics: Statistics = field(default_factory=Statistics)
 
@@ -96,26 +132,28 @@ def encode(commit: Commit) -> bytes:
             commit.geometry.chunk_size,
             to_microseconds(commit.started),
             to_microseconds(commit.created),
+            commit.start,
             commit.geometry.block_size,
             commit.geometry.digest,
             commit.codec,
             len(volume_id),
             len(commit.containers),
-            len(commit.manifests),
+            len(commit.writers),
             len(metadata),
             len(statistics),
+            commit.all_writers,
         ),
+        encode_ref(commit.root),
         *(container.bytes for container in commit.containers),
-        *map(_encode_ref, commit.manifests),
+        *(
+            _WRITER.pack(one.backup_id.bytes, one.generation, one.segments)
+            for one in commit.writers
+        ),
         volume_id,
         metadata,
         statistics,
     ]
     return b"".join(parts)
-
-
-def _encode_ref(ref: RecordRef | None) -> bytes:
-    return bytes(_REF.size) if ref is None else _REF.pack(ref.offset, ref.length, ref.checksum)
 
 
 def decode(payload: bytes) -> Commit:
@@ -134,23 +172,27 @@ def decode(payload: bytes) -> Commit:
         chunk_size,
         started,
         created,
+        start,
         block_size,
         digest,
         codec,
         volume_length,
         containers,
-        manifests,
+        writers,
         metadata_length,
         statistics_length,
+        all_writers,
     ) = _FIXED.unpack_from(payload)
-    ids_at = _FIXED.size
-    refs_at = ids_at + containers * _UUID_SIZE
-    volume_at = refs_at + manifests * _REF.size
+    ids_at = _FIXED.size + REF_SIZE
+    writers_at = ids_at + containers * _UUID_SIZE
+    volume_at = writers_at + writers * _WRITER.size
     metadata_at = volume_at + volume_length
     statistics_at = metadata_at + metadata_length
     if len(payload) != statistics_at + statistics_length:
         raise ValueError("it has another length than its counts give")
     parent = UUID(bytes=parent_id)
+    if not 1 <= containers <= MOST_CONTAINERS or writers > MOST_WRITERS:
+        raise ValueError(f"it names {containers} containers and {writers} writers")
     return Commit(
         container_id=UUID(bytes=container_id),
         backup_id=UUID(bytes=backup_id),
@@ -161,15 +203,19 @@ def decode(payload: bytes) -> Commit:
         codec=_known(Codec, codec),
         started=from_microseconds(started),
         created=from_microseconds(created),
+        start=start,
         containers=tuple(
-            UUID(bytes=payload[at : at + _UUID_SIZE]) for at in range(ids_at, refs_at, _UUID_SIZE)
+            UUID(bytes=payload[at : at + _UUID_SIZE])
+            for at in range(ids_at, writers_at, _UUID_SIZE)
         ),
-        manifests=tuple(
-            RecordRef(*ref) if ref[0] else None
-            for ref in _REF.iter_unpack(payload[refs_at:volume_at])
+        root=decode_refs(payload[_FIXED.size : ids_at])[0],
+        writers=tuple(
+            Writer(UUID(bytes=raw), generation, segments)
+            for raw, generation, segments in _WRITER.iter_unpack(payload[writers_at:volume_at])
         ),
-        metadata=json.loads(payload[metadata_at:statistics_at]),
-        statistics=_statistics(json.loads(payload[statistics_at:])),
+        all_writers=bool(all_writers),
+        metadata=_object(payload[metadata_at:statistics_at]),
+        statistics=_statistics(_object(payload[statistics_at:])),
     )
 
 
@@ -180,6 +226,19 @@ def _known(kind: type[_Number], number: int) -> _Number:
         raise ContainerTooNew(f"This version knows no {kind.__name__.lower()} {number}.") from None
 
 
-def _statistics(stored: dict[str, int]) -> Statistics:
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError("its JSON is no object")
+    return found
+
+
+def _statistics(stored: dict[str, Any]) -> Statistics:
     """Read those that this version counts; others may be added without a new format."""
-    return Statistics(**{f.name: stored.get(f.name, 0) for f in fields(Statistics)})
+    numbers = {f.name: stored.get(f.name, 0) for f in fields(Statistics)}
+    if not all(type(number) is int and 0 <= number < _ANY for number in numbers.values()):
+        raise ValueError("its statistics are not numbers of things")
+    return Statistics(**numbers)

@@ -9,22 +9,37 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from datera_backup.container.device import Buffer
-from datera_backup.container.optional import package
+from datera_backup.container.format.optional import package
 
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
 ALIGNMENT = 4096
-"""Every record of the log begins at a multiple of this many bytes."""
+"""What is written at a time begins at a multiple of this many bytes of the log."""
+
+PAGE_ALIGNMENT = 512
+"""Every record begins at a multiple of this many bytes."""
 
 SLOT_SIZE = MIB
-"""Bytes set aside for each of the two superblocks, which lie at 0 and at this offset."""
+"""Bytes set aside for each of the two superblocks."""
 
-LOG_START = 2 * SLOT_SIZE
+SLOT_DISTANCE = 2 * MIB
+"""How far the second superblock lies behind the first, which lies at 0."""
+
+LOG_START = 4 * MIB
 """Where the first record of the log begins."""
 
-RECORD_HEADER_SIZE = 96
+AREA_SIZE = MIB
+"""Bytes of a metadata area; no record in it can be longer."""
+
+COPY_DISTANCE = 2 * MIB
+"""How far the copy of a record in a metadata area lies behind it."""
+
+AREA_END = COPY_DISTANCE + AREA_SIZE
+"""How far the log goes on behind the beginning of a metadata area."""
+
+RECORD_HEADER_SIZE = 128
 """Bytes before the payload of a record."""
 
 DIGEST_SIZE = 32
@@ -33,15 +48,18 @@ DIGEST_SIZE = 32
 DEFAULT_SEGMENT_SIZE = 8 * MIB
 """Bytes of compressed blocks that are written at a time."""
 
-METADATA_LIMIT = MIB
+CHUNK_BLOCKS = 256
+"""Blocks of a chunk, unless somebody wants it otherwise."""
+
+METADATA_LIMIT = 768 * KIB
 """Bytes that a backup's metadata may take as JSON."""
+
+MOST_CONTAINERS = 2048
+"""Containers that one backup's blocks may lie in."""
 
 _MIN_BLOCK = 4 * KIB
 _MAX_BLOCK = 16 * MIB
-_MAX_CHUNK_BLOCKS = 1 << 24
-_COLUMNS_SIZE = 1 + 2 + 8 + 4 + DIGEST_SIZE
-_TABLE_ALLOWANCE = 256 * 16
-_COMMIT_ALLOWANCE = ALIGNMENT
+_MAX_CHUNK_BLOCKS = 4096
 
 
 class Digest(IntEnum):
@@ -56,13 +74,14 @@ class Geometry:
     """What all backups of a chain share, because blocks are inherited from place to place.
 
     :param block_size: bytes of the source in one block, a power of two from 4 KiB to 16 MiB.
-    :param chunk_size: bytes of the source that one manifest describes, a multiple of it.
+    :param chunk_size: bytes of the source that one manifest describes, a multiple of it; at most
+        4096 blocks.
     :param digest: what identifies a block.
     :raises ValueError: a size is out of its bounds.
     """
 
     block_size: int = 64 * KIB
-    chunk_size: int = GIB
+    chunk_size: int = CHUNK_BLOCKS * 64 * KIB
     digest: Digest = Digest.SHA256
 
     def __post_init__(self) -> None:
@@ -113,27 +132,6 @@ def padded(length: int) -> int:
     return -(-length // ALIGNMENT) * ALIGNMENT
 
 
-def worst_case(
-    source_size: int, geometry: Geometry, *, segment_size: int = DEFAULT_SEGMENT_SIZE
-) -> int:
-    """Return the bytes of log that a backup may need at most.
-
-    That is a full one of incompressible data, or an incremental where all has changed, whose chain
-    spans at most 256 containers.
-
-    :param segment_size: the same as is given to ``Container.begin``.
-    """
-    blocks = geometry.blocks(source_size)
-    chunks = geometry.chunks(source_size)
-    room = segment_room(segment_size, geometry) - geometry.block_size
-    segments = min(blocks, source_size // room + chunks) if room > 0 else blocks
-    per_record = RECORD_HEADER_SIZE + ALIGNMENT
-    log = source_size + segments * per_record
-    manifests = blocks * _COLUMNS_SIZE + chunks * (per_record + 16 + _TABLE_ALLOWANCE)
-    commit = per_record + _COMMIT_ALLOWANCE + _TABLE_ALLOWANCE + chunks * 48 + METADATA_LIMIT
-    return padded(log + manifests + commit)
-
-
-def segment_room(segment_size: int, geometry: Geometry) -> int:
-    """Return the bytes of blocks that a segment takes: always one block at least."""
-    return max(segment_size - RECORD_HEADER_SIZE, geometry.block_size)
+def aligned(length: int) -> int:
+    """Round up to where the next record may begin."""
+    return -(-length // PAGE_ALIGNMENT) * PAGE_ALIGNMENT
