@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import struct
-import sys
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from datera_backup.container.format.codec import Codec
+from datera_backup.container.format.columns import column, little_endian
 from datera_backup.container.format.geometry import DIGEST_SIZE, MOST_CONTAINERS
 from datera_backup.container.format.record import RecordRef
 
@@ -174,9 +174,9 @@ class ManifestBuilder:
                 _HEAD.pack(self.block_count, self.stored_count, len(self._indices_of)),
                 *(container.bytes for container in self._indices_of),
                 self._codecs,
-                _little_endian(self._indices),
-                _little_endian(self._offsets),
-                _little_endian(self._lengths),
+                little_endian(self._indices),
+                little_endian(self._offsets),
+                little_endian(self._lengths),
                 self._digests,
             ]
         )
@@ -205,9 +205,9 @@ def decode(payload: bytes, home: UUID, ref: RecordRef, number: int) -> ChunkMap:
     columns = _Columns(payload, _HEAD.size)
     table = columns.take(containers * _UUID_SIZE)
     codecs = columns.take(blocks)
-    indices = _column("H", columns.take(stored * 2))
-    offsets = _column("Q", columns.take(stored * 8))
-    lengths = _column("I", columns.take(stored * 4))
+    indices = column("H", columns.take(stored * 2))
+    offsets = column("Q", columns.take(stored * 8))
+    lengths = column("I", columns.take(stored * 4))
     digests = columns.take(stored * DIGEST_SIZE)
     if not columns.at_end or not containers:
         raise ValueError("it has another length than its counts give")
@@ -245,14 +245,3 @@ class _Columns:
     @property
     def at_end(self) -> bool:
         return self._at == len(self._payload)
-
-
-def _column(typecode: str, raw: bytes) -> array[int]:
-    column = array(typecode, raw)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
-
-
-def _little_endian(column: array[int]) -> bytes:
-    return _column(column.typecode, column.tobytes()).tobytes()

@@ -7,12 +7,12 @@ Manifests say it too. This is for whoever has to do without them.
 from __future__ import annotations
 
 import struct
-import sys
 from array import array
 from dataclasses import dataclass
 from itertools import accumulate
 
 from datera_backup.container.format.codec import Undecodable, pack_payload, unpack_payload
+from datera_backup.container.format.columns import column, little_endian
 from datera_backup.container.format.geometry import DIGEST_SIZE
 
 _HEAD = struct.Struct("<IIB3xI")
@@ -59,9 +59,9 @@ def encode(contents: Contents) -> bytes:
     """Return what lies behind a segment's payload."""
     plain = b"".join(
         [
-            _little_endian(contents.numbers),
+            little_endian(contents.numbers),
             contents.codecs,
-            _little_endian(contents.lengths),
+            little_endian(contents.lengths),
             contents.digests,
             *(_RUN.pack(*run) for run in contents.zeroed),
         ]
@@ -92,20 +92,9 @@ def decode(raw: bytes) -> Contents:
     digests_at = lengths_at + blocks * 4
     runs_at = digests_at + blocks * DIGEST_SIZE
     return Contents(
-        numbers=_column("Q", plain[:codecs_at]),
+        numbers=column("Q", plain[:codecs_at]),
         codecs=plain[codecs_at:lengths_at],
-        lengths=_column("I", plain[lengths_at:digests_at]),
+        lengths=column("I", plain[lengths_at:digests_at]),
         digests=plain[digests_at:runs_at],
         zeroed=tuple(_RUN.iter_unpack(plain[runs_at:])),
     )
-
-
-def _column(typecode: str, raw: bytes) -> array[int]:
-    column = array(typecode, raw)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
-
-
-def _little_endian(column: array[int]) -> bytes:
-    return _column(column.typecode, column.tobytes()).tobytes()
