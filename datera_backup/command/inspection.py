@@ -134,9 +134,11 @@ def _backup(container: Container, entry: Entry) -> Backup:
     damaged, unknown = [], []
     commit = reader.commit
     manifests = 0
-    for number in range(reader.chunk_count):
+    for stretch in reader.stretches():
         try:
-            chunk = reader.chunk(number)
+            if stretch.error is not None:
+                raise stretch.error
+            chunk = reader.chunk(stretch.first) if stretch.ref is not None else None
         except UNREAD as unread:
             unknown.append(_unread(entry, unread))
             continue
@@ -149,7 +151,7 @@ def _backup(container: Container, entry: Entry) -> Backup:
         if chunk is not None:
             manifests += 1
             counts = Counter(chunk.codecs)
-            codecs.update({Codec(one).name.lower(): n for one, n in counts.items() if one})
+            codecs.update({_codec(one): n for one, n in counts.items() if one})
     return Backup(
         entry,
         commit,
@@ -159,6 +161,11 @@ def _backup(container: Container, entry: Entry) -> Backup:
         damage=tuple(damaged),
         unknown=tuple(dict.fromkeys(unknown)),
     )
+
+
+def _codec(number: int) -> str:
+    known = number in {codec.value for codec in Codec}
+    return Codec(number).name.lower() if known else f"codec {number}"
 
 
 def is_unreadable(error: ContainerError) -> bool:

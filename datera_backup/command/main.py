@@ -23,6 +23,7 @@ from backup_dispatch.command import rescue_map
 from datera_backup.command import report, salvage
 from datera_backup.command.inspection import UNREAD, inspect, is_unreadable
 from datera_backup.container import ContainerError, notices
+from datera_backup.engine import VolumeFailed
 
 NAME = "datera-backup"
 ORPHANS = "orphans"
@@ -146,6 +147,12 @@ def _write(devices: Sequence[Path], backup_id: UUID, output: Path) -> int:
         found = salvage.salvage(devices, backup_id, output)
     except rescue_map.OutputExists as exc:
         return _failed(str(exc), UNUSABLE)
+    except VolumeFailed as exc:
+        return _failed(f"{output} {exc.finding}. It was removed.", UNUSABLE)
+    except OSError as exc:
+        if exc.filename is not None and Path(exc.filename) in devices:
+            raise
+        return _failed(f"{output} cannot be written: {exc.strerror}.", UNUSABLE)
     sys.stdout.write(f"{salvage.told(found, output)}\n")
     return DAMAGED if found.missing else SOUND
 

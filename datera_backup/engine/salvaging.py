@@ -13,6 +13,7 @@ from datera_backup.container import (
     Commit,
     Container,
     ContainerError,
+    ContainerTooNew,
     Device,
     LayoutDamaged,
     NotAContainer,
@@ -136,6 +137,11 @@ class Salvaging:
     def _home(self, number: int) -> Scan | Container | None:
         try:
             return Container.open(self._devices[number])
+        except ContainerTooNew as exc:
+            if len(self._devices) == 1:
+                raise
+            notices.tell(f"Device {number + 1} of {len(self._devices)} is done without: {exc}")
+            return None
         except (LayoutDamaged, NotAContainer) as exc:
             notices.tell(f"{exc} It is scanned.")
         try:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,3 +182,27 @@ def test_a_device_that_is_not_there_is_named(
     for arguments in ([nowhere], [device("first"), "--with", nowhere]):
         assert main(["salvage", *arguments[:1], FULL, str(output), *arguments[1:]]) == 2
         assert f"{nowhere} cannot be read" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_made_is_named(
+    device: Device, tmp_path: Path, capsys: Capture
+) -> None:
+    output = tmp_path / "nowhere" / "volume"
+    assert main(["salvage", device("first"), FULL, str(output)]) == 2
+    assert capsys.readouterr().err == (
+        f"datera-backup: {output} cannot be written: No such file or directory.\n"
+    )
+
+
+def test_an_output_for_which_there_is_no_room_is_named_and_removed(
+    device: Device, output: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwritev", full)
+    assert main(["salvage", device("first"), FULL, str(output)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"datera-backup: {output} cannot be written")
+    assert "No space left on device" in told
+    assert not output.exists()
