@@ -289,7 +289,8 @@ class BackupWriter:
         blocks = max(0, self.geometry.blocks_in_chunk(parent.commit.source_size, number))
         was_zero = False
         try:
-            chunk = parent.chunk(number) if blocks else None
+            # The one that blocks were inherited from has been read already.
+            chunk = self._parent_chunk or (parent.chunk(number) if blocks else None)
         except ManifestDamaged:
             before = b""
         else:
