@@ -263,9 +263,7 @@ class Container:
         return self.remains
 
     def doom(self, backup_id: UUID) -> None:
-        """Make a committed backup one that cannot be read any more; its room is still taken.
-
-        One that was only begun is taken back.
+        """Let a backup not be read any more, though it keeps its room; take back one only begun.
 
         :raises BackupNotInContainer: it is not here, or was deleted before.
         """
@@ -279,13 +277,14 @@ class Container:
         elif gone.state is State.COMMITTED:
             self._change(gone, State.DYING)
 
-    def require(self, backup_id: UUID) -> None:
-        """Look again whether a backup is committed.
+    def require(self, backup_id: UUID, *, or_dying: bool = False) -> None:
+        """Look again whether a backup is committed, or is at least not given back yet.
 
         :raises BackupNotInContainer: it is not, or not any more.
         """
         self._reload()
-        if self._entry(backup_id).state is not State.COMMITTED:
+        good = (State.COMMITTED, State.DYING) if or_dying else (State.COMMITTED,)
+        if self._entry(backup_id).state not in good:
             raise BackupNotInContainer(backup_id, self.id, deleted=True)
 
     def reclaim(self, chain: Iterable[Container]) -> None:
@@ -355,7 +354,8 @@ class Container:
     def _check(self, opened: Entry, parent: BackupReader | None = None) -> None:
         """Look whether the range of a begun backup is still its own, and its parent still there."""
         if parent is not None:
-            parent.require_living()
+            # In another container it may be deleted meanwhile; giving it back waits for our lock.
+            parent.require_living(or_dying=parent.home_id != self.id)
         self._reload()
         if opened not in self.entries:
             raise ContainerChanged(

@@ -45,8 +45,8 @@ class Home(Protocol):
     def distrusts(self, container_id: UUID, offset: int) -> bool:
         """Whether a block was found bad once, by where it lies."""
 
-    def require(self, backup_id: UUID) -> None:
-        """Look again whether a backup is committed."""
+    def require(self, backup_id: UUID, *, or_dying: bool = False) -> None:
+        """Look again whether a backup is committed, or is at least not given back yet."""
 
 
 class BackupReader:
@@ -85,12 +85,13 @@ class BackupReader:
         """The devices of the containers that were handed in."""
         return MappingProxyType({key: one.device for key, one in self._containers.items()})
 
-    def require_living(self) -> None:
+    def require_living(self, *, or_dying: bool = False) -> None:
         """Look again whether the backup is still committed.
 
+        :param or_dying: it may have been deleted, as long as nothing of it was given back.
         :raises BackupNotInContainer: it was deleted.
         """
-        self._home.require(self._commit.backup_id)
+        self._home.require(self._commit.backup_id, or_dying=or_dying)
 
     def require_all(self) -> None:
         """Check that every container that holds a block was handed in.

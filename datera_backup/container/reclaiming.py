@@ -150,7 +150,7 @@ class _Doomed:
     def distrusts(self, _container_id: UUID, _offset: int) -> bool:
         return False
 
-    def require(self, backup_id: UUID) -> None:
+    def require(self, backup_id: UUID, *, or_dying: bool = False) -> None:
         self.commit_of(backup_id)
 
     def commit_of(self, backup_id: UUID) -> Commit:

@@ -112,7 +112,7 @@ class Scan:
             raise BackupNotInContainer(backup_id, self.id)
         return found.commit
 
-    def require(self, backup_id: UUID) -> None:
+    def require(self, backup_id: UUID, *, or_dying: bool = False) -> None:
         """Look whether a backup was found.
 
         :raises BackupNotInContainer: it was not.

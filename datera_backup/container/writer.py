@@ -103,7 +103,8 @@ class BackupWriter:
         self._zero_blocks = self._new_blocks = self._inherited_blocks = self._new_bytes = 0
         self._inherited_here = 0
         self._parent_chunk: ChunkMap | None = None
-        self._begin_chunk()
+        self._builder = ManifestBuilder(owner.container_id)
+        self._blocks_here = self._blocks_in_next()
 
     @property
     def backup_id(self) -> UUID:
@@ -143,6 +144,12 @@ class BackupWriter:
         """
         self._zero_blocks += count
         while count:
+            if self._is_nothing_new(count):
+                count -= self._blocks_here
+                self._tree.add(None, inherited=True)
+                self._chunks += 1
+                self._begin_chunk()
+                continue
             part = min(count, self._missing())
             self._builder.zeros(part)
             count -= part
@@ -237,11 +244,32 @@ class BackupWriter:
             ),
         )
 
+    def _is_nothing_new(self, zeros: int) -> bool:
+        """Whether the next blocks are a whole chunk of zeros, as it is in the parent."""
+        if self._builder.block_count or not 0 < self._blocks_here <= zeros:
+            return False
+        parent, number = self._parent, self._chunks
+        if parent is None:
+            return True
+        if self.geometry.blocks_in_chunk(parent.commit.source_size, number) < self._blocks_here:
+            return False
+        try:
+            return parent.manifest_ref(number) is None
+        except ManifestDamaged:
+            return False
+
     def _begin_chunk(self) -> None:
+        if not self._builder.block_count:
+            # Many chunks of a large volume are passed over: what is empty serves again.
+            self._blocks_here = self._blocks_in_next()
+            return
         self._builder = ManifestBuilder(self._owner.container_id)
         self._parent_chunk = None
         self._inherited_here = 0
-        self._blocks_here = max(0, self.geometry.blocks_in_chunk(self.source_size, self._chunks))
+        self._blocks_here = self._blocks_in_next()
+
+    def _blocks_in_next(self) -> int:
+        return max(0, self.geometry.blocks_in_chunk(self.source_size, self._chunks))
 
     def _missing(self) -> int:
         missing = self._blocks_here - self._builder.block_count

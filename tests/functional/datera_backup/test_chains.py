@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,10 +100,10 @@ def unreadable(path: Path) -> Iterator[None]:
 
 
 def orders(count: int, of_each: int) -> list[Any]:
-    """All orders of a few; of more the two straight ones, and two that begin in the middle."""
-    found = list(itertools.permutations(range(count)))
+    """Orders that begin with the oldest, the youngest, and in the middle."""
+    found: list[tuple[int, ...]] = [(0, 1, 2), (2, 0, 1), (1, 2, 0)]
     if count > 3:
-        found = [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2), (2, 0, 3, 1)]
+        found = [(3, 2, 1, 0), (1, 3, 0, 2)]
     return [pytest.param(of_each, one, id=f"{of_each}-{one}") for one in found]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 MIB = 2**20
-KINDS = ("html", "answer", "empty", "wrong_body", "drop", "a404")
+KINDS = ("html", "wrong_body", "drop", "a404")
 NOT_FOUND = {"name": "NotFoundError", "message": "not found", "http": 404}
 
 Strike = Callable[[], Any]
