@@ -153,8 +153,7 @@ def test_a_block_that_cannot_be_read_is_named_and_stored_anew(
     assert "Block 17" in str(cloud.failures[-1])
 
 
-@pytest.mark.parametrize("slot", SLOTS)
-@pytest.mark.parametrize("how", ["unreadable", "flipped"])
+@pytest.mark.parametrize(("how", "slot"), zip(["unreadable", "flipped"], SLOTS, strict=True))
 def test_with_one_superblock_everything_works(
     cloud: Any,
     content: Any,
