@@ -8,6 +8,7 @@ incrementals after it. What stands where in a container is the business of
 
 from __future__ import annotations
 
+import _thread
 import functools
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -117,12 +118,12 @@ class DateraBackupDriver(OperatorsMethods, driver.BackupDriver):
     # Cinder's interface
 
     def check_for_setup_error(self) -> None:
-        """Find out whether the options can be used; asks no cluster.
+        """Find out whether the options can be used; waits for no cluster.
 
         Cinder resumes interrupted deletions while this runs, and fails them until it has returned.
-        So what takes time comes with the first use of the cluster: the login, what a service that
-        died has left open on this host, the tenant. Whether the cluster works, :meth:`examine`
-        tells.
+        So what takes time comes later: the tenant with the first backup; the login, and what a
+        service that died has left open on this host, in a thread that this starts. Whether the
+        cluster works, :meth:`examine` tells.
 
         :raises OptionsInvalid: options are missing, cannot be used or contradict each other.
         :raises ClusterFailed: the Datera SDK is not installed.
@@ -132,6 +133,16 @@ class DateraBackupDriver(OperatorsMethods, driver.BackupDriver):
             # Looked for only: to import it takes longer than a resumed deletion waits.
             if importlib.util.find_spec("dfs_sdk") is None:
                 raise SdkMissing
+        # Not threading.Thread: its start() waits until the thread runs, and under eventlet others
+        # would run meanwhile, resumed deletions among them.
+        _thread.start_new_thread(self._close_what_was_left_open, ())
+
+    def _close_what_was_left_open(self) -> None:
+        """What a host left open when it died is closed by its restart, not only by its next use."""
+        try:
+            self._clear_leftovers()
+        except Exception as failure:
+            LOG.warning("The next use of the cluster looks for what was left open: %s", failure)
 
     @traced
     def backup(
