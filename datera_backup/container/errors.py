@@ -48,6 +48,17 @@ class ContainerMissing(ContainerError):
         self.container_id = container_id
 
 
+class ChainTooLong(ContainerError):
+    """A backup would have blocks in more containers than the format can name."""
+
+    def __init__(self, backup_id: UUID, most: int) -> None:
+        super().__init__(
+            f"Backup {backup_id} would have blocks in more than {most} containers; take a full "
+            "backup."
+        )
+        self.backup_id = backup_id
+
+
 class ContainerFull(ContainerError):
     """The device, or the superblock, has no room for what is to be written."""
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from datera_backup.container.device import Buffer, Device
 from datera_backup.container.errors import (
     BackupUnfinished,
-    ContainerMissing,
+    ChainTooLong,
     GeometryMismatch,
     ManifestDamaged,
 )
@@ -74,7 +74,6 @@ class BackupWriter:
         :param commit: makes the superblock say that the backup is committed, given the commit
             record and the end of the backup's range.
         :raises GeometryMismatch: the backup has not its parent's geometry.
-        :raises ContainerMissing: the chain has become longer than the format allows.
         """
         if parent is not None and parent.commit.geometry != new.geometry:
             raise GeometryMismatch(
@@ -160,6 +159,7 @@ class BackupWriter:
 
         :param chunk: the parent's chunk, :meth:`BackupReader.inheritable`.
         :param first: the first block's number within the chunk; none of them may be zero there.
+        :raises ChainTooLong: the backup would have blocks in too many containers.
         :raises ContainerChanged: somebody else took the backup's place.
         :raises ValueError: the source, or the chunk, has not so many blocks, or one is zero.
         """
@@ -298,7 +298,7 @@ class BackupWriter:
             return
         self._containers.update(dict.fromkeys(self._builder.containers))
         if len(self._containers) > MOST_CONTAINERS:
-            raise ContainerMissing(self.backup_id, next(reversed(self._containers)))
+            raise ChainTooLong(self.backup_id, MOST_CONTAINERS)
         ref = self._metadata.put(
             MANIFEST, self._chunks, self._builder.payload(), count=self._builder.block_count
         )
