@@ -204,7 +204,7 @@ def test_verification_repairs_metadata_of_which_one_copy_is_damaged(
     assert verified(cloud, backup) == [], "the other one was repaired"
 
 
-@pytest.mark.parametrize("in_two_containers", [True])
+@pytest.mark.parametrize("in_two_containers", [False, True])
 def test_all_of_a_chain_without_superblocks_is_salvaged(
     cloud: Any,
     content: Any,

@@ -140,7 +140,7 @@ def check(device: MemoryDevice, history: History, count: int) -> None:
         all_is_there()
 
 
-@pytest.mark.parametrize("seed", range(1))
+@pytest.mark.parametrize("seed", range(3))
 def test_after_every_event(history: History, seed: int) -> None:
     rng = random.Random(seed)
     for count in range(len(history.device.events) + 1):
