@@ -13,20 +13,21 @@ import _thread
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
 from backup_dispatch.errors import BackendDown, reason_of
 
 LOG = logging.getLogger(__name__)
 
-Check = Callable[[], None]
+Check = Callable[[], Sequence[str]]
+"""Raises what keeps all work from a backend; returns what else is amiss, a line each."""
 
 
 class Health:
     """The state of some backends, by name.
 
-    :param checks: raises, for each backend, whatever is wrong with it.
+    :param checks: one for each backend.
     :param deadline: seconds from the start until a silent backend counts as down.
     :param interval: seconds between two checks of a backend that is down.
     """
@@ -49,7 +50,7 @@ class Health:
             watch.start()
 
     def stop(self) -> None:
-        """Let no further check begin; does not wait for one that hangs."""
+        """Let no further check begin; waits for none that hangs, and tells no late answer."""
         for watch in self._watches.values():
             watch.stop()
 
@@ -120,24 +121,27 @@ class _Watch:
     def _until_up(self) -> None:
         while not self._stopped.is_set():
             try:
-                self._check()
+                amiss = self._check()
             except Exception as error:
                 self._set(_State.DOWN, reason_of(error))
             else:
-                self._set(_State.UP, "")
+                self._set(_State.UP, "", amiss)
                 return
             self._stopped.wait(self._interval)
 
-    def _set(self, state: _State, reason: str) -> None:
+    def _set(self, state: _State, reason: str, amiss: Sequence[str] = ()) -> None:
         # Only this thread sets them. The log comes first: whoever waits finds the reason there.
-        if (state, reason) != (self._state, self._reason):
-            self._tell(state, reason)
+        # Once stopped, it would speak of a backend that another watch has, or that is gone.
+        if (state, reason) != (self._state, self._reason) and not self._stopped.is_set():
+            self._tell(state, reason, amiss)
         with self._changed:
             self._state, self._reason = state, reason
             self._changed.notify_all()
 
-    def _tell(self, state: _State, reason: str) -> None:
+    def _tell(self, state: _State, reason: str, amiss: Sequence[str]) -> None:
         if state is _State.UP:
+            for line in amiss:
+                LOG.warning("Backup backend %s: %s", self._name, line)
             LOG.info("Backup backend %s is up.", self._name)
         else:
             LOG.warning(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -18,8 +17,6 @@ from backup_dispatch.errors import Unfit
 from backup_dispatch.examination.backends import can_be_examined, examine
 from backup_dispatch.examination.finding import State
 from backup_dispatch.health import Check, Health
-
-LOG = logging.getLogger(__name__)
 
 
 class Process:
@@ -95,11 +92,11 @@ class Process:
 def check_of(backend: Backend) -> Check:
     """Look at the backend, then make the check that Cinder would if this were its only driver.
 
-    The look comes first, for it says what is wrong, where, and how to mend it. What does not keep
-    all work from the backend is logged, a line each, and the backend is up.
+    The look comes first, for it says what is wrong, where, and how to mend it. With what does not
+    keep all work from the backend it is up.
     """
 
-    def check() -> None:
+    def check() -> list[str]:
         amiss = []
         if can_be_examined(backend):
             amiss = [one for one in examine(backend) if one.state is not State.UP]
@@ -107,8 +104,7 @@ def check_of(backend: Backend) -> Check:
             if one.state is State.DOWN:
                 raise Unfit(one.text)
         backend.make(cinder_context.get_admin_context()).check_for_setup_error()
-        for one in amiss:
-            LOG.warning("Backup backend %s: %s", backend.name, one.text)
+        return [one.text for one in amiss]
 
     return check
 

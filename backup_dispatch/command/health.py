@@ -14,7 +14,7 @@ from backup_dispatch.command.masking import masked
 from backup_dispatch.errors import reason_of
 from backup_dispatch.examination.finding import Finding, State
 
-Check = Callable[[], None]
+Check = Callable[[], object]
 Look = Callable[[], Iterable[Finding]]
 
 

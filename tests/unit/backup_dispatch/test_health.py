@@ -34,6 +34,7 @@ class Backend:
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
+        self.amiss: list[str] = []
         self._answers: list[Exception | None] = []
         self._answered = threading.Semaphore(0)
 
@@ -41,12 +42,13 @@ class Backend:
         self._answers.append(error)
         self._answered.release()
 
-    def __call__(self) -> None:
+    def __call__(self) -> list[str]:
         self.begun.release()
         assert self._answered.acquire(timeout=PATIENCE)
         error = self._answers.pop(0)
         if error:
             raise error
+        return self.amiss
 
 
 @pytest.fixture
@@ -141,6 +143,33 @@ def test_nothing_is_checked_after_the_end(watch: Callable[..., Health]) -> None:
     assert not backend.begun.acquire(timeout=0.05)
 
 
+def test_late_answer_after_the_end_is_told_to_nobody(
+    watch: Callable[..., Health], caplog: pytest.LogCaptureFixture
+) -> None:
+    backends = {"ceph": Backend(), "swift": Backend()}
+    former = watch(backends)
+    for backend in backends.values():
+        assert backend.begun.acquire(timeout=PATIENCE)
+    former.stop()
+    backends["ceph"].answer(OSError("gone"))
+    backends["swift"].amiss.append("nearly full")
+    backends["swift"].answer()
+    # Whoever still asks the former one gets its answer.
+    assert state_of(former, "swift") == "up"
+    assert state_of(former, "ceph") == "Backup backend ceph is down: OSError: gone"
+    assert caplog.messages == []
+
+
+def test_backend_with_a_flaw_is_up_and_the_log_says_what_is_amiss(
+    watch: Callable[..., Health], caplog: pytest.LogCaptureFixture
+) -> None:
+    backend = Backend()
+    backend.amiss.append("nearly full")
+    backend.answer()
+    assert state_of(watch({"ceph": backend}), "ceph") == "up"
+    assert caplog.messages == ["Backup backend ceph: nearly full"]
+
+
 IN_GREEN_THREADS = """
 from tests.fixtures.patching import patch
 patch()
@@ -159,4 +188,4 @@ def test_all_of_this_holds_in_cinders_eventlet_mode() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    assert ".....s" in done.stdout
+    assert ".......s" in done.stdout

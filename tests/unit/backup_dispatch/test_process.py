@@ -106,12 +106,12 @@ def test_the_health_of_equal_backends_is_made_once(
     checked: list[str] = []
     second = threading.Event()
 
-    def slow(backend: Backend) -> Callable[[], None]:
+    def slow(backend: Backend) -> Callable[[], list[str]]:
         checked.append(backend.name)
         if len(checked) > 2:
             second.set()
         second.wait(0.1)
-        return lambda: None
+        return list
 
     monkeypatch.setattr(process, "check_of", slow)
     enabled = configured.configured(conf)
