@@ -13,7 +13,7 @@ DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_disp
   datera_emulator datera_volume)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional test-matrix test-contract test-services bench docs dist lock clean
+.PHONY: help demo test lint types unit functional test-faults test-matrix test-contract test-services bench docs dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -42,11 +42,15 @@ types: $(VENV)/.installed ## mypy, strict
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed ## fast tests, no servers
-	$(BIN)/python -m pytest -n 2 tests/unit
+	$(BIN)/python -m pytest -n 2 -m "not faults" tests/unit
 
 functional: $(VENV)/.installed ## the drivers against the emulator, real Cinder and real Swift
 	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
-	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) tests/functional
+	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m "not faults" tests/functional
+
+test-faults: $(VENV)/.installed ## each step failing in turn, damage, power cuts, storms
+	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
+	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m faults tests/unit tests/functional
 
 test-matrix: $(VENV)/.installed ## the unit and functional tests on each supported Cinder
 	@TOX=$(BIN)/tox RELEASE_ONLY="$(RELEASE_ONLY)" .ci/matrix $(EXCEPT)

@@ -18,9 +18,10 @@ from tests.fixtures import file_volume
 from tests.fixtures.cinder_database import threads_writing_in_turn
 from tests.fixtures.patching import is_patched
 
-pytestmark = pytest.mark.skipif(
-    is_patched(), reason="green threads change places only where they wait"
-)
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(is_patched(), reason="green threads change places only where they wait"),
+]
 
 DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"

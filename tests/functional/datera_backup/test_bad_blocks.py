@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.faults
+
 MIB = 2**20
 BLOCK = 2**16
 SLOTS = (0, 2 * MIB)

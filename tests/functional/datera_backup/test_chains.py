@@ -99,6 +99,7 @@ def unreadable(path: Path) -> Iterator[None]:
         file.write(good)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("of_each", "order"), [(1, (0, 2, 1)), (1, (2, 0, 1)), (2, (1, 3, 0, 2))])
 def test_a_container_is_there_exactly_as_long_as_it_is_needed(
     cloud: Any, take: Any, array: Any, of_each: int, order: tuple[int, ...]
@@ -130,6 +131,7 @@ def test_blocks_in_an_older_container_go_with_the_last_backup_that_needs_them(
     assert is_whole(cloud, days[0])
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("then", [0, 1])
 def test_beside_an_unreadable_container_a_deletion_keeps_the_room_until_the_next_one(
     cloud: Any, take: Any, array: Any, then: int, caplog: pytest.LogCaptureFixture

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.faults
+
 MIB = 2**20
 STEPS = (
     "datera_backup.containers.create",

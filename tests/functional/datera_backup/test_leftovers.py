@@ -68,6 +68,7 @@ def bad_answer(array: Any, kind: str, number: int) -> Strike:
     return lambda: faults.kind(kind, nth=number)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_bad_answer_while_detaching_spoils_nothing_that_is_finished(
     content: Any, full: Any, array: Any, around: Any, kind: str

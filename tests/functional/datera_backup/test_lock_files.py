@@ -109,6 +109,7 @@ def deleted_at(
     return arrange
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_forced_deletion_at_any_moment_of_a_backup_leaves_no_lock_file(

@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import pytest
+
 from datera_emulator import Emulator
 from datera_volume import attachment, provisioning
 from datera_volume.connection import (
@@ -31,6 +33,8 @@ from datera_volume.connection import (
 )
 from datera_volume.policies import Policies
 from datera_volume.provisioning import Wanted
+
+pytestmark = pytest.mark.faults
 
 T = TypeVar("T")
 

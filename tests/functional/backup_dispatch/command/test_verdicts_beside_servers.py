@@ -18,6 +18,8 @@ from tests.fixtures.verdicts import (
     told_by,
 )
 
+pytestmark = pytest.mark.faults
+
 
 def test_verdict_beside_a_swift_that_stops_midway_is_not_known(
     four_backups: dict[str, Any], run: Run, swift: Any, monkeypatch: Patch

@@ -13,6 +13,8 @@ import pytest
 
 from tests.fuzzing.containers import CORPUS, Case, run
 
+pytestmark = pytest.mark.faults
+
 CASES: dict[str, Case] = json.loads(CORPUS.read_text())
 
 

@@ -31,6 +31,8 @@ from tests.fixtures.moving import (
     verify,
 )
 
+pytestmark = pytest.mark.faults
+
 FIRST = some_bytes(1, 12 * BLOCK)
 DATA = {1: FIRST}
 for _n in range(2, 6):

@@ -75,6 +75,7 @@ def overwrite(device: MemoryDevice, at: int, length: int) -> None:
     device.content.write(at, random.Random(at).randbytes(length))
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("copy", [0, COPY])
 def test_each_metadata_record_overwritten_once_nothing_is_missing(chain: Chain, copy: int) -> None:
     devices = chain.devices()
@@ -88,6 +89,7 @@ def test_each_metadata_record_overwritten_once_nothing_is_missing(chain: Chain, 
     assert count > 80
 
 
+@pytest.mark.faults
 def test_both_copies_of_a_metadata_record_overwritten_segments_prove_the_rest(
     chain: Chain,
 ) -> None:
@@ -105,6 +107,7 @@ def test_both_copies_of_a_metadata_record_overwritten_segments_prove_the_rest(
         devices[place].content = kept
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("part", ["header", "trailer"])
 def test_each_segments_own_words_overwritten_nothing_is_missing(chain: Chain, part: str) -> None:
     devices = chain.devices()

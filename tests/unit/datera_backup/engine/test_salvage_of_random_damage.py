@@ -17,6 +17,8 @@ from tests.fixtures.devices import MemoryDevice
 from tests.fixtures.moving import identifier
 from tests.fixtures.salvaging import homes_of, living, salvage
 
+pytestmark = pytest.mark.faults
+
 SEEDS = int(os.environ.get("SALVAGE_SEEDS", "40"))
 MIB = 1 << 20
 SECTOR = 512
