@@ -103,6 +103,8 @@ class TgtDaemon:
         for lun, (path, _size) in enumerate(target.luns, start=1):
             place = ("--tid", number, "--lun", str(lun))
             self._order("--op", "new", "--mode", "logicalunit", *place, "-b", path)
+            thin = ("--params", "thin_provisioning=1")
+            self._order("--op", "update", "--mode", "logicalunit", *place, *thin)
         if target.user:
             self._know(target.user, target.secret)
             who = ("--tid", number, "--user", target.user)

@@ -65,6 +65,14 @@ def data_file(emulator: Emulator, name: str) -> Path:
         return cluster.files.path(volume.file)
 
 
+def written(emulator: Emulator, volume: Any, seed: int) -> bytes:
+    """Fill the first megabytes of a volume; returns what stands there now."""
+    data = random.Random(seed).randbytes(12 * MIB)
+    with data_file(emulator, volume.id).open("r+b") as file:
+        file.write(data)
+    return data
+
+
 def sessions() -> list[str]:
     listed = subprocess.run(
         ["iscsiadm", "-m", "session"], capture_output=True, text=True, check=False
@@ -119,4 +127,30 @@ def test_attaching_with_chap(emulator: Emulator, cinder: CinderService) -> None:
         file.seek(MIB)
         assert file.read(18) == b"through the kernel"
     driver.terminate_connection(volume, properties)
+    assert sessions() == []
+
+
+@pytest.mark.parametrize("cinder", [True], indirect=True, ids=["two portals"])
+def test_room_of_a_forgotten_backup_goes_back_to_the_cluster(
+    emulator: Emulator, cinder: CinderService
+) -> None:
+    from datera_backup.driver import DateraBackupDriver
+
+    volume = cinder.create_volume(1)
+    taken = []
+    for number in range(3):
+        expected = written(emulator, volume, number)
+        taken.append(cinder.create_backup(volume, f"day{number}", incremental=number > 0))
+        assert taken[-1].status == "available", (taken[-1].fail_reason, cinder.failures)
+    container = data_file(emulator, taken[0].container)
+    room = container.stat().st_blocks * 512
+    for forgotten in taken[:2]:
+        DateraBackupDriver(cinder.context).forget(forgotten)
+        forgotten.destroy()
+    # Twice what a backup holds is free now, but for what lies beside living blocks.
+    assert room - container.stat().st_blocks * 512 > 23 * MIB
+    target = cinder.restore_backup(taken[2])
+    with data_file(emulator, target.id).open("rb") as restored:
+        assert restored.read(13 * MIB) == expected + bytes(MIB)
+    assert cinder.delete_backup(taken[2]) is None
     assert sessions() == []
