@@ -18,7 +18,7 @@ from datera_volume.connection.errors import (
 )
 from datera_volume.connection.model import StorageInstanceRef
 from datera_volume.connection.paths import child
-from datera_volume.connection.reading import initiator_in
+from datera_volume.connection.reading import initiators_in
 
 LOG = tracing.logger(__name__)
 
@@ -110,14 +110,8 @@ def _ensure(asking: Asking, path: str, iqn: str, name: str) -> DateraError | Non
     return doubt
 
 
-def _allowed(asking: Asking, si: StorageInstanceRef) -> list[str]:
-    acl = asking.get(child(si.path, "acl_policy"))
-    initiators = acl.get("initiators")
-    return [
-        initiator_in(str(item.get("path", "")))
-        for item in (initiators if isinstance(initiators, list) else [])
-        if isinstance(item, dict)
-    ]
+def _allowed(asking: Asking, si: StorageInstanceRef) -> tuple[str, ...]:
+    return initiators_in(asking.get(child(si.path, "acl_policy")))
 
 
 def _initiator_name(name: str) -> str:

@@ -48,9 +48,11 @@ def find(asking: Asking, name_or_id: str) -> AppInstance:
     :raises NotOnCluster: there is none in this tenant.
     """
     try:
-        found = reading.app_instance(asking.get(child(COLLECTION, name_or_id)))
+        path = child(COLLECTION, name_or_id)
     except RequestRefused as exc:
         raise NotOnCluster(f"No app instance {name_or_id} in {asking.tenant}: {exc}") from exc
+    # That a cluster will not answer the question is no word about what is there.
+    found = reading.app_instance(asking.get(path))
     if name_or_id not in (found.name, found.id) or not _in_tenant(asking, found):
         raise NotOnCluster(f"No app instance {name_or_id} in {asking.tenant}")
     return found

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the JSON of a cluster to the values of :mod:`datera_volume.connection.model`."""
+"""From the JSON of a cluster to the values of :mod:`datera_volume.connection.model`.
+
+What decides that somebody is cut off, that something is deleted or that it is gone must be said in
+an answer: who is let in and how, what is switched on, what there is below. A field that is missing,
+or is of another type, is never read as "none". Each of them stands in every recorded answer of
+version 2.1.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,6 @@ from typing import Any
 
 from datera_volume.connection.errors import UnexpectedAnswer
 from datera_volume.connection.model import (
-    DENY_ALL,
     AppInstance,
     Snapshot,
     StorageInstance,
@@ -36,6 +41,13 @@ def app_instance(fields: Fields) -> AppInstance:
 
     :raises UnexpectedAnswer: a field that everything depends on is missing.
     """
+    try:
+        return _app_instance(fields)
+    except UnexpectedAnswer as exc:
+        raise UnexpectedAnswer(f"{exc} (of app instance {fields.get('name')!r})") from exc
+
+
+def _app_instance(fields: Fields) -> AppInstance:
     return AppInstance(
         id=_text(fields, "id", needed=True),
         name=_text(fields, "name", needed=True),
@@ -43,7 +55,7 @@ def app_instance(fields: Fields) -> AppInstance:
         tenant=_text(fields, "tenant"),
         descr=_text(fields, "descr"),
         uuid=_text(fields, "uuid"),
-        admin_state=_text(fields, "admin_state"),
+        admin_state=_text(fields, "admin_state", needed=True),
         op_state=_text(fields, "op_state"),
         create_mode=_text(fields, "create_mode"),
         template=_reference(fields.get("app_template")),
@@ -94,16 +106,20 @@ def system_info(fields: Fields) -> SystemInfo:
     )
 
 
-def initiator_in(reference: str) -> str:
-    """Return the IQN at the end of an initiator's path."""
-    return reference.rsplit("/", 1)[-1]
+def initiators_in(acl_policy: Fields) -> tuple[str, ...]:
+    """Return the IQNs of those who are let in, each of which ends the initiator's path.
+
+    :raises UnexpectedAnswer: it does not say who is.
+    """
+    return tuple(path.rsplit("/", 1)[-1] for path in _references(acl_policy, "initiators"))
 
 
 def _storage_instance(fields: Fields) -> StorageInstance:
     access = fields.get("access")
     access = access if isinstance(access, dict) else {}
     acl = fields.get("acl_policy")
-    acl = acl if isinstance(acl, dict) else {}
+    if not isinstance(acl, dict):
+        raise UnexpectedAnswer("An answer has no 'acl_policy'")
     auth = fields.get("auth")
     ips = access.get("ips")
     return StorageInstance(
@@ -112,14 +128,10 @@ def _storage_instance(fields: Fields) -> StorageInstance:
         op_state=_text(fields, "op_state"),
         ips=tuple(str(ip) for ip in ips) if isinstance(ips, list) else (),
         iqn=_text(access, "iqn"),
-        initiators=tuple(
-            initiator_in(path) for path in map(_reference, _objects(acl, "initiators")) if path
-        ),
-        initiator_groups=tuple(
-            path for path in map(_reference, _objects(acl, "initiator_groups")) if path
-        ),
+        initiators=initiators_in(acl),
+        initiator_groups=_references(acl, "initiator_groups"),
         ip_pool=_reference(fields.get("ip_pool")),
-        access_control_mode=_text(fields, "access_control_mode") or DENY_ALL,
+        access_control_mode=_text(fields, "access_control_mode", needed=True),
         auth_type=_text(auth, "type") or "none" if isinstance(auth, dict) else "none",
         auth_user=_text(auth, "target_user_name") if isinstance(auth, dict) else "",
         volumes=tuple(_volume(item) for item in _objects(fields, "volumes")),
@@ -145,17 +157,21 @@ def _volume(fields: Fields) -> Volume:
         op_state=_text(fields, "op_state"),
         in_use_gib=float(in_use) if isinstance(in_use, (int, float)) else None,
         exact_gib=float(size),
-        snapshots=tuple(
-            snapshot(item, path)
-            for item in _objects(fields, "snapshots")
-            if isinstance(item.get("utc_ts") or item.get("timestamp"), str)
-        ),
+        snapshots=tuple(_snapshot_below(item, path) for item in _objects(fields, "snapshots")),
         limits={
             name: value
             for name, value in (limits if isinstance(limits, dict) else {}).items()
             if name.endswith("_max") and isinstance(value, int) and value
         },
     )
+
+
+def _snapshot_below(fields: Fields, volume_path: str) -> Snapshot:
+    """Read what a volume lists, which may be no more than a path that ends with the id."""
+    path = _reference(fields) or ""
+    above, _, last = path.rpartition("/")
+    known = {"utc_ts": last, **fields} if above.endswith("/snapshots") else fields
+    return snapshot(known, volume_path)
 
 
 def _text(fields: Fields, name: str, *, needed: bool = False) -> str:
@@ -177,7 +193,17 @@ def _bytes(fields: Fields, name: str) -> int:
 
 def _objects(fields: Fields, name: str) -> list[dict[str, Any]]:
     value = fields.get(name)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise UnexpectedAnswer(f"An answer has no list of objects {name!r}")
+    return value
+
+
+def _references(fields: Fields, name: str) -> tuple[str, ...]:
+    value = fields.get(name)
+    paths = [_reference(item) for item in value] if isinstance(value, list) else [None]
+    if None in paths:
+        raise UnexpectedAnswer(f"An answer has no list of references {name!r}")
+    return tuple(path for path in paths if path)
 
 
 def _reference(value: Any) -> str | None:

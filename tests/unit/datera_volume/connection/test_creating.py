@@ -33,7 +33,13 @@ def stored(**changed: Any) -> dict[str, Any]:
         "create_mode": "openstack",
         "admin_state": "online",
         "storage_instances": [
-            {"name": "storage-1", "path": "/app_instances/id-1/storage_instances/storage-1"}
+            {
+                "name": "storage-1",
+                "path": "/app_instances/id-1/storage_instances/storage-1",
+                "access_control_mode": "deny_all",
+                "acl_policy": {"initiators": [], "initiator_groups": []},
+                "volumes": [],
+            }
         ],
         **changed,
     }
