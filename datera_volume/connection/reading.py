@@ -2,9 +2,9 @@
 """From the JSON of a cluster to the values of :mod:`datera_volume.connection.model`.
 
 What decides that somebody is cut off, that something is deleted or that it is gone must be said in
-an answer: who is let in and how, what is switched on, what there is below. A field that is missing,
-or is of another type, is never read as "none". Each of them stands in every recorded answer of
-version 2.1.
+an answer: who is let in and how they log in, what is switched on, what there is below. A field that
+is missing, or is of another type, is never read as "none". Each of them stands in every recorded
+answer of version 2.1.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 
 from datera_volume.connection.errors import UnexpectedAnswer
 from datera_volume.connection.model import (
+    ALLOW_ALL,
+    DENY_ALL,
     AppInstance,
     Snapshot,
     StorageInstance,
@@ -117,10 +119,11 @@ def initiators_in(acl_policy: Fields) -> tuple[str, ...]:
 def _storage_instance(fields: Fields) -> StorageInstance:
     access = fields.get("access")
     access = access if isinstance(access, dict) else {}
-    acl = fields.get("acl_policy")
-    if not isinstance(acl, dict):
-        raise UnexpectedAnswer("An answer has no 'acl_policy'")
-    auth = fields.get("auth")
+    acl = _object(fields, "acl_policy")
+    auth = _object(fields, "auth")
+    mode = _text(fields, "access_control_mode", needed=True)
+    if mode not in (ALLOW_ALL, DENY_ALL):
+        raise UnexpectedAnswer(f"An answer's 'access_control_mode' is {mode!r}")
     ips = access.get("ips")
     return StorageInstance(
         name=_text(fields, "name", needed=True),
@@ -131,9 +134,9 @@ def _storage_instance(fields: Fields) -> StorageInstance:
         initiators=initiators_in(acl),
         initiator_groups=_references(acl, "initiator_groups"),
         ip_pool=_reference(fields.get("ip_pool")),
-        access_control_mode=_text(fields, "access_control_mode", needed=True),
-        auth_type=_text(auth, "type") or "none" if isinstance(auth, dict) else "none",
-        auth_user=_text(auth, "target_user_name") if isinstance(auth, dict) else "",
+        access_control_mode=mode,
+        auth_type=_text(auth, "type", needed=True),
+        auth_user=_text(auth, "target_user_name"),
         volumes=tuple(_volume(item) for item in _objects(fields, "volumes")),
     )
 
@@ -191,6 +194,13 @@ def _bytes(fields: Fields, name: str) -> int:
         return 0
 
 
+def _object(fields: Fields, name: str) -> Fields:
+    value = fields.get(name)
+    if not isinstance(value, dict):
+        raise UnexpectedAnswer(f"An answer has no {name!r}")
+    return value
+
+
 def _objects(fields: Fields, name: str) -> list[dict[str, Any]]:
     value = fields.get(name)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
@@ -200,10 +210,11 @@ def _objects(fields: Fields, name: str) -> list[dict[str, Any]]:
 
 def _references(fields: Fields, name: str) -> tuple[str, ...]:
     value = fields.get(name)
-    paths = [_reference(item) for item in value] if isinstance(value, list) else [None]
-    if None in paths:
+    items = value if isinstance(value, list) else [None]
+    paths = tuple(path for path in map(_reference, items) if path)
+    if len(paths) < len(items):
         raise UnexpectedAnswer(f"An answer has no list of references {name!r}")
-    return tuple(path for path in paths if path)
+    return paths
 
 
 def _reference(value: Any) -> str | None:

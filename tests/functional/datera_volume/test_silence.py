@@ -52,7 +52,7 @@ def silent_about(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
 
 
 @pytest.mark.parametrize(
-    "field", ["acl_policy", "initiators", "access_control_mode", "storage_instances"]
+    "field", ["acl_policy", "initiators", "access_control_mode", "auth", "storage_instances"]
 )
 def test_one_of_two_hosts_leaves_and_a_silent_answer_does_not_cut_the_other_off(
     start_datera: StartDatera,

@@ -38,6 +38,7 @@ def stored(**changed: Any) -> dict[str, Any]:
                 "path": "/app_instances/id-1/storage_instances/storage-1",
                 "access_control_mode": "deny_all",
                 "acl_policy": {"initiators": [], "initiator_groups": []},
+                "auth": {"type": "none"},
                 "volumes": [],
             }
         ],

@@ -24,6 +24,7 @@ WHOLE: dict[str, Any] = {
             "name": "storage-1",
             "path": STORAGE,
             "access_control_mode": "deny_all",
+            "auth": {"type": "chap", "target_user_name": "cinder"},
             "acl_policy": {
                 "initiators": [{"path": "/initiators/iqn.a:one"}],
                 "initiator_groups": [{"path": "/initiator_groups/hosts"}],
@@ -46,6 +47,8 @@ DECISIVE = (
     ("admin_state",),
     ("storage_instances",),
     ("storage_instances", 0, "access_control_mode"),
+    ("storage_instances", 0, "auth"),
+    ("storage_instances", 0, "auth", "type"),
     ("storage_instances", 0, "acl_policy"),
     ("storage_instances", 0, "acl_policy", "initiators"),
     ("storage_instances", 0, "acl_policy", "initiators", 0, "path"),
@@ -75,6 +78,7 @@ def test_answer_that_says_everything_is_read() -> None:
     storage = read.storage_instance
     assert read.online
     assert not storage.open_to_all
+    assert (storage.auth_type, storage.auth_user) == ("chap", "cinder")
     assert storage.initiators == ("iqn.a:one",)
     assert storage.initiator_groups == ("/initiator_groups/hosts",)
     assert [one.utc_ts for one in read.volume.snapshots] == ["1500000000.1", "1500000000.2"]
@@ -87,6 +91,12 @@ def test_decisive_field_that_an_answer_does_not_say_is_no_empty_one(
 ) -> None:
     with pytest.raises(UnexpectedAnswer, match="OS-1"):
         app_instance(changed(where, value))
+
+
+def test_way_of_control_that_is_not_known_is_not_taken_for_closed() -> None:
+    answer = changed(("storage_instances", 0, "access_control_mode"), "allow_some")
+    with pytest.raises(UnexpectedAnswer, match=r"allow_some.*OS-1"):
+        app_instance(answer)
 
 
 def test_access_list_without_initiators_lets_not_nobody_in() -> None:
