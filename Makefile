@@ -9,11 +9,13 @@ BIN := $(VENV)/bin
 # What the tests of a file share, one process starts; and files keep their order: see tests/conftest.py.
 # Three processes for two cores: one of them always waits for something.
 SHARED := -n 3 --dist loadfile --no-loadscope-reorder
+# What counts is the sum of both runs.
+COVERED := --cov --cov-report= --cov-fail-under=0
 DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_dispatch datera_backup \
   datera_emulator datera_volume)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional test-faults test-matrix test-contract test-services bench docs dist lock clean
+.PHONY: help demo test lint types unit functional coverage test-faults test-matrix test-contract test-services bench docs dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -22,21 +24,23 @@ $(VENV)/.installed: $(LOCK) setup.cfg
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Cinder 29 needs Python 3.11 or newer; name one: make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $(LOCK)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(VENV)/.installed ## the main job on a real Cinder, end to end (KEEP=1 leaves it running)
+demo: $(VENV)/.installed ## the main job on a real Cinder; KEEP=1 leaves it running
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
 test: $(VENV)/.installed ## lint, types, unit and functional tests
 	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint types unit
 	@$(MAKE) --no-print-directory functional
 
-lint: $(VENV)/.installed ## style, and the arrows between the packages
+lint: $(VENV)/.installed ## style, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+	@$(BIN)/reno --quiet lint
 
 types: $(VENV)/.installed ## mypy, strict
 	$(BIN)/mypy
@@ -44,26 +48,32 @@ types: $(VENV)/.installed ## mypy, strict
 unit: $(VENV)/.installed ## fast tests, no servers
 	$(BIN)/python -m pytest -n 2 -m "not faults" tests/unit
 
-functional: $(VENV)/.installed ## the drivers against the emulator, real Cinder and real Swift
+functional: $(VENV)/.installed ## the drivers on the emulator, real Cinder and real Swift
 	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
 	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m "not faults" tests/functional
 
-test-faults: $(VENV)/.installed ## each step failing in turn, damage, power cuts, storms
+coverage: $(VENV)/.installed ## the lines of what ships that tests run
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n 2 -m "not faults" $(COVERED) tests/unit
+	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
+	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m "not faults" $(COVERED) --cov-append tests/functional
+	$(BIN)/coverage report
+
+test-faults: $(VENV)/.installed ## every step fails once; damage, power cuts, fuzzing
 	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
 	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m faults tests/unit tests/functional
 
 test-matrix: $(VENV)/.installed ## the unit and functional tests on each supported Cinder
 	@TOX=$(BIN)/tox RELEASE_ONLY="$(RELEASE_ONLY)" .ci/matrix $(EXCEPT)
 
-test-contract: $(VENV)/.installed ## the functional tests in API 2.1, held against a real array's schema (DATERA_RECORDED)
+test-contract: $(VENV)/.installed ## the functional tests in API 2.1, by a recorded schema
 	@test -d "$$DATERA_RECORDED" || \
 	  { echo "DATERA_RECORDED must name the folder with an array's recorded answers." >&2; exit 1; }
 	DATERA_API_VERSION=2.1 $(BIN)/python -m pytest $(SHARED) $(DATERA_TESTS)
 
-test-services: ## the drivers on real servers, which it installs from Debian (as root, or with sudo)
+test-services: ## the drivers on real servers from Debian (needs root)
 	@$(PYTHON) tests/services/install.py $(SERVICES_VENV)
-	CONTRACT_ON_REAL_SERVERS=1 $(SERVICES_VENV)/bin/python -m pytest -vv --durations=0 --durations-min=5 \
-	  -p no:cacheprovider tests/services tests/functional/backup_dispatch/test_contract.py
+	CONTRACT_ON_REAL_SERVERS=1 $(SERVICES_VENV)/bin/python -m tests.services.side_by_side
 
 $(BENCH_VENV)/.installed: setup.cfg
 	$(PYTHON) -m venv $(BENCH_VENV)
@@ -72,14 +82,13 @@ $(BENCH_VENV)/.installed: setup.cfg
 	  echo "Borg does not build here: one that is installed is used, if there is one." >&2
 	@touch $@
 
-bench: $(VENV)/.installed $(BENCH_VENV)/.installed ## the side-by-side figures (BENCH='--size 256M --runs 1' for a look)
+bench: $(VENV)/.installed $(BENCH_VENV)/.installed ## side-by-side figures; quick: BENCH='--size 256M --runs 1'
 	@rm -f $(BENCH_VENV)/results.json
 	@$(BIN)/python -m bench --programs $(BENCH_VENV)/bin --output $(BENCH_VENV)/results.json $(BENCH)
 	@[ ! -f $(BENCH_VENV)/results.json ] || \
 	  $(BENCH_VENV)/bin/python -m bench.chart $(BENCH_VENV)/results.json docs
 
 docs: $(VENV)/.installed ## the pages under docs/ as HTML
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	$(BIN)/python -m sphinx -q -W -b html docs docs/_build/html
 
 dist: $(VENV)/.installed ## a source archive and a wheel, checked

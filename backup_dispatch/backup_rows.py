@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cinder's table of backups, a few columns at a time: a cloud may have very many records.
 
-Cinder's own objects come with all columns and the properties of each backup, which costs a hundred
-times as much. Where a record is to be changed or handed to a driver they are the right thing; for
-counting and listing these rows are.
+Cinder's own objects load all columns and the properties of each backup, which costs a hundred
+times as much. Use them for changing a record or passing it to a driver, and these rows for
+counting and listing.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ PAGE = 2000
 """Rows that are read at a time."""
 
 BATCH = 200
-"""Objects that are read at a time; SQLite takes no condition of a thousand parts."""
+"""Objects that are read at a time; SQLite does not accept a condition with a thousand terms."""
 
 _FAILED = (fields.BackupStatus.ERROR, fields.BackupStatus.ERROR_DELETING)
 
 
 class Row(NamedTuple):
-    """What a list tells of one record; ``created_at`` is a time of UTC."""
+    """The columns of one record in a list; ``created_at`` is in UTC."""
 
     id: str
     display_name: str | None
@@ -45,9 +45,9 @@ class Row(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """All records whose ``service`` is the same.
+    """All records with the same ``service``.
 
-    :ivar gb: of the volumes that were backed up, each time anew; not of what is stored.
+    :ivar gb: sizes of the volumes, added for each backup; not of what is stored.
     :ivar chains: full backups, each with its incrementals.
     :ivar failed: those in ``error`` or ``error_deleting``.
     """
@@ -63,10 +63,10 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True)
 class Filter:
-    """Which records; what is None does not matter.
+    """Which records; None matches all.
 
     :ivar services: any of these texts in ``service``.
-    :ivar before: made before this time of UTC.
+    :ivar before: created before this time, in UTC.
     """
 
     services: Collection[str | None] | None = None
@@ -78,7 +78,7 @@ class Filter:
 
 
 def tallies(context: Any) -> list[Tally]:
-    """Count the records of all projects, by ``service``; the database counts."""
+    """Count the records of all projects, by ``service``; the counting is done by the database."""
     table = _table()
     full = sqlalchemy.or_(table.parent_id.is_(None), table.parent_id == "")
     query = (
@@ -102,7 +102,7 @@ def tallies(context: Any) -> list[Tally]:
 
 
 def services(context: Any) -> list[str]:
-    """What ``service`` of all records that there are says, each text once."""
+    """The distinct values of ``service`` in all existing records."""
     table = _table()
     query = sqlalchemy.select(table.service).where(table.deleted == sqlalchemy.false()).distinct()
     return [service for (service,) in _execute(context, query) if service]
@@ -111,8 +111,8 @@ def services(context: Any) -> list[str]:
 def rows(context: Any, wanted: Filter) -> Iterator[Row]:
     """The records of all projects, by id.
 
-    Each page begins after the last id of the one before, so that it does not matter whether that
-    record is still there.
+    Each page begins after the last ID of the previous one, so that it does not matter whether that
+    record still exists.
     """
     table = _table()
     query = (
@@ -130,8 +130,8 @@ def rows(context: Any, wanted: Filter) -> Iterator[Row]:
 
 
 def objects_of(context: Any, ids: Collection[str]) -> Iterator[Any]:
-    """Cinder's objects of these records, in any order; without those that are gone meanwhile."""
-    # In Cinder 25 and 26, BackupList.get_all takes one value for a filter, and no list.
+    """Cinder's objects of these records, in any order; without those deleted meanwhile."""
+    # In Cinder 25 and 26, BackupList.get_all accepts one value for a filter, not a list.
     table, left = _table(), list(ids)
     attributes = objects.Backup._get_expected_attrs(context)
     query = (

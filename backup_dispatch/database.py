@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to say where Cinder's database cannot be used: its own reason, without the SQL around it."""
+"""Messages for when Cinder's database cannot be used: its own error, without the SQL."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sqlalchemy import exc
 from backup_dispatch.errors import one_line
 
 ERRORS = (db_exception.DBError, db_exception.CantStartEngineError, exc.SQLAlchemyError)
-"""What Cinder's database code raises where the database, or the way to it, is amiss."""
+"""The exceptions of Cinder's database code if the database, or the connection to it, fails."""
 
 _NO_SUCH = ("no such table", "no such column", "(1146,", "(1054,")
-"""SQLite's words, and MySQL's numbers, for a table or a column that is not there."""
+"""SQLite's texts, and MySQL's error numbers, for a missing table or column."""
 
 _DRIVERS = ("pymysql", "MySQLdb", "psycopg2")
 
@@ -45,18 +45,18 @@ def unusable(error: BaseException) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """What the database said, without the statement and its parameters."""
+    """The database's error, without the statement and its parameters."""
     said = error
     while within := getattr(said, "inner_exception", None) or getattr(said, "orig", None):
         said = within
-    # MySQL's errors are a number and a text.
+    # MySQL's errors have a number and a text.
     texts = [one for one in getattr(said, "args", ()) if isinstance(one, str)]
     text = one_line(texts[-1] if texts else str(said)).partition(" [SQL:")[0]
     return text.partition("(Background on")[0].strip().rstrip(".") or type(said).__name__
 
 
 def _which() -> str:
-    """The file of SQLite: it is another one for each state_path."""
+    """SQLite's file, which depends on state_path."""
     try:
         connection = cfg.CONF.database.connection or ""
     except cfg.Error:

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The backup driver that Cinder sees: it hands every call to the backend whose backup it is.
+"""The backup driver that Cinder loads: it passes every call on to the backend that owns the backup.
 
-Set ``backup_driver = backup_dispatch.driver.BackupDispatcher``. Cinder makes an object of it for
+Set ``backup_driver = backup_dispatch.driver.BackupDispatcher``. Cinder creates an object of it for
 every operation, in the context of that operation; the backends' drivers get the same context.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
@@ -16,16 +15,9 @@ from typing import Any
 from cinder import exception
 from cinder.backup import driver as cinder_driver
 from oslo_config import cfg
+from oslo_log import log as logging
 
-from backup_dispatch import (
-    choosing,
-    duplicates,
-    importing,
-    lineage,
-    opts,
-    records,
-    startup,
-)
+from backup_dispatch import importing, lineage, opts, records, routing, startup
 from backup_dispatch.backends.configured import Backend, Backends, configured
 from backup_dispatch.calls import force, watched_calls
 from backup_dispatch.drivers import ceph, folders, new_volumes
@@ -52,27 +44,27 @@ NOT_GIVEN = _NotGiven()
 
 
 class BackupDispatcher(cinder_driver.BackupDriver):
-    """Hands each backup to one of several drivers."""
+    """Passes each backup on to one of several drivers."""
 
     VERSION = metadata.version("backup-dispatch")
 
     def __init__(self, context: Any) -> None:
         super().__init__(context)
-        # Of the class in Cinder's eyes; delete_backup() knows better for each backend.
+        # For Cinder, one answer for the class; delete_backup() checks each backend.
         self.support_force_delete = True
         self._drivers: dict[str, Any] = {}
-        # Cinder asks whether a record is ours before it asks us anything. What is wrong with the
-        # configuration is told by check_for_setup_error(), where Cinder expects it.
+        # Cinder decides whether a record is ours before it calls us. Configuration errors are
+        # raised by check_for_setup_error(), where Cinder expects them.
         with suppress(ConfigurationInvalid):
             records.let_through(self._enabled)
 
-    # What the manager calls
+    # Called by the manager
 
     def check_for_setup_error(self) -> None:
         """Begin to check the backends, and return at once.
 
-        :raises CannotStart: the configuration is invalid. Whatever else may be wrong is
-            one backend's matter and can pass.
+        :raises CannotStart: the configuration is invalid. Any other problem concerns
+            one backend and may be temporary.
         """
         enabled = startup.required(CONF)
         LOG.info(
@@ -84,14 +76,14 @@ class BackupDispatcher(cinder_driver.BackupDriver):
     def backup(
         self, backup: Any, volume_file: Any, backup_metadata: bool | _NotGiven = NOT_GIVEN
     ) -> Any:
-        """Choose the backend, write it down, and let it back the volume up.
+        """Choose the backend, record it, and let it back the volume up.
 
         :returns: what the backend returns: Cinder saves it in the record.
         :raises DispatchError: the backup is refused, or the backend failed.
         """
         with _disowned_unless_chosen(backup):
             chosen, driver = self._choose(backup, volume_file)
-            # Before the first byte, so that whatever happens there is someone to clean up.
+            # Before the first byte, so that whatever happens the data has an owner to delete it.
             write_down(backup, chosen)
         if records.is_being_deleted(backup):
             LOG.info("Backup %s was deleted before its first byte was written.", backup.id)
@@ -128,7 +120,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         :raises DispatchError: it is a parent, its owner is unknown or down, or the owner failed.
         """
         if records.is_unresolved(backup.service):
-            # What the API sent may be older than the choice of a backend.
+            # The API's object may be older than the choice of a backend.
             with backup.as_read_deleted():
                 backup.refresh()
         lineage.refuse_while_parent(backup)
@@ -144,7 +136,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         driver = self._driver_of(owner)
         force.refuse_while_running(backup, driver, owner.name)
         folders.refuse_outside(driver, backup, owner.name)
-        other = duplicates.other_record(driver, backup)
+        other = records.other_record(driver, backup)
         if other is not None:
             LOG.info("The data of backup %s stays: backup %s has the same.", backup.id, other.id)
             return None
@@ -152,7 +144,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
             return watched_calls.delete(owner, driver, backup)
 
     def export_record(self, backup: Any) -> Any:
-        """What the backup's owner adds to an exported record.
+        """Return what the backup's owner adds to an exported record.
 
         :raises DispatchError: the owner is unknown or down, or failed.
         """
@@ -161,9 +153,9 @@ class BackupDispatcher(cinder_driver.BackupDriver):
             return self._driver_of(owner).export_record(backup)
 
     def import_record(self, backup: Any, driver_info: Any) -> Any:
-        """Hand what an export added to the backend that added it.
+        """Pass what an export added to the backend that added it.
 
-        :raises DispatchError: no backend takes it.
+        :raises DispatchError: no backend accepts it.
         """
         records.mark_import(backup)
         return importing.offer(
@@ -196,7 +188,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         """The driver object of a backend that is up, one for this operation.
 
         :raises BackendDown: it is not up.
-        :raises BackendFailed: its driver cannot even be made.
+        :raises BackendFailed: its driver cannot be instantiated.
         """
         this_process().health(self._enabled, CONF).require(backend.name)
         if backend.name not in self._drivers:
@@ -209,9 +201,9 @@ class BackupDispatcher(cinder_driver.BackupDriver):
 
         :raises DispatchError: it is refused.
         """
-        choice = choosing.choose(choosing.request_of(backup), self._enabled, CONF)
+        choice = routing.choose(routing.request_of(backup), self._enabled, CONF)
         if backup.parent_id:
-            choice, parent = choosing.with_parent(
+            choice, parent = routing.with_parent(
                 backup, choice, self._enabled, self._ownership.owner_of, self._driver_of
             )
             if parent.id != backup.parent_id:
@@ -233,7 +225,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
 
 @contextmanager
 def _disowned_unless_chosen(backup: Any) -> Iterator[None]:
-    """Let the record of a backup that no backend takes say that there is nothing of it."""
+    """If no backend was chosen, note in the record that no data exists."""
     try:
         yield
     except Exception as error:
@@ -249,7 +241,7 @@ def _disowned_unless_chosen(backup: Any) -> Iterator[None]:
 
 @contextmanager
 def _blamed_on(backend: Backend) -> Iterator[None]:
-    """Let an error say which backend it comes from; a cancelled restore is none."""
+    """Name the backend in an error that it raises; a cancelled restore is not an error."""
     try:
         yield
     except (exception.BackupRestoreCancel, DispatchError):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong between Cinder and a backup's backend.
+"""Errors between Cinder and a backup's backend.
 
 Cinder writes the text of an exception into the backup's ``fail_reason``, the only place where a
-user reads it: so each text is one line, fits that column, names the backend where one is known, and
-ends with the way out.
+user sees it: so each text is one line, fits that column, names the backend if it is known, and
+ends with the remedy.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cinder import exception
 from oslo_config import cfg
 
 FAIL_REASON_LIMIT = 255
-"""Characters that ``backup.fail_reason`` holds; some databases refuse a longer text."""
+"""Maximum length of ``backup.fail_reason``; some databases refuse a longer text."""
 
 
 _LOCATION = re.compile(r"LocationInfo\(location=.*?, detail=(['\"])(.*?)\1\)")
@@ -24,14 +24,14 @@ _LOCATION = re.compile(r"LocationInfo\(location=.*?, detail=(['\"])(.*?)\1\)")
 def one_line(text: str) -> str:
     """The text without line breaks and without repeated blanks.
 
-    Of oslo.config's ``LocationInfo(...)``, which stands in its messages as Python writes it, the
-    place remains: a file, or nothing but "the configuration".
+    oslo.config's messages contain the ``repr`` of a ``LocationInfo``: only the file is kept,
+    or "the configuration".
     """
     return " ".join(_LOCATION.sub(lambda found: found[2] or "the configuration", text).split())
 
 
 def fitting(text: str, limit: int = FAIL_REASON_LIMIT) -> str:
-    """The text, cut to ``limit`` characters; what is cut off shows as an ellipsis."""
+    """The text, truncated to ``limit`` characters with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -41,10 +41,10 @@ def listed(names: Iterable[str]) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """What an exception says for itself, in one line.
+    """An exception's message, in one line.
 
-    The texts of Cinder's and oslo.config's exceptions are sentences. Others often say nothing
-    without their type: the text of ``KeyError('Contents')`` is ``'Contents'``.
+    The texts of Cinder's and oslo.config's exceptions are sentences. Those of others often mean
+    nothing without their type: the text of ``KeyError('Contents')`` is ``'Contents'``.
     """
     text = one_line(str(error))
     if isinstance(error, (exception.CinderException, cfg.Error)) and text:
@@ -54,9 +54,9 @@ def reason_of(error: BaseException) -> str:
 
 
 class DispatchError(exception.BackupDriverException):
-    """Anything that keeps a call from its backend, or that the backend did wrong.
+    """A call could not reach its backend, or the backend failed.
 
-    :ivar full_text: the message, one line, however long; for the log.
+    :ivar full_text: the message in one line, not truncated; for the log.
     """
 
     def __init__(self, text: str) -> None:
@@ -65,7 +65,7 @@ class DispatchError(exception.BackupDriverException):
 
 
 class ConfigurationInvalid(DispatchError):
-    """The service's configuration names backends that cannot be: it must be changed."""
+    """The service's configuration of its backends is invalid."""
 
 
 class ChoiceRefused(DispatchError):
@@ -77,18 +77,18 @@ class ContainerRefused(DispatchError):
 
 
 class FolderEmpty(DispatchError):
-    """There is nothing in the backend's folder, and so nothing can be said of a backup there."""
+    """The backend's folder is empty, which proves nothing about a backup in it."""
 
 
 class ChoiceFailed(DispatchError):
-    """Something went wrong while a backend was chosen: ``__cause__`` is what."""
+    """Choosing a backend failed; ``__cause__`` is the reason."""
 
     def __init__(self, backup_id: str, error: BaseException) -> None:
         super().__init__(f"No backend could be chosen for backup {backup_id}: {reason_of(error)}")
 
 
 class BackendDown(DispatchError):
-    """The backend failed its check, or has not answered it yet."""
+    """The backend failed its check, or has not answered yet."""
 
     def __init__(self, backend: str, reason: str) -> None:
         self.backend = backend
@@ -96,7 +96,7 @@ class BackendDown(DispatchError):
 
 
 class Unfit(exception.BackupDriverException):
-    """A look at the backend says that nothing works, and why: the whole text is the reason."""
+    """Examining the backend found that nothing works; the whole text is the reason."""
 
     message = "%(reason)s"
 
@@ -105,7 +105,7 @@ class Unfit(exception.BackupDriverException):
 
 
 class BackendFailed(DispatchError):
-    """The backend's driver raised: ``__cause__`` is what it raised."""
+    """The backend's driver raised an exception, which is ``__cause__``."""
 
     def __init__(self, backend: str, error: BaseException) -> None:
         self.backend = backend
@@ -113,10 +113,10 @@ class BackendFailed(DispatchError):
 
 
 class BackendStalled(DispatchError):
-    """In a call of the backend nothing has moved for too long; the call may still hang.
+    """A call of the backend made no progress for too long; it may still hang.
 
-    :param last: what was seen last, and when.
-    :param by_volume: it is the volume that does not answer, and not the backend.
+    :param last: the last progress that was seen, and when.
+    :param by_volume: the volume does not answer, rather than the backend.
     """
 
     def __init__(self, backend: str, last: str, by_volume: bool = False) -> None:
@@ -133,11 +133,11 @@ class OwnerUnresolved(DispatchError):
 
 
 class VerdictUnknown(DispatchError):
-    """The answer is neither yes nor no: what was asked could not be found out."""
+    """The answer is neither yes nor no: it could not be determined."""
 
 
 class SampleRefused(DispatchError):
-    """The driver can only read a backup whole."""
+    """The driver can only read a complete backup."""
 
 
 class ParentRefused(DispatchError):
@@ -145,8 +145,8 @@ class ParentRefused(DispatchError):
 
 
 class StillAParent(DispatchError):
-    """The backup to delete is the parent of a living one."""
+    """The backup to delete is the parent of an existing one."""
 
 
 class ForceDeleteRefused(DispatchError):
-    """The backup is being made, by a backend that cannot delete it meanwhile."""
+    """The backup is being created, by a backend that cannot delete it meanwhile."""

@@ -1,34 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which backends answer: checked side by side, in each process of its own.
+"""Which backends are up: checked in parallel, by each process for itself.
 
-Cinder checks its driver once, before the service counts as up, and gives up after an exception.
-With several backends none may hold up the others: so each is checked in a thread until it passes,
-for ever. These are Python's ordinary threads, which in Cinder's eventlet mode are green, like all
-that Cinder does, and native in its threading mode.
+Cinder checks its driver once, before the service counts as up, and never again after an exception.
+With several backends none may delay the others: so each is checked in a thread until it passes,
+without a limit. These are Python's ordinary threads: green in Cinder's eventlet mode, native in its
+threading mode.
 """
 
 from __future__ import annotations
 
 import _thread
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+
+from oslo_log import log as logging
 
 from backup_dispatch.errors import BackendDown, reason_of
 
 LOG = logging.getLogger(__name__)
 
 Check = Callable[[], Sequence[str]]
-"""Raises what keeps all work from a backend; returns what else is amiss, a line each."""
+"""Raises if a backend cannot be used at all; returns its other problems, one line each."""
 
 
 class Health:
     """The state of some backends, by name.
 
     :param checks: one for each backend.
-    :param deadline: seconds from the start until a silent backend counts as down.
+    :param deadline: seconds from the start until a backend that does not answer counts as down.
     :param interval: seconds between two checks of a backend that is down.
     """
 
@@ -50,7 +51,7 @@ class Health:
             watch.start()
 
     def stop(self) -> None:
-        """Let no further check begin; waits for none that hangs, and tells no late answer."""
+        """Begin no further check; does not wait for hanging ones, and ignores late answers."""
         for watch in self._watches.values():
             watch.stop()
 
@@ -69,7 +70,7 @@ class _State(Enum):
 
 
 class _Watch:
-    """One backend's state, and the thread that finds it out."""
+    """One backend's state, and the thread that checks it."""
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class _Watch:
         self._started = self._clock()
         # Not threading.Thread: its start() waits until the thread runs. In Cinder's eventlet mode
         # others would run meanwhile, among them resumed deletions, which fail until the driver's
-        # check has returned. Like a daemon, such a thread does not keep the service from ending.
+        # check has returned. Like a daemon thread, it does not keep the service from exiting.
         _thread.start_new_thread(self._run, ())
 
     def stop(self) -> None:
@@ -121,26 +122,26 @@ class _Watch:
     def _until_up(self) -> None:
         while not self._stopped.is_set():
             try:
-                amiss = self._check()
+                problems = self._check()
             except Exception as error:
                 self._set(_State.DOWN, reason_of(error))
             else:
-                self._set(_State.UP, "", amiss)
+                self._set(_State.UP, "", problems)
                 return
             self._stopped.wait(self._interval)
 
-    def _set(self, state: _State, reason: str, amiss: Sequence[str] = ()) -> None:
-        # Only this thread sets them. The log comes first: whoever waits finds the reason there.
-        # Once stopped, it would speak of a backend that another watch has, or that is gone.
+    def _set(self, state: _State, reason: str, problems: Sequence[str] = ()) -> None:
+        # Only this thread sets them. The log comes first, so that waiting threads find the reason
+        # there. Once stopped, it would log a backend that another watch has, or that is removed.
         if (state, reason) != (self._state, self._reason) and not self._stopped.is_set():
-            self._tell(state, reason, amiss)
+            self._tell(state, reason, problems)
         with self._changed:
             self._state, self._reason = state, reason
             self._changed.notify_all()
 
-    def _tell(self, state: _State, reason: str, amiss: Sequence[str]) -> None:
+    def _tell(self, state: _State, reason: str, problems: Sequence[str]) -> None:
         if state is _State.UP:
-            for line in amiss:
+            for line in problems:
                 LOG.warning("Backup backend %s: %s", self._name, line)
             LOG.info("Backup backend %s is up.", self._name)
         else:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which backend takes what an export added to a record.
+"""Which backend accepts what an export added to a record.
 
 Cinder gives the driver neither the exported owner nor the properties, and overwrites the record
-afterwards: the owner proper is found at the first touch after the import.
+afterwards: the owner itself is found at the first operation after the import.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from backup_dispatch.ownership import hint_of
 
 
 def offer(backup: Any, driver_info: Any, enabled: Backends, take: Callable[[Backend], Any]) -> Any:
-    """Let the backend that the record names take the import, or the first of the others that does.
+    """Offer the import to the backend that the record names, then to the others, until one accepts.
 
     A driver refuses what it cannot reach.
 
-    :param take: hands the import to a backend; raises a DispatchError where that refuses it.
+    :param take: passes the import to a backend; raises a DispatchError if that refuses it.
     :returns: what the backend returns.
-    :raises DispatchError: no backend takes it.
+    :raises DispatchError: no backend accepts it.
     """
     told = _told_by_record(backup, enabled)
     asked = [] if told is None else [told]
@@ -46,7 +46,7 @@ def offer(backup: Any, driver_info: Any, enabled: Backends, take: Callable[[Back
 
 
 def _told_by_record(backup: Any, enabled: Backends) -> Backend | None:
-    """The backend by the record that Cinder revives, of a deleted backup of that id."""
+    """The backend named by the deleted record of that ID, which Cinder reuses."""
     if records.is_unresolved(backup.service):
         return enabled.named(hint_of(backup) or "")
     try:
@@ -56,6 +56,6 @@ def _told_by_record(backup: Any, enabled: Backends) -> Backend | None:
 
 
 def _takes_imports(backend: Backend) -> bool:
-    """Whether the driver does anything with what an export added."""
+    """Whether the driver uses what an export added."""
     taken = backend.driver_class.import_record
     return taken is not BackupDriver.import_record

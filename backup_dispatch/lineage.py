@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parents of incrementals, when several backends hold backups of the same volume.
+"""A backup and its ancestors, when several backends have backups of the same volume.
 
-Cinder's API picks the newest backup of the volume as parent, whatever backend has it. Where that
-is not the backend that the incremental goes to, it gets the newest one there instead, so that
-chains on several backends can interleave.
+Cinder's API picks the newest backup of the volume as parent, on whichever backend. If that
+is not the backend that the incremental goes to, the newest one there becomes the parent instead, so
+that chains on several backends can interleave.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from cinder import objects
+from cinder import exception, objects
 from cinder.objects import fields
 
-from backup_dispatch import records
+from backup_dispatch import backup_rows, records
 from backup_dispatch.backends.configured import Backend
+from backup_dispatch.backup_rows import Filter
 from backup_dispatch.drivers.custody import holds
-from backup_dispatch.drivers.folders import keeps_folders
+from backup_dispatch.drivers.families import keeps_folders
 from backup_dispatch.errors import OwnerUnresolved, ParentRefused, StillAParent
 
 OwnerOf = Callable[[Any], Backend]
@@ -29,11 +31,11 @@ def newest_parent(
 ) -> Any | None:
     """The backup that ``backup`` can build on at this backend, or None.
 
-    The rules are the API's: available, of the same volume and project, the latest data; where a
-    snapshot is backed up, data older than the snapshot's. Where the backend keeps files, they must
-    be in reach of this host.
+    The rules are the API's: available, of the same volume and project, the latest data; for a
+    snapshot's backup, data older than the snapshot's. If the backend keeps files, this host must
+    be able to read them.
 
-    :raises ParentRefused: there is one, but only in reach of another host.
+    :raises ParentRefused: there is one, but only another host can read it.
     """
     out_of_reach = None
     candidates = objects.BackupList.get_all_by_volume(
@@ -64,7 +66,7 @@ def newest_parent(
 def is_in_reach(parent: Any, backup: Any, backend: Backend, driver_of: DriverOf) -> bool:
     """Whether the host that makes ``backup`` can read the parent's data at this backend.
 
-    A folder may be one host's own, or shared: on another host than the parent's the driver looks.
+    A folder may be local or shared: on another host than the parent's the driver checks.
 
     :raises DispatchError: the backend is down.
     """
@@ -74,7 +76,7 @@ def is_in_reach(parent: Any, backup: Any, backend: Backend, driver_of: DriverOf)
 
 
 def refuse_out_of_reach(parent: Any, backup: Any, backend: Backend) -> None:
-    """Say where the incremental would work.
+    """Refuse the incremental, and name the host where it would work.
 
     :raises ParentRefused: always.
     """
@@ -90,19 +92,19 @@ def _can_be_parent(candidate: Any, backup: Any) -> bool:
         return False
     if candidate.data_timestamp is None:
         return False
-    # The data's time of a snapshot's backup is the time of the snapshot.
+    # The data timestamp of a snapshot's backup is the time of the snapshot.
     return not backup.snapshot_id or candidate.data_timestamp < backup.data_timestamp
 
 
 def adopt_parent(backup: Any, parent: Any) -> None:
     """Make ``parent`` the parent, both in the record and in the object (Ceph reads the latter).
 
-    :raises ParentRefused: it is not available any more; someone may be deleting it.
+    :raises ParentRefused: it is no longer available, for example because it is being deleted.
     """
     backup.parent_id = parent.id
     backup.parent = parent
     backup.save()
-    # A deletion looks for children after it has set the status: one of us two sees the other.
+    # A deletion checks for children after it has set the status: one of the two sees the other.
     with parent.as_read_deleted():
         parent.refresh()
     if parent.status != fields.BackupStatus.AVAILABLE:
@@ -113,7 +115,7 @@ def adopt_parent(backup: Any, parent: Any) -> None:
 
 
 def refuse_without_parent(backup: Any, backend: Backend) -> None:
-    """Say that there is nothing to build on.
+    """Refuse the incremental, because there is nothing to build on.
 
     :raises ParentRefused: always.
     """
@@ -124,10 +126,10 @@ def refuse_without_parent(backup: Any, backend: Backend) -> None:
 
 
 def refuse_while_parent(backup: Any) -> None:
-    """A parent must outlive its children.
+    """Refuse to delete a parent before its children.
 
-    Cinder's API looks for children before it sets the status to deleting; an incremental may have
-    been given this parent since.
+    Cinder's API checks for children before it sets the status to deleting; an incremental may have
+    got this parent since.
 
     :raises StillAParent: a backup that is not deleted names it as parent.
     """
@@ -147,3 +149,61 @@ def _failed_before_its_parent_was_used(child: Any) -> bool:
     if child.status != fields.BackupStatus.ERROR or child.container or not child.fail_reason:
         return False
     return records.shows_nothing_written(child)
+
+
+# A backup's ancestors
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A backup and its ancestors, as far as there are records.
+
+    :ivar backups: the backup, its parent, the parent's parent and so on.
+    :ivar broken: why the last one is not a full backup, in words; empty if it is.
+    :ivar circular: whether that is because the parents form a cycle.
+    """
+
+    backups: list[Any]
+    broken: str = ""
+    circular: bool = False
+
+
+def chain_of(context: Any, backup: Any) -> Chain:
+    """The backup's chain."""
+    if not backup.parent_id:
+        return Chain([backup])
+    found = _of_the_volume(context, backup)
+    chain = {backup.id: backup}
+    last = backup
+    while last.parent_id:
+        if last.parent_id in chain:
+            why = f"backup {last.parent_id} is its own ancestor, by the records"
+            return Chain(list(chain.values()), why, circular=True)
+        parent = found.get(last.parent_id) or _recorded(context, last)
+        if parent is None:
+            why = f"backup {last.id} builds on backup {last.parent_id}, which has no record"
+            return Chain(list(chain.values()), why)
+        chain[parent.id] = last = parent
+    return Chain(list(chain.values()))
+
+
+def _of_the_volume(context: Any, backup: Any) -> dict[str, Any]:
+    """The backup's ancestors by ID, as far as they are of its volume, read in few queries."""
+    of_volume = Filter(volume=backup.volume_id)
+    parents = {row.id: row.parent_id for row in backup_rows.rows(context, of_volume)}
+    ids: dict[str, None] = {}
+    last = backup.id
+    while parent := parents.get(last):
+        if parent in ids or parent == backup.id:
+            break
+        ids[parent] = None
+        last = parent
+    return {one.id: one for one in backup_rows.objects_of(context, ids)}
+
+
+def _recorded(context: Any, child: Any) -> Any | None:
+    """The parent's record, if it is not among those of the volume: it may have been imported."""
+    try:
+        return objects.Backup.get_by_id(context, child.parent_id)
+    except exception.BackupNotFound:
+        return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options that say which backends there are and how one is chosen."""
+"""The options that define the backends and how one is chosen."""
 
 from __future__ import annotations
 

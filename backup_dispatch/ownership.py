@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose backup is it: read from the record, or found and then written down.
+"""The owner of a backup: read from the record, or found and then recorded.
 
-After an import the record says that it was imported, and no more. The owner is then found at the
-first touch: the record gives a hint, the backend confirms it. What cannot be confirmed stays
+After an import the record only says that it was imported. The owner is then found at the first
+operation: the record gives a hint, the backend confirms it. What cannot be confirmed remains
 unresolved, and nothing is done to the backup.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
+
+from oslo_log import log as logging
 
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backend, Backends
 from backup_dispatch.drivers.custody import asked, cannot_hold, is_configured_for
 from backup_dispatch.errors import DispatchError, FolderEmpty, OwnerUnresolved, reason_of
-from backup_dispatch.routing import PROPERTY
+from backup_dispatch.rules import PROPERTY
 
 LOG = logging.getLogger(__name__)
 
 
 class NobodyHolds(OwnerUnresolved):
-    """Every enabled backend is up and has nothing of the backup."""
+    """Every enabled backend is up and has no data of the backup."""
 
 
 class NeverWritten(NobodyHolds):
@@ -43,7 +44,7 @@ class Ownership:
     """Finds owners among the enabled backends.
 
     :param enabled: the backends.
-    :param driver_of: makes the driver object of a backend; raises a DispatchError if it is down.
+    :param driver_of: creates the driver object of a backend; raises a DispatchError if it is down.
     """
 
     def __init__(self, enabled: Backends, driver_of: Callable[[Backend], Any]) -> None:
@@ -51,9 +52,9 @@ class Ownership:
         self._driver_of = driver_of
 
     def owner_of(self, backup: Any) -> Backend:
-        """The backend that has the backup's data; written into the record if it was not there.
+        """The backend that has the backup's data; saved in the record if it was not there.
 
-        :raises NeverWritten: nothing was ever written of it.
+        :raises NeverWritten: no data of it was ever written.
         :raises NobodyHolds: for certain, no enabled backend has it.
         :raises OwnerUnresolved: that is not certain, or the backend is not enabled.
         """
@@ -64,7 +65,7 @@ class Ownership:
         return owner
 
     def find(self, backup: Any) -> Backend:
-        """What :meth:`owner_of` returns and raises; nothing is written."""
+        """Like :meth:`owner_of`, but nothing is saved."""
         if not records.is_unresolved(backup.service):
             return records.recorded_owner(backup.id, backup.service, self._enabled)
         if records.was_disowned(backup):
@@ -79,7 +80,7 @@ class Ownership:
             raise
 
     def _ask_for(self, backup: Any) -> Backend:
-        """The backend that says for certain that it has the backup's data."""
+        """The backend that certainly has the backup's data."""
         hinted = self._enabled.named(hint_of(backup) or "")
         answers: dict[str, bool | None] = {}
         at_home: list[Backend] = []
@@ -96,14 +97,14 @@ class Ownership:
                 silent[backend.name] = reason
             if not answer:
                 continue
-            # The name may be another cloud's, and two backends of one store both reach the data.
+            # The name may be from another cloud, and two backends of one store both find the data.
             configured = is_configured_for(self._driver_of(backend), backup)
             if backend is hinted and configured is not False:
                 return backend
             if configured:
                 at_home.append(backend)
         if any(answers.values()):
-            # What somebody has need not be on a share that may not be mounted.
+            # Data that one backend has need not be on a share that may not be mounted.
             for name in empty:
                 answers[name] = False
                 del silent[name]
@@ -138,9 +139,9 @@ class Ownership:
         )
 
     def _asked(self, backend: Backend, backup: Any) -> tuple[bool | None, str]:
-        """What the backend says, and if that is nothing, why.
+        """The backend's answer, and if that is not known, the reason.
 
-        :raises FolderEmpty: its folder may be that of a share which is not mounted.
+        :raises FolderEmpty: its folder may be the mount point of a share that is not mounted.
         """
         if cannot_hold(backend.driver_class, backup):
             return False, ""

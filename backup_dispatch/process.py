@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lives as long as the process, for Cinder makes a driver object for every operation."""
+"""State for the lifetime of the process; Cinder creates a driver object for every operation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from backup_dispatch.health import Check, Health
 
 
 class Process:
-    """One cinder-backup process: the health of its backends, and the backups it is making."""
+    """One cinder-backup process: the health of its backends, and the backups it is creating."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
@@ -52,7 +52,7 @@ class Process:
             return self._health
 
     def stop_checking(self) -> None:
-        """Forget the health: the next call begins anew."""
+        """Discard the health: the next call begins again."""
         with self._lock:
             if self._health is not None:
                 self._health.stop()
@@ -60,7 +60,7 @@ class Process:
             self._former = None
 
     def former_names(self, enabled: Backends, read: Callable[[], frozenset[str]]) -> frozenset[str]:
-        """What ``read`` returned for these backends; it is called once."""
+        """The result of ``read`` for these backends; it is called once."""
         known = self._former
         if known is None or known[0] is not enabled:
             known = self._former = enabled, read()
@@ -68,7 +68,7 @@ class Process:
 
     @contextmanager
     def running(self, backup_id: str) -> Iterator[None]:
-        """Mark the backup as being made here."""
+        """Mark the backup as being created here."""
         self._running.add(backup_id)
         try:
             yield
@@ -77,34 +77,34 @@ class Process:
             self._stalled.discard(backup_id)
 
     def note_stalled(self, backup_id: str) -> None:
-        """Mark the backup as given up, though its thread still runs."""
+        """Mark the backup as abandoned while its thread still runs."""
         self._stalled.add(backup_id)
 
     def is_stalled(self, backup_id: str) -> bool:
-        """Whether the backup was given up in this process, and its thread still runs."""
+        """Whether the backup was abandoned in this process, and its thread still runs."""
         return backup_id in self._stalled and self.is_running(backup_id)
 
     def is_running(self, backup_id: str) -> bool:
-        """Whether the backup is being made in this process."""
+        """Whether the backup is being created in this process."""
         return backup_id in self._running
 
 
 def check_of(backend: Backend) -> Check:
-    """Look at the backend, then make the check that Cinder would if this were its only driver.
+    """Examine the backend, then run the check that Cinder would if this were its only driver.
 
-    The look comes first, for it says what is wrong, where, and how to mend it. With what does not
-    keep all work from the backend it is up.
+    It is examined first, because that reports what is wrong, where, and the remedy. With problems
+    that do not prevent all work the backend is up.
     """
 
     def check() -> list[str]:
-        amiss = []
+        problems = []
         if can_be_examined(backend):
-            amiss = [one for one in examine(backend) if one.state is not State.UP]
-        for one in amiss:
+            problems = [one for one in examine(backend) if one.state is not State.UP]
+        for one in problems:
             if one.state is State.DOWN:
                 raise Unfit(one.text)
         backend.make(cinder_context.get_admin_context()).check_for_setup_error()
-        return [one.text for one in amiss]
+        return [one.text for one in problems]
 
     return check
 
@@ -114,7 +114,7 @@ _renewing = threading.Lock()
 
 
 def this_process() -> Process:
-    """The state of the process that calls, also after a fork."""
+    """The state of the calling process, also after a fork."""
     global _process  # noqa: PLW0603 - this is the one state per process that there is
     if not _process.is_this_one:
         with _renewing:

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``backup.service`` says, and which texts Cinder's manager lets through to the dispatcher.
+"""The values of ``backup.service``, and which of them Cinder's manager accepts for the dispatcher.
 
 The owner of a backup is recorded as vanilla Cinder would record it, by the driver's class path, so
-that the dispatcher can be switched on and off over existing backups. Only further backends of the
+that the dispatcher can be enabled and disabled with existing backups. Only further backends of the
 same class append ``@name``.
 
-Where no backend is named, three texts tell apart what there is of the backup:
+If no backend is named, three texts say what data of the backup exists:
 
 =================  =================================================================================
-:data:`DISPATCHER`  nothing: Cinder writes it first of all, the backend's takes its place before the
-                    first byte
-:data:`IMPORTED`    data, on a backend that is to be found out
-empty               nothing: no backend was chosen, or the chosen one could not be called
+:data:`DISPATCHER`  none: Cinder writes it first of all, and it is replaced by the backend's before
+                    the first byte
+:data:`IMPORTED`    data, on a backend that is not known yet
+empty               none: no backend was chosen, or the chosen one could not be called
 =================  =================================================================================
 """
 
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 from cinder import objects
@@ -27,19 +28,20 @@ from cinder.objects import fields
 
 from backup_dispatch.backends.configured import PREFIX as _PREFIX
 from backup_dispatch.backends.configured import Backend, Backends
+from backup_dispatch.drivers.families import is_chunked
 from backup_dispatch.errors import OwnerUnresolved, listed
 
 _MARK = "@"
 
 DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
-"""What Cinder writes before a backend has been chosen."""
+"""The value that Cinder writes before a backend has been chosen."""
 
 IMPORTED = f"{DISPATCHER}{_MARK}imported"
-"""What the record says after an import, until the owner is found."""
+"""The value after an import, until the owner is found."""
 
 
 def is_unresolved(service: str | None) -> bool:
-    """Whether the record says nothing of the backend behind the dispatcher."""
+    """Whether the record does not name the backend behind the dispatcher."""
     return not service or DISPATCHER.startswith(service) or service == IMPORTED
 
 
@@ -49,13 +51,13 @@ def was_disowned(backup: Any) -> bool:
 
 
 def shows_nothing_written(backup: Any) -> bool:
-    """Whether no backend was ever called for the backup, as far as its record can tell.
+    """Whether no backend was ever called for the backup, as far as its record shows.
 
-    Every record of an import says :data:`IMPORTED`, but for those of the time before that was
-    written: these have what the driver left in the record, a container at least. A record of that
-    time whose driver leaves nothing looks the same as one that failed, so a backend that says for
-    certain that it has the data stands above this. A container without anything else is the
-    user's wish where the backup has failed.
+    Every imported record says :data:`IMPORTED`, except those of older versions:
+    these have what the driver saved in the record, at least a container. An old record
+    whose driver saves nothing looks the same as a failed one, so a backend that certainly has the
+    data takes precedence. A container and nothing else was specified by the user of a backup that
+    has failed.
     """
     if was_disowned(backup):
         return True
@@ -67,11 +69,11 @@ def shows_nothing_written(backup: Any) -> bool:
 
 
 def disown(backup: Any) -> None:
-    """Note that no backend has anything of this backup.
+    """Note that no backend has data of this backup.
 
-    With a parent, deleting the record would take one from the count of the parent's children, which
-    it was never added to. With a service, it would need a backend to answer. It is not None, for
-    Cinder's API looks into the text when it picks a parent.
+    With a parent, deleting the record would decrement the parent's count of children, to which
+    it was never added. With a service, it would need a backend to answer. It is not None, because
+    Cinder's API searches the text when it picks a parent.
     """
     backup.parent_id = None
     backup.parent = None
@@ -80,11 +82,11 @@ def disown(backup: Any) -> None:
 
 
 def mark_import(backup: Any) -> None:
-    """Let the record of an import say so, as soon as Cinder makes it available.
+    """Mark the record as imported, as soon as Cinder makes it available.
 
     Cinder calls the driver first; then it overwrites every field that the exported record has, and
-    ``service`` with what it also writes before a backup has a backend. So the mark goes in with
-    that very update.
+    sets ``service`` to the value that it also writes before a backup has a backend. So the mark is
+    set in that same update.
     """
     update = backup.update
 
@@ -96,7 +98,7 @@ def mark_import(backup: Any) -> None:
 
 
 def is_being_deleted(backup: Any) -> bool:
-    """Whether its deletion has begun, by the database."""
+    """Whether its deletion has begun, according to the database."""
     with backup.as_read_deleted():
         current = objects.Backup.get_by_id(backup._context, backup.id)
     return current.status in (fields.BackupStatus.DELETING, fields.BackupStatus.DELETED)
@@ -105,7 +107,7 @@ def is_being_deleted(backup: Any) -> bool:
 def recorded_owner(backup_id: str, service: str, enabled: Backends) -> Backend:
     """The backend that the text names.
 
-    :raises OwnerUnresolved: no enabled backend is meant.
+    :raises OwnerUnresolved: it names no enabled backend.
     """
     owner = _owner(service, enabled)
     if owner is not None:
@@ -135,12 +137,12 @@ def _owner(service: str, enabled: Backends) -> Backend | None:
 
 
 def former_names(services: Iterable[str], enabled: Backends) -> frozenset[str]:
-    """The prefixes of backends that have records here and are enabled no more.
+    """The prefixes of backends that have records here and are no longer enabled.
 
-    A further backend's record has its name. Of another's the driver's module is known, whose last
-    component was the name of a backend that was written as a module's or a class's path.
+    A further backend's record has its name. Of others only the driver's module is known, whose last
+    component is the name of a backend configured by a module's or a class's path.
 
-    :param services: what the records say.
+    :param services: the values in the records.
     """
     return frozenset(
         name
@@ -158,18 +160,18 @@ def _name_in(service: str) -> str:
 
 
 def remedy(old: str) -> str:
-    """The command that gives the records of a renamed backend to the one that it is now."""
+    """The command that assigns the records of a renamed backend to its new name."""
     return f"backup-dispatch adopt --from {old} BACKEND"
 
 
 def names_class_of(backend: Backend, service: str) -> bool:
-    """Whether the text names the backend's driver, by any of its paths, with or without a name."""
+    """Whether the text is any of the paths of the backend's driver, with or without a name."""
     path = _renamed(service.partition(_MARK)[0])
     return path in (backend.class_path, backend.driver_class.__module__)
 
 
 def _renamed(path: str) -> str:
-    """Today's path of a driver that Cinder has renamed."""
+    """The current path of a driver that Cinder has renamed."""
     return str(_renamed_by_cinder().get(path, path))
 
 
@@ -177,18 +179,49 @@ def _renamed_by_cinder() -> dict[str, str]:
     return {old: new for old, new in manager.MAPPING.items() if new != DISPATCHER}
 
 
+def would_own(driver: str, service: str | None) -> bool:
+    """Whether vanilla Cinder accepts a record.
+
+    The code of the installed Cinder decides.
+
+    :param driver: the class path in ``backup_driver``.
+    :param service: ``backup.service`` of the record.
+    """
+    configured = SimpleNamespace(driver_name=driver)
+    return bool(manager.BackupManager._is_our_backup(configured, service or ""))
+
+
+def other_record(driver: Any, backup: Any) -> Any | None:
+    """Another record of this cloud, not being deleted, that refers to the same data.
+
+    A record may be imported beside the one that it was exported from, under another ID.
+    Cinder's chunked drivers find the data by ``container`` and ``service_metadata``, which both
+    have. The owners are not compared: two backends may use one store, and leftover data is better
+    than data that another record is missing.
+
+    :param driver: the owner's; None is returned for others than Cinder's chunked drivers.
+    """
+    if not is_chunked(driver) or not backup.service_metadata:
+        return None
+    where = {"container": backup.container, "service_metadata": backup.service_metadata}
+    for one in objects.BackupList.get_all(backup._context.elevated(), filters=where):
+        if one.id != backup.id and one.status != fields.BackupStatus.DELETING:
+            return one
+    return None
+
+
 class _AnyBackendOf(str):
     """A key ``CLASS@`` of Cinder's table, for the records of each backend of the class.
 
-    The manager asks of each key whether the *key starts with* the record's text. This one answers
-    for every ``CLASS@NAME`` too: an imported record names the backend as the cloud that it comes
-    from called it, and which backend of this cloud has its data is found out later.
+    The manager checks for each key whether the *key starts with* the record's text. This one also
+    matches every ``CLASS@NAME``: an imported record names the backend as in the cloud that it comes
+    from, and which backend of this cloud has its data is determined later.
     """
 
     __slots__ = ()
 
     def startswith(self, prefix: Any, *bounds: Any) -> bool:
-        """Whether a record that says ``prefix`` is let through."""
+        """Whether a record with ``prefix`` as its text is accepted."""
         if super().startswith(prefix, *bounds):
             return True
         return isinstance(prefix, str) and prefix.startswith(str(self))
@@ -200,14 +233,14 @@ _adding = threading.Lock()
 def let_through(enabled: Backends) -> None:
     """Make Cinder's manager accept the records of these backends' classes as the dispatcher's.
 
-    Its table of renamed drivers says which texts it accepts. No key equals a class path, not even
-    for the first backend of a class: that would turn every vanilla manager of this process into
-    the dispatcher, for the same table translates ``backup_driver``.
+    Its table of renamed drivers decides which texts it accepts. No key equals a class path, not
+    even for the first backend of a class: that would turn every vanilla manager of this process
+    into the dispatcher, since the same table translates ``backup_driver``.
 
     All operations of the process read the table, each in a thread of its own. So it is never
-    changed: where a key is missing another table, with all of the old one's, takes its place, and
-    nothing is ever taken out. What another configuration of this process added lets records
-    through that the dispatcher then refuses by itself.
+    modified: if a key is missing, a new table with all of the old keys replaces it, and
+    no key is ever removed. Records accepted by keys of another configuration of this process are
+    then refused by the dispatcher itself.
     """
     old_names = _renamed_by_cinder()
     classes = {backend.class_path for backend in enabled.enabled}

@@ -1,154 +1,107 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which backend a backup goes to: a pure function of what the user and the operator wrote."""
+"""Where one backup goes, given the enabled backends and the records of the cloud.
+
+The driver acts on it, and ``backup-dispatch route`` shows it in advance. Nothing is written here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import replace
+from typing import Any
 
-PROPERTY = "backup_backend"
-"""The backup's property that names a backend."""
+from cinder import context, exception, objects
+from oslo_config import cfg
+from oslo_db import exception as db_exception
 
-EXTRA_SPEC = "backup:backend"
-"""The volume type's extra spec. It has a scope, else Cinder's scheduler would look for it."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a backup says about where it belongs.
-
-    :ivar name: the backup's name, as the user gave it.
-    :ivar wanted: the value of its property :data:`PROPERTY`.
-    :ivar type_default: the value of :data:`EXTRA_SPEC` of its volume's type.
-    """
-
-    name: str | None = None
-    wanted: str | None = None
-    type_default: str | None = None
+from backup_dispatch import backup_rows, lineage, opts, records, rules
+from backup_dispatch.backends.configured import Backends
+from backup_dispatch.errors import (
+    ChoiceRefused,
+    DispatchError,
+    OwnerUnresolved,
+    ParentRefused,
+    reason_of,
+)
+from backup_dispatch.lineage import DriverOf, OwnerOf
+from backup_dispatch.ownership import hint_of
+from backup_dispatch.process import this_process
+from backup_dispatch.rules import Choice, Refusal, Rule
 
 
-@dataclass(frozen=True)
-class Table:
-    """What there is to choose from.
-
-    :ivar enabled: the names of the enabled backends.
-    :ivar primary: the one of them that takes what nothing else claims.
-    :ivar known: names of backends that exist, enabled or not.
-    :ivar refuse_unmatched: nothing goes to the primary unasked.
-    """
-
-    enabled: tuple[str, ...]
-    primary: str
-    known: frozenset[str] = frozenset()
-    refuse_unmatched: bool = False
-
-
-class Rule(Enum):
-    """The rules, in their order."""
-
-    PREFIX = "prefix"
-    PROPERTY = "property"
-    VOLUME_TYPE = "volume type"
-    PRIMARY = "primary"
-    PARENT = "parent"
-
-    @property
-    def explicit(self) -> bool:
-        """Whether the user asked for this backend and no other."""
-        return self in (Rule.PREFIX, Rule.PROPERTY)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The backend, the rule that decided, and the reason in words."""
-
-    backend: str
-    rule: Rule
-    because: str
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why the backup can go nowhere, with the way out, in one sentence."""
-
-    why: str
-
-
-def choose(request: Request, table: Table) -> Choice | Refusal:
-    """Apply the rules in their order: prefix, property, volume type, primary.
-
-    The first two are the user's word. Where both speak they must agree, and a word for a backend
-    that is not enabled is never overheard: the backup would land where nobody looks for it.
-    """
-    by_type = _by_value(
-        request.type_default, Rule.VOLUME_TYPE, f"the volume type's extra spec {EXTRA_SPEC}", table
-    )
-    return _by_user(request, table) or by_type or _by_default(table)
-
-
-def _by_user(request: Request, table: Table) -> Choice | Refusal | None:
-    by_prefix = _by_prefix(request.name or "", table)
-    by_property = _by_value(request.wanted, Rule.PROPERTY, f"the property {PROPERTY}", table)
-    for either in (by_prefix, by_property):
-        if isinstance(either, Refusal):
-            return either
-    if (
-        isinstance(by_prefix, Choice)
-        and isinstance(by_property, Choice)
-        and by_prefix.backend != by_property.backend
-    ):
-        return Refusal(
-            f"The backup's name asks for backend {by_prefix.backend} and its property "
-            f"{PROPERTY} for {by_property.backend}; use one of the two, or make them agree."
-        )
-    return by_prefix or by_property
-
-
-def _by_default(table: Table) -> Choice | Refusal:
-    if table.refuse_unmatched:
-        return Refusal(
-            f"Nothing says which backend the backup belongs to: begin its name with one of "
-            f"{_listed(table.enabled)} and '_', or set its property {PROPERTY}."
-        )
-    because = f"nothing else claims it and {table.primary} is the primary"
-    return Choice(table.primary, Rule.PRIMARY, because)
-
-
-def _by_prefix(name: str, table: Table) -> Choice | Refusal | None:
-    """The longest name wins: ``ceph_east_1`` is for ``ceph_east`` even where there is ``ceph``."""
-    enabled = {backend.lower() for backend in table.enabled}
-    disabled = [backend for backend in table.known if backend.lower() not in enabled]
-    for backend in sorted((*table.enabled, *disabled), key=lambda one: (-len(one), one)):
-        if not _begins_with(name, backend):
-            continue
-        if backend in table.enabled:
-            return Choice(backend, Rule.PREFIX, f"its name begins with {backend}")
-        return Refusal(
-            f"The backup's name begins with {backend}, a backend that is not enabled here; "
-            f"enabled are {_listed(table.enabled)}. Name the backup otherwise, or enable it."
-        )
-    return None
-
-
-def _begins_with(name: str, backend: str) -> bool:
-    head, rest = name[: len(backend)], name[len(backend) :]
-    # Some letters of other scripts have a Latin lower case: those are no prefix.
-    return head.isascii() and head.lower() == backend.lower() and (not rest or rest.startswith("_"))
-
-
-def _by_value(value: str | None, rule: Rule, whose: str, table: Table) -> Choice | Refusal | None:
-    wanted = (value or "").strip()
-    if not wanted:
-        return None
-    for backend in table.enabled:
-        if backend.lower() == wanted.lower():
-            return Choice(backend, rule, f"{whose} names {backend}")
-    return Refusal(
-        f"{whose[0].upper()}{whose[1:]} names {wanted!r}, a backend that is not enabled here; "
-        f"enabled are {_listed(table.enabled)}."
+def request_of(backup: Any) -> rules.Request:
+    """The backup's name and properties, and its volume's type, as input for the rules."""
+    volume = objects.Volume.get_by_id(backup._context.elevated(), backup.volume_id)
+    volume_type = volume.volume_type
+    specs = (volume_type.extra_specs if volume_type else None) or {}
+    return rules.Request(
+        name=backup.display_name,
+        wanted=hint_of(backup),
+        type_default=specs.get(rules.EXTRA_SPEC),
     )
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
+def choose(request: rules.Request, enabled: Backends, conf: cfg.ConfigOpts) -> Choice:
+    """The backend by the rules of :mod:`backup_dispatch.rules`.
+
+    :raises ChoiceRefused: they refuse the backup, or the database cannot be read to decide.
+    """
+    table = rules.Table(
+        enabled=enabled.names,
+        primary=enabled.primary.name,
+        known=enabled.known,
+        refuse_unmatched=conf[opts.UNMATCHED] == "refuse",
+    )
+    choice = rules.choose(request, table)
+    if request.name and isinstance(choice, Choice) and choice.rule is not Rule.PREFIX:
+        # No known backend matches the name: it may be a former backend's, known only from records.
+        former = this_process().former_names(enabled, lambda: _former_names(enabled))
+        choice = rules.choose(request, replace(table, known=table.known | former))
+    if isinstance(choice, Refusal):
+        raise ChoiceRefused(choice.why)
+    return choice
+
+
+def _former_names(enabled: Backends) -> frozenset[str]:
+    try:
+        services = backup_rows.services(context.get_admin_context())
+    except db_exception.DBError as error:
+        raise ChoiceRefused(
+            f"Which backends have records cannot be read from the database: {reason_of(error)}. "
+            "Try again when it can be."
+        ) from error
+    return records.former_names(services, enabled)
+
+
+def with_parent(
+    backup: Any, choice: Choice, enabled: Backends, owner_of: OwnerOf, driver_of: DriverOf
+) -> tuple[Choice, Any]:
+    """The backend and the parent of an incremental, so that both are on the same backend.
+
+    :param backup: its parent is the one that Cinder's API picked.
+    :raises ParentRefused: the required backend has no parent for it, or its parent was deleted.
+    :raises OwnerUnresolved: it must go to its parent's backend, which is not known.
+    :raises DispatchError: that backend is down, and must be asked for a parent of another host.
+    """
+    chosen = enabled.named(choice.backend)
+    assert chosen is not None, choice  # noqa: S101 - it was chosen among the enabled ones
+    unresolved: DispatchError | None = None
+    owner = None
+    try:
+        owner = owner_of(backup.parent)
+    except exception.BackupNotFound:
+        unresolved = ParentRefused(f"The parent, backup {backup.parent_id}, is gone.")
+    except OwnerUnresolved as error:
+        unresolved = error
+    if owner == chosen and lineage.is_in_reach(backup.parent, backup, chosen, driver_of):
+        return choice, backup.parent
+    parent = lineage.newest_parent(backup, chosen, owner_of, driver_of)
+    if parent is not None:
+        return choice, parent
+    if choice.rule.explicit:
+        lineage.refuse_without_parent(backup, chosen)
+    if owner is None:
+        raise unresolved or AssertionError("no owner, and no reason")
+    if not lineage.is_in_reach(backup.parent, backup, owner, driver_of):
+        lineage.refuse_out_of_reach(backup.parent, backup, owner)
+    because = f"its parent is there, and {chosen.name} has no backup of the volume to build on"
+    return Choice(owner.name, Rule.PARENT, because), backup.parent

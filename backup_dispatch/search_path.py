@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where commands are looked for: nowhere that this user may not enter.
+"""Removes folders from ``PATH`` that this user may not enter.
 
-os-brick runs some commands only to see whether they are there. Where ``PATH`` names a folder that
-the user may not enter (``su USER`` leaves root's), a command that is missing ends in "permission
+os-brick runs some commands only to check whether they exist. If ``PATH`` has a folder that
+the user may not enter (``su USER`` keeps root's), a missing command ends in "permission
 denied" instead of "not found", and os-brick, and Cinder with it, fails.
 """
 
@@ -18,12 +18,12 @@ def enterable(path: str) -> str:
 
 
 def not_enterable(path: str) -> list[str]:
-    """Return the folders of a ``PATH`` that this user may not enter; a missing one does no harm."""
+    """Return the folders of a ``PATH`` that this user may not enter; missing ones are harmless."""
     return [folder for folder in path.split(os.pathsep) if _is_barred(folder)]
 
 
 def clean_path() -> None:
-    """Let this process, and what it starts, look for commands only where its user may enter."""
+    """Remove from the ``PATH`` of this process the folders that its user may not enter."""
     os.environ["PATH"] = enterable(os.environ.get("PATH", os.defpath))
 
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the service says at its start: what keeps it from working, and what somebody should mend."""
+"""What the service logs at its start: what prevents it from working, and what to correct."""
 
 from __future__ import annotations
 
 import _thread
-import logging
 from typing import Any
 
 from cinder import context
+from oslo_log import log as logging
 from oslo_service import loopingcall
 
 from backup_dispatch.backends.configured import Backends, configured
@@ -21,9 +21,9 @@ LOG = logging.getLogger(__name__)
 class CannotStart(ConfigurationInvalid, loopingcall.LoopingCallDone):
     """The service cannot work with its configuration, and the log says so.
 
-    Cinder asks its driver in a looping call, which ends at any exception and writes a traceback of
-    some thirty lines for each but this: there is nothing to be found in our source. The service
-    counts as down all the same, for Cinder takes it as ready only once the driver has returned.
+    Cinder checks its driver in a looping call, which ends at any exception and logs a traceback of
+    some thirty lines for each but this: the cause is not in our source. The service
+    still counts as down, because Cinder considers it ready only once the check has returned.
     """
 
     def __init__(self, text: str) -> None:
@@ -34,7 +34,7 @@ class CannotStart(ConfigurationInvalid, loopingcall.LoopingCallDone):
 def required(conf: Any) -> Backends:
     """The enabled backends, for the service's start.
 
-    :raises CannotStart: the configuration is invalid; why is in the log.
+    :raises CannotStart: the configuration is invalid; the reason is in the log.
     """
     try:
         return configured(conf)
@@ -44,8 +44,8 @@ def required(conf: Any) -> Backends:
 
 
 def look_around(enabled: Backends, conf: Any) -> None:
-    """Log what is amiss with the service as a whole, a line each; returns at once."""
-    # In a thread of its own, as the backends' checks: the database may be slow or away.
+    """Log the problems of the service as a whole, one line each; returns at once."""
+    # In a thread of its own, like the backends' checks: the database may be slow or unreachable.
     _thread.start_new_thread(_look_around, (enabled, conf))
 
 

@@ -5,24 +5,30 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
+import math
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import ceph_peer, image, machine, memory, report, service, suite
-from bench.interruption import unless_interrupted
+from bench import memory, report, service, suite
+from bench.ceph import peer as ceph_peer
+from bench.ceph import volumes
+from bench.measuring import image, machine
+from bench.measuring.interruption import unless_interrupted
+from bench.measuring.process import Failed
+from bench.measuring.sizes import size_of
 from bench.peers import InProcess, Peer, find_program
-from bench.process import Failed
 
 MODES = ("zlib", "zstd", "none")
 PROGRAMS = ("borg", "restic")
-BLAKE3 = "datera-blake3"
-"""The same engine with ``backup_datera_digest = blake3``: what the option buys."""
+SHA256 = "datera-sha256"
+"""The same engine with ``backup_datera_digest = sha256``: what the default saves."""
 ROOM = 8
-"""Of the image's size what everything at once may take up."""
+"""Space for everything at once, in multiples of the image's size."""
+LARGE = 100 << 30
+MOST_LATENCY = 1000
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -49,6 +55,9 @@ def _measure(options: argparse.Namespace) -> int:
                 else memory.table(sizes)
             )
             return 0
+        if options.rbd:
+            print(_in_ceph(options, folder, about))
+            return 0
         print(_side_by_side(options, folder, about))
     return 0
 
@@ -61,9 +70,11 @@ def _side_by_side(options: argparse.Namespace, folder: Path, about: dict[str, An
     about["service"] = None
     if not options.no_service:
         about["service"] = service.measure(folder, options.size, _say)
-    for results in suite.measure(folder, peers, options.size, options.runs, _say):
+    for results in suite.measure(
+        folder, peers, options.size, options.runs, _say, latency=options.latency
+    ):
         found = report.summary(results, about)
-        # After each run, because whoever is in a hurry may end this before the last.
+        # After each run, because the benchmark may be interrupted before the last.
         if options.output:
             options.output.write_text(json.dumps(found, indent=1) + "\n")
     if options.format == "json":
@@ -72,62 +83,94 @@ def _side_by_side(options: argparse.Namespace, folder: Path, about: dict[str, An
     return f"{text}\n\n{service.sentence(about['service'])}" if about["service"] else text
 
 
+def _in_ceph(options: argparse.Namespace, folder: Path, about: dict[str, Any]) -> str:
+    """Measure volumes in Ceph, and return the report."""
+    ceph, missing = ceph_peer.find_ceph(folder)
+    if ceph is None:
+        raise Failed(f"--rbd needs Ceph: {'; '.join(missing)}")
+    found = volumes.measure(folder, ceph, (options.size, options.rbd), options.runs, _say)
+    if options.format == "json":
+        versions = {**machine.versions(), ceph.name: ceph.version}
+        ratios = volumes.ratios(found)
+        return json.dumps({**about, "versions": versions, "rbd": found, "ratios": ratios})
+    return volumes.table(found)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "--size",
-        type=_size,
+        type=size_of,
         default=2 << 30,
         metavar="SIZE",
-        help="of the image: 256M, 2G (the default), …",
+        help="size of the image: 256M, 2G (default), …",
     )
     parser.add_argument(
         "--runs", type=int, choices=range(1, 100), metavar="N", default=3, help="default: 3"
     )
-    parser.add_argument("--peers", default="", metavar="NAME,…", help="only these")
+    parser.add_argument(
+        "--latency",
+        type=_milliseconds,
+        metavar="MS",
+        default=0.0,
+        help="measure a second time with storage that takes so many ms for each request",
+    )
+    parser.add_argument("--peers", default="", metavar="NAME,…", help="measure only these")
     parser.add_argument(
         "--directory",
         type=Path,
-        help="where to work; default: shared memory if there is room, else TMPDIR",
+        help="working directory (default: shared memory if large enough, else TMPDIR)",
     )
     parser.add_argument(
         "--programs",
         type=Path,
         default=Path(".bench-venv/bin"),
-        help="a folder where borg or restic may be",
+        help="directory to look for borg and restic in",
     )
     parser.add_argument(
         "--no-service",
         action="store_true",
-        help="leave out the whole driver in a service with the emulator",
+        help="skip the run of the whole driver in a service",
     )
     parser.add_argument(
         "--memory",
-        type=_size,
+        type=size_of,
         nargs="*",
         metavar="SIZE",
-        help="instead: memory and time of the Datera backend at these sizes",
+        help="measure memory and time of the Datera backend at these sizes instead",
     )
     parser.add_argument(
         "--holding",
-        type=_size,
+        type=size_of,
         metavar="SIZE",
-        help="with --memory: bytes that the images hold, the rest being a hole",
+        help="with --memory: allocated bytes of each image; the rest is a hole",
+    )
+    parser.add_argument(
+        "--rbd",
+        type=size_of,
+        nargs="?",
+        const=LARGE,
+        metavar="SIZE",
+        help="measure volumes in Ceph instead: one of the image's size, and one of this size "
+        "(default: 100G) that holds the same",
     )
     parser.add_argument("-f", "--format", choices=["table", "json"], default="table")
-    parser.add_argument("--output", type=Path, help="write the JSON into this file besides")
+    parser.add_argument("--output", type=Path, help="also write the JSON to this file")
     return parser
 
 
-def _size(text: str) -> int:
-    match = re.fullmatch(r"(\d+)([MGT])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text} is not a number with M, G or T")
-    return int(match[1]) << {"M": 20, "G": 30, "T": 40}[match[2]]
+def _milliseconds(text: str) -> float:
+    try:
+        milliseconds = float(text)
+    except ValueError:
+        milliseconds = math.nan
+    if not 0 < milliseconds < MOST_LATENCY:
+        raise argparse.ArgumentTypeError(f"{text} is no number of ms below {MOST_LATENCY}")
+    return milliseconds
 
 
 def _roomy(need: int) -> Path | None:
-    # Else a disk's speed would be measured, which is the same for all.
+    # Otherwise the disk's speed would be measured, which is the same for all.
     if SHARED_MEMORY.is_dir() and image.free_for(SHARED_MEMORY) > need:
         return SHARED_MEMORY
     return None
@@ -137,10 +180,7 @@ def _peers(options: argparse.Namespace, folder: Path) -> tuple[list[Peer], list[
     versions = machine.versions()
     peers: list[Peer] = [InProcess("datera", versions.get("backup-dispatch", "?"))]
     absent = {}
-    if "blake3" in versions:
-        peers.append(InProcess(BLAKE3, versions["blake3"]))
-    else:
-        absent[BLAKE3] = "the package blake3 is not installed"
+    peers.append(InProcess(SHA256, versions.get("backup-dispatch", "?")))
     peers += [InProcess(f"posix-{mode}", versions.get("cinder", "?")) for mode in MODES]
     ceph, missing = ceph_peer.find_ceph(folder)
     if ceph is None:

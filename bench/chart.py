@@ -21,7 +21,8 @@ TITLES = {
     "restore": "restore of the chain",
 }
 NOTE_WIDTH = 165
-OWN, OTHERS = "#0b6e4f", "#a9b4c2"
+DATERA = "datera"
+OWN, SLOWED, OTHERS = "#0b6e4f", "#7fb8a2", "#a9b4c2"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def draw(found: dict[str, Any], folder: Path) -> None:
-    """Draw one panel for each step: whoever is measured, and the seconds of the middle run."""
+    """Draw one panel per step: a bar for each row, the seconds of the median run."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -40,10 +41,11 @@ def draw(found: dict[str, Any], folder: Path) -> None:
     from matplotlib import pyplot
 
     figure, panels = pyplot.subplots(2, 2, figsize=(9, 5.2), layout="constrained")
-    peers = list(found["figures"])[::-1]
+    rows = rows_of(found)
+    peers = list(rows)[::-1]
     for panel, (step, title) in zip(panels.flat, TITLES.items(), strict=True):
-        seconds = [middle(found["figures"][p], step) for p in peers]
-        colours = [OWN if p == "datera" else OTHERS for p in peers]
+        seconds = [middle(rows[p], step) for p in peers]
+        colours = [colour_of(p) for p in peers]
         bars = panel.barh(peers, [s or 0.0 for s in seconds], color=colours)
         panel.bar_label(bars, [" -" if s is None else f" {s:.2f} s" for s in seconds])
         panel.set_title(title, loc="left", fontweight="bold")
@@ -53,13 +55,33 @@ def draw(found: dict[str, Any], folder: Path) -> None:
     gib = found["image"]["bytes"] / 2**30
     figure.suptitle(f"Seconds for a volume of {gib:g} GiB (shorter is better)")
     notes = [fill(f"{peer}: {note}", NOTE_WIDTH) for peer, note in found["notes"].items()]
+    if slow := [row for row in rows if colour_of(row) == SLOWED]:
+        notes.insert(0, f"{slow[0]}: with storage that takes so long for each request.")
     figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=7)
     figure.savefig(folder / "benchmark.png", dpi=120, metadata={"Software": None})
     figure.savefig(folder / "benchmark.svg", metadata={"Date": None})
 
 
+def rows_of(found: dict[str, Any]) -> dict[str, dict[str, list[dict[str, float]]]]:
+    """Return the figures of each row: of all peers, and after ours what latency makes of it."""
+    rows = {}
+    for peer, steps in found["figures"].items():
+        rows[peer] = steps
+        if peer == DATERA and found["latency"]["milliseconds"]:
+            slow = f"{DATERA}, {found['latency']['milliseconds']:g} ms"
+            rows[slow] = found["latency"]["figures"][DATERA]
+    return rows
+
+
+def colour_of(row: str) -> str:
+    """Return the colour of a row's bars."""
+    if row == DATERA:
+        return OWN
+    return SLOWED if row.startswith(f"{DATERA},") else OTHERS
+
+
 def middle(steps: dict[str, list[dict[str, float]]], step: str) -> float | None:
-    """Return the seconds of the middle run, or None of a step that a peer does not have."""
+    """Return the seconds of the median run, or None for a step that a peer does not have."""
     return median(run["seconds"] for run in steps[step]) if step in steps else None
 
 

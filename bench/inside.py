@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m bench.inside PEER STEP FOLDER IMAGE``: one measurement, in a process of its own."""
+"""``python -m bench.inside PEER STEP FOLDER IMAGE MS``: one measurement, in a process of its own.
+
+Each request to storage waits MS milliseconds.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ from typing import Any
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, and print what was found as one line of JSON."""
-    peer, step, folder, image = arguments
-    print(json.dumps(_measure(peer, step, Path(folder), Path(image))))
+    peer, step, folder, image, latency = arguments
+    print(json.dumps(_measure(peer, step, Path(folder), Path(image), float(latency))))
 
 
-def _measure(peer: str, step: str, folder: Path, image: Path) -> dict[str, Any]:
-    # Each is imported where it is measured: the memory of one is none of the others' business.
+def _measure(peer: str, step: str, folder: Path, image: Path, latency: float) -> dict[str, Any]:
+    # Each is imported only where it is measured: its memory must not count for the others.
     if peer == "primitives":
-        from bench import primitives
+        from bench.measuring import primitives
 
         return primitives.measure(image)
     if peer.startswith("datera"):
@@ -27,14 +30,14 @@ def _measure(peer: str, step: str, folder: Path, image: Path) -> dict[str, Any]:
         from datera_backup.container import Digest
 
         if step == "restore":
-            return datera_steps.restore(folder, image)
-        digest = Digest.BLAKE3 if peer.endswith("blake3") else Digest.SHA256
-        return datera_steps.back_up(folder, image, step, digest)
+            return datera_steps.restore(folder, image, latency=latency)
+        digest = Digest.SHA256 if peer.endswith("sha256") else Digest.BLAKE3
+        return datera_steps.back_up(folder, image, step, digest=digest, latency=latency)
     from bench import cinder_steps
 
     if step == "restore":
-        return cinder_steps.restore(folder, image, peer)
-    return cinder_steps.back_up(folder, image, step, peer)
+        return cinder_steps.restore(folder, image, peer, latency=latency)
+    return cinder_steps.back_up(folder, image, step, peer, latency=latency)
 
 
 if __name__ == "__main__":

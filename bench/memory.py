@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the memory stays the same, and the time grows only with the bytes that are there."""
+"""Whether memory is constant, and time depends only on the amount of data."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import image
 from bench.datera_steps import allocated
+from bench.measuring import image
+from bench.measuring.process import run
 from bench.peers import environment
-from bench.process import run
+from bench.report import markdown
 from bench.suite import SEED_OF_IMAGE
 
 STEPS = ("full", "unchanged", "restore")
@@ -23,7 +24,7 @@ def measure(
 ) -> list[dict[str, Any]]:
     """Back up, back up again and restore an image of each size.
 
-    :param holding: bytes that each image's content covers; None is all of it.
+    :param holding: bytes of content of each image; None for all of it.
     """
     found = []
     for size in sizes:
@@ -45,23 +46,27 @@ def measure(
 
 
 def _step(folder: Path, step: str, subject: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "bench.inside", "datera", step, str(folder), str(subject)]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.inside",
+        "datera",
+        step,
+        str(folder),
+        str(subject),
+        "0",
+    ]
     told = json.loads(run(command, folder=folder, environment=environment()).output)
     return {"seconds": told["seconds"], "memory": told["memory"]}
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:
     """Return it as Markdown."""
-    lines = [
-        "| volume | bytes that are there | full | unchanged | restore | memory added |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for row in found:
         steps = row["steps"]
-        seconds = " | ".join(f"{steps[step]['seconds']:.1f} s" for step in STEPS)
+        seconds = (f"{steps[step]['seconds']:.1f} s" for step in STEPS)
         most = max(step["memory"] for step in steps.values())
-        lines.append(
-            f"| {row['size'] / 2**30:g} GiB | {row['allocated'] / 2**30:.1f} GiB | {seconds} | "
-            f"{most / 1e6:.0f} MB |"
-        )
-    return "\n".join(lines)
+        sizes = (f"{row['size'] / 2**30:g} GiB", f"{row['allocated'] / 2**30:.1f} GiB")
+        rows.append((*sizes, *seconds, f"{most / 1e6:.0f} MB"))
+    return markdown(("volume", "bytes that are there", *STEPS, "memory added"), rows)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whom the Datera backend is measured beside, and the commands that make them work."""
+"""The peers that the Datera backend is compared with, and their commands."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from bench import machine
-from bench.process import run
+from bench.measuring import machine
+from bench.measuring.process import run
 
 STEPS = ("full", "unchanged", "changed", "restore")
 ROOT = Path(__file__).parents[1]
@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[1]
 class Figure:
     """One step of one peer.
 
-    :param processor: seconds that all of its threads took of the cores.
+    :param processor: processor seconds of all its threads.
     :param memory: bytes that it added to its process.
-    :param servers: seconds that servers which it needs took of the cores besides.
+    :param servers: processor seconds of the servers that it needs, in addition.
     """
 
     seconds: float
@@ -36,33 +36,36 @@ class Figure:
 
 
 class Peer(Protocol):
-    """Something that backs images up into a folder and restores the last backup."""
+    """A program or driver that backs images up to a folder and restores the last backup."""
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
+        """Its name in the tables."""
 
     @property
     def version(self) -> str:
-        """What was measured."""
+        """The version that was measured."""
 
     @property
     def steps(self) -> Sequence[str]:
-        """What it can do of :data:`STEPS`, in their order."""
+        """Those of :data:`STEPS` that it supports, in order."""
 
     @property
     def note(self) -> str:
-        """What a reader of its figures must know, or nothing."""
+        """A note for readers of its figures, or nothing."""
 
     def store(self, folder: Path) -> AbstractContextManager[None]:
-        """Make an empty store in an empty folder; afterwards nothing of it runs any more."""
+        """Create an empty store in an empty folder; at its end nothing of it runs any more."""
 
     def step(self, step: str, folder: Path, image: Path) -> Figure:
         """Do one of its steps; for ``restore``, ``image`` is an empty sparse file."""
 
+    def slowed(self, milliseconds: float) -> Peer | None:
+        """The same peer with storage that waits so long for each request; None if impossible."""
+
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of what is measured: of the user's only what finds programs."""
+    """The environment of what is measured: of the user's only the search path."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 
@@ -71,34 +74,49 @@ def environment(**more: str) -> dict[str, str]:
 class InProcess:
     """A driver that is called in a Python process of its own; its start does not count.
 
-    :param modules: folders where its process finds more of them.
+    :param modules: folders with further modules for its process.
+    :param latency: milliseconds that each of its requests to storage waits.
     """
 
     name: str
     version: str
     modules: tuple[Path, ...] = ()
+    latency: float = 0.0
     steps: Sequence[str] = STEPS
     note: str = ""
 
     @contextmanager
     def store(self, folder: Path) -> Iterator[None]:
-        """The first step makes what it needs."""
+        """The first step creates what it needs."""
         yield
 
     def step(self, step: str, folder: Path, image: Path) -> Figure:
         """Do one step."""
-        command = [sys.executable, "-m", "bench.inside", self.name, step, str(folder), str(image)]
+        command = [
+            sys.executable,
+            "-m",
+            "bench.inside",
+            self.name,
+            step,
+            str(folder),
+            str(image),
+            str(self.latency),
+        ]
         path = os.pathsep.join(map(str, (ROOT, *self.modules)))
         env = environment(PYTHONPATH=path)
         told = json.loads(run(command, folder=folder, environment=env).output)
         return Figure(told["seconds"], told["processor"], told["memory"])
 
+    def slowed(self, milliseconds: float) -> InProcess:
+        """The same driver, slowed down from inside its process."""
+        return replace(self, latency=milliseconds)
+
 
 @dataclass(frozen=True)
 class Program:
-    """A program whose start is taken off its time and its memory.
+    """A program whose start-up is subtracted from its time and its memory.
 
-    :param start: what it takes to say its version.
+    :param start: the resources that printing its version uses.
     """
 
     name: str
@@ -118,7 +136,7 @@ class Program:
         """Do one step."""
         if step != "restore":
             return self._run(step, folder, image, folder)
-        # Programs restore a file below its own name: it is moved to where it was asked for.
+        # Programs restore a file under its own name: it is then moved to the requested place.
         into = image.with_name("extracted")
         into.mkdir()
         try:
@@ -128,6 +146,9 @@ class Program:
         finally:
             shutil.rmtree(into)
         return took
+
+    def slowed(self, milliseconds: float) -> None:
+        """Impossible: its requests could only be slowed by what slows its other calls too."""
 
     def _run(self, step: str, folder: Path, image: Path, into: Path) -> Figure:
         store = str(folder / "store")
@@ -147,7 +168,7 @@ def _borg(step: str, store: str, image: Path) -> list[str]:
         return ["init", "--encryption", "none", store]
     if step == "restore":
         return ["extract", "--sparse", f"{store}::changed"]
-    # Devices have no times to go by, so Borg's cache of files would be no help with volumes.
+    # Devices have no useful timestamps, so Borg's files cache would not help with volumes.
     return [
         "create",
         "--compression=zstd,1",

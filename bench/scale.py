@@ -13,14 +13,15 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import machine
-from bench.interruption import unless_interrupted
+from bench.measuring import machine
+from bench.measuring.interruption import unless_interrupted
+from bench.measuring.process import run
 from bench.peers import environment
-from bench.process import run
 from bench.service import emulator_beside
 
 PHASES = ("full", "incremental")
@@ -36,12 +37,16 @@ FIGURES = {
 }
 
 
-def measure(folder: Path, volumes: int, at_once: int) -> dict[str, Any]:
-    """Take the backups in a process that is patched as a service is."""
+def measure(folder: Path, volumes: int, at_once: int, *, where: bool = False) -> dict[str, Any]:
+    """Take the backups in a process that is patched like a service.
+
+    :param where: whether to find out where its processor time goes; it takes a little more then.
+    """
     with emulator_beside(folder / ARRAY) as (port, pid):
         command = [sys.executable, "-m", "bench.scale_inside", str(folder)]
         command += [str(number) for number in (volumes, at_once, port, pid)]
-        # Cinder 29 patches only where it is told to.
+        command.append("where" if where else "")
+        # Cinder 29 patches only if configured.
         env = environment(OS_CINDER_DISABLE_EVENTLET_PATCHING="")
         output = run(command, folder=folder, environment=env).output
     found: dict[str, Any] = json.loads(output.splitlines()[-1])
@@ -72,8 +77,23 @@ def table(found: dict[str, Any]) -> str:
         parts.append("\nAPI requests of one backup in the last tenth:\n")
         kinds = sorted(tenths[-1]["kinds"].items(), key=lambda item: (-item[1], item[0]))
         parts += [f"- {_number(times)} {kind}" for kind, times in kinds]
-        parts.append("")
+        parts += ["", *_where(tenths)]
     return "\n".join(parts).rstrip()
+
+
+def _where(tenths: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield where the processor time of one backup goes: a share of those of all tenths."""
+    spent: dict[tuple[str, str], float] = defaultdict(float)
+    for tenth in tenths:
+        for owner, kind, seconds in tenth.get("where", ()):
+            spent[owner, kind] += 1000 * seconds / len(tenths)
+    if not spent:
+        return
+    yield "| processor time of one backup | | ms |"
+    yield "|---|---|---|"
+    for (owner, kind), ms in sorted(spent.items(), key=lambda item: (item[0][0], -item[1])):
+        yield f"| {owner} | {kind} | {ms:.1f} |"
+    yield ""
 
 
 def _number(value: float) -> str:
@@ -99,7 +119,8 @@ def parser() -> argparse.ArgumentParser:
         "--volumes", type=lambda text: _count(TENTHS, text), default=1000, metavar="N"
     )
     parser.add_argument("--at-once", type=lambda text: _count(1, text), default=8, metavar="N")
-    parser.add_argument("--directory", type=Path, help="where to work; default: TMPDIR")
+    parser.add_argument("--where", action="store_true", help="where its processor time goes")
+    parser.add_argument("--directory", type=Path, help="working directory (default: TMPDIR)")
     parser.add_argument("-f", "--format", choices=["table", "json"], default="table")
     return parser
 
@@ -107,7 +128,7 @@ def parser() -> argparse.ArgumentParser:
 def _told(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="scale-", dir=options.directory) as name:
         about = {"machine": machine.describe(Path(name)), "versions": machine.versions()}
-        found = measure(Path(name), options.volumes, options.at_once)
+        found = measure(Path(name), options.volumes, options.at_once, where=options.where)
     print(json.dumps({**about, **found}) if options.format == "json" else table(found))
     return 0
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m bench.scale_inside FOLDER VOLUMES AT_ONCE PORT PID``: many small backups."""
+"""``python -m bench.scale_inside FOLDER VOLUMES AT_ONCE PORT PID WHERE``: many small backups.
+
+With WHERE not empty, it is found out where the processor time goes.
+"""
 
 from __future__ import annotations
 
-from tests.fixtures.patching import patch
+from tests.fixtures.cinder.patching import patch
 
 patch()
 
@@ -13,6 +16,7 @@ import random  # noqa: E402
 import sys  # noqa: E402
 from collections import Counter  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
+from contextlib import nullcontext  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -24,25 +28,27 @@ from oslo_messaging.notify import _impl_test as notifications  # noqa: E402
 
 objects.register_all()
 
-from bench.process import Measured, highest_memory, processor_of  # noqa: E402
+from bench.measuring.process import Measured, highest_memory, processor_of  # noqa: E402
+from bench.measuring.sampling import Sampler  # noqa: E402
 from bench.scale import ARRAY, PHASES, TENTHS  # noqa: E402
 from bench.service_inside import OPTIONS  # noqa: E402
-from datera_emulator import brick  # noqa: E402
 from datera_emulator.remote_control import RemoteControl  # noqa: E402
-from tests.fixtures import file_volume  # noqa: E402
-from tests.fixtures.cinder_service import CinderService  # noqa: E402
+from datera_emulator.target import brick  # noqa: E402
+from tests.fixtures.cinder import file_volume  # noqa: E402
+from tests.fixtures.cinder.service import CinderService  # noqa: E402
 
 QUOTAS = ("volumes", "gigabytes", "backups", "backup_gigabytes")
 BLOCK = 64 * 2**10
 BETWEEN = 64 * 2**20
 BLOCKS = 4
-"""That a volume holds; of them one changes before the incremental backup."""
+"""Blocks in each volume; one of them changes before the incremental backup."""
 
 
 class Bill:
-    """What is charged from here on: by the array, by the database, by the two processes."""
+    """Counts the costs from here on: requests, database statements, and the two processes."""
 
-    def __init__(self, array: Path, pid: int) -> None:
+    def __init__(self, array: Path, pid: int, *, where: bool) -> None:
+        self._where = where
         self._array, self._pid = RemoteControl.of_state(array), pid
         self.statements = 0
         sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", self._count)
@@ -51,10 +57,12 @@ class Bill:
         self.statements += 1
 
     def of(self, action: Callable[[], None], backups: int) -> dict[str, Any]:
-        """Return what the action cost for each backup, and the most memory it took."""
+        """Return the action's cost per backup, and its peak memory."""
         kinds, processor = self._requests(), processor_of(self._pid)
         self.statements, measured = 0, Measured()
-        action()
+        sampler = Sampler()
+        with sampler if self._where else nullcontext():
+            action()
         taken = measured.so_far()
         charged = self._requests() - kinds
         return {
@@ -65,6 +73,7 @@ class Bill:
             "kinds": {kind: times / backups for kind, times in charged.items()},
             "statements": self.statements / backups,
             "memory": highest_memory(),
+            "where": [[*work, used / backups] for work, used in sampler.seconds.items()],
         }
 
     def _requests(self) -> Counter[str]:
@@ -81,7 +90,7 @@ def _lift_quotas(context: Any) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Measure, and print what was found as one line of JSON."""
     folder, count, at_once = Path(arguments[0]), int(arguments[1]), int(arguments[2])
-    port, pid = arguments[3], int(arguments[4])
+    port, pid, where = arguments[3], int(arguments[4]), bool(arguments[5])
     brick.install("iqn.1993-08.org.debian:01:bench")
     # Here a volume is as large as it says; what is not written takes no room.
     file_volume.SIZE_OF_A_GIB = 2**30
@@ -91,7 +100,7 @@ def main(arguments: Sequence[str]) -> None:
     ) as cloud:
         _lift_quotas(cloud.context)
         volumes = _volumes(cloud, count)
-        bill = Bill(folder / ARRAY, pid)
+        bill = Bill(folder / ARRAY, pid, where=where)
         found: dict[str, list[dict[str, Any]]] = {phase: [] for phase in PHASES}
         for phase in PHASES:
             incremental = phase == "incremental"

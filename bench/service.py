@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole driver in a Cinder under eventlet, with the emulator: what it adds, and stalls."""
+"""The complete driver in a Cinder under eventlet, with the emulator: its overhead and stalls."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
+from bench.measuring.process import run
 from bench.peers import environment
-from bench.process import run
+from bench.report import WIDTH
 
 ACTIONS = ("full", "incremental", "restore")
 
 
 def measure(folder: Path, size: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Take backups of a volume and restore one, in a process that is patched as a service is."""
+    """Take backups of a volume and restore one, in a process that is patched like a service."""
     say("the whole driver in a service, with the emulator")
     work = folder / "service"
     work.mkdir()
     with emulator_beside(work / "array") as (port, _pid):
         command = [sys.executable, "-m", "bench.service_inside", str(work), str(size), str(port)]
-        # Cinder 29 patches only where it is told to.
+        # Cinder 29 patches only if configured.
         env = environment(OS_CINDER_DISABLE_EVENTLET_PATCHING="")
         found: dict[str, Any] = json.loads(
             run(command, folder=work, environment=env).output.splitlines()[-1]
@@ -34,7 +36,7 @@ def measure(folder: Path, size: int, say: Callable[[str], None]) -> dict[str, An
 
 @contextmanager
 def emulator_beside(folder: Path) -> Iterator[tuple[int, int]]:
-    """Run an emulator in a process of its own; yield its port for HTTPS, and the process's id."""
+    """Run an emulator in a process of its own; yield its HTTPS port, and its PID."""
     command = [sys.executable, "-m", "datera_emulator", "serve", "--state-dir", str(folder)]
     ports = ["--http-port", "0", "--https-port", "0"]
     with subprocess.Popen(
@@ -48,11 +50,12 @@ def emulator_beside(folder: Path) -> Iterator[tuple[int, int]]:
 
 
 def sentence(found: dict[str, Any]) -> str:
-    """Say in words what was found."""
+    """Return the results in words."""
     parts = [
         f"{action}: {found[action]['seconds']:.2f} s, of which {found[action]['around']:.2f} s are "
         f"attaching, detaching, calls and records; longest stall of the service "
         f"{found[action]['stall'] * 1000:.0f} ms"
         for action in ACTIONS
     ]
-    return "The whole driver in a service, with the emulator:\n\n- " + "\n- ".join(parts)
+    items = [fill(f"- {part}", WIDTH, subsequent_indent="  ") for part in parts]
+    return "The whole driver in a service, with the emulator:\n\n" + "\n".join(items)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tests.fixtures.patching import patch
+from tests.fixtures.cinder.patching import patch
 
 patch()
 
@@ -19,13 +19,13 @@ from cinder import objects  # noqa: E402
 
 objects.register_all()
 
-from bench import image  # noqa: E402
-from bench.process import make_memory_ready  # noqa: E402
+from bench.measuring import image  # noqa: E402
+from bench.measuring.process import make_memory_ready  # noqa: E402
 from bench.suite import SEED_OF_IMAGE  # noqa: E402
-from datera_backup import progress, reading, writing  # noqa: E402
-from datera_emulator import brick  # noqa: E402
-from tests.fixtures.cinder_service import CinderService  # noqa: E402
-from tests.fixtures.file_volume import SIZE_OF_A_GIB  # noqa: E402
+from datera_backup.operations import create_backup, progress, restore_backup  # noqa: E402
+from datera_emulator.target import brick  # noqa: E402
+from tests.fixtures.cinder.file_volume import SIZE_OF_A_GIB  # noqa: E402
+from tests.fixtures.cinder.service import CinderService  # noqa: E402
 
 BEAT = 0.005
 
@@ -39,7 +39,7 @@ backup_datera_api_port = {port}
 
 
 class Heart:
-    """Beats in a green thread, and knows by how much the latest of its beats was late."""
+    """Ticks in a green thread, and records the worst delay of a tick."""
 
     def __init__(self) -> None:
         self.stall = 0.0
@@ -53,7 +53,7 @@ class Heart:
 
 
 class Engine:
-    """Stands where the driver starts its jobs, and takes their time."""
+    """Replaces the function that starts the driver's jobs, and measures their time."""
 
     def __init__(self, run: Callable[..., Any]) -> None:
         self._run = run
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> None:
     folder, size, port = Path(arguments[0]), int(arguments[1]), arguments[2]
     brick.install("iqn.1993-08.org.debian:01:bench")
     engine = Engine(progress.run)
-    for user in (writing, reading):
+    for user in (create_backup, restore_backup):
         setattr(user, "run", engine)  # noqa: B010 - it is not theirs, but they call it
     with CinderService(
         folder, template_folder=folder.parent, defaults=OPTIONS.format(port=port)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the backup driver tells Cinder when something is wrong.
+"""The errors that the backup driver raises to Cinder.
 
-Each class says what was found. All are Cinder's own kinds, so that whoever calls a backup driver
-knows them; their text is what a user reads in a backup's ``fail_reason`` (255 characters), so the
-important part comes first.
+Each class says what was found. All are subclasses of Cinder's own exceptions, so that a caller of
+backup drivers knows them; their text is what a user reads in a backup's ``fail_reason`` (255
+characters), so the important part comes first.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class OptionsMissing(OptionsInvalid):
 
 
 class ClusterFailed(BackupFailed):
-    """The cluster, or the way to it, did not do what the driver asked for."""
+    """The cluster failed a request, or could not be reached."""
 
 
 class AttachFailed(BackupFailed):
@@ -51,11 +51,11 @@ class AttachFailed(BackupFailed):
 
 
 class CleanUpIncomplete(BackupFailed):
-    """What was done is done, but something of it was left behind; the text lists what."""
+    """The operation succeeded, but its clean-up did not; the text lists what failed."""
 
     def __init__(self, subject: str, failures: Sequence[tuple[str, Exception]]) -> None:
         super().__init__(
-            f"{subject} left something behind: "
+            f"{subject}: clean-up incomplete: "
             + "; ".join(f"could not {what}: {reason}" for what, reason in failures)
         )
         self.failures = tuple(failures)
@@ -69,20 +69,20 @@ class ContainerGone(BackupFailed):
     """The container that a record names is proven not to be on the cluster."""
 
 
-class AbsenceUnproven(BackupFailed):
+class ContainerAbsenceUnproven(BackupFailed):
     """The cluster does not find a container, but nothing proves that it is gone."""
 
 
 class ContainerBusy(BackupFailed):
-    """Somebody else writes to the container, and did not finish in time."""
+    """Another operation uses the container and did not finish in time."""
 
 
 class LockLost(BackupFailed):
-    """A lock that this process had taken is no longer its own."""
+    """This process no longer holds a lock that it had acquired."""
 
 
 class BackupIncomplete(BackupFailed):
-    """The container is there, but holds no finished backup for the record."""
+    """The container exists, but holds no committed backup for the record."""
 
 
 class ContainerDamaged(BackupFailed):
@@ -94,23 +94,23 @@ class ContainerUnreadable(ContainerDamaged):
 
 
 class SourceTooShort(BackupFailed):
-    """What is to be backed up ends before the volume does."""
+    """The device to back up is smaller than the volume."""
 
 
 class SourceTooLong(BackupFailed):
-    """What is to be backed up goes on behind the volume's end, and holds something there."""
+    """The device to back up is larger than the volume, and has data behind the volume's end."""
 
 
-class StillAParent(BackupFailed):
+class HasIncrementals(BackupFailed):
     """An incremental backup needs the one that was to be deleted."""
 
 
 class StillWanted(BackupFailed):
-    """A container that was to be removed is, or may be, needed by somebody."""
+    """A container that was to be removed is, or may be, still needed."""
 
 
 class VolumeTooLarge(BackupFailed):
-    """The volume might not fit into a container, however large that may grow."""
+    """The volume might not fit into a container of the maximum size."""
 
 
 class ParentUnusable(exception.InvalidBackup):

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from oslo_utils import uuidutils
 
-from datera_backup import naming, record
+from datera_backup import cinder_record, naming
+from datera_backup.cinder_record import Location
 from datera_backup.errors import BackupFailed
-from datera_backup.record import Location
 
 EXPORT_FORMAT = 1
 
@@ -20,7 +20,7 @@ def described(backup: Any) -> dict[str, Any]:
 
     :raises BackupFailed: nothing is stored of the backup, or by another driver.
     """
-    location = record.location_of(backup)
+    location = cinder_record.location_of(backup)
     if location is None:
         raise BackupFailed(f"Nothing is stored of backup {backup.id}")
     return {

@@ -5,15 +5,28 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from oslo_config import cfg
 
-from datera_backup.container import CHUNK_BLOCKS, Codec, Digest, Geometry, PackageMissing
+from datera_backup import naming
+from datera_backup.container import (
+    CHUNK_BLOCKS,
+    GIB,
+    KIB,
+    MIB,
+    Codec,
+    Digest,
+    Geometry,
+    PackageMissing,
+)
 from datera_backup.container.format.codec import compressor
 from datera_backup.container.format.geometry import digest_function
-from datera_backup.engine import Settings
+from datera_backup.engine import EngineSettings
 from datera_backup.errors import OptionsInvalid, OptionsMissing
 from datera_backup.opts import REQUIRED, section_of
 from datera_backup.version import VERSION
@@ -23,11 +36,9 @@ from datera_volume.connection import (
     ClusterSettings,
     OptionNames,
     configured_tenant,
+    is_reference,
 )
 
-GIB = 2**30
-MIB = 2**20
-KIB = 2**10
 MOST_WORKERS = 8
 CODECS = {"zstd": Codec.ZSTD, "lz4": Codec.LZ4, "zlib": Codec.ZLIB, "none": Codec.RAW}
 DIGESTS = {"sha256": Digest.SHA256, "blake3": Digest.BLAKE3}
@@ -51,12 +62,12 @@ class BackupSettings:
     chunk_size: int
     """What progress and a record's object count go by."""
     geometry: Geometry
-    engine: Settings
+    engine: EngineSettings
     max_concurrency: int
     progress_timer: bool
     debug: bool
     timing_level: int | None
-    """At which level the seconds of each operation are logged; None: not at all."""
+    """The log level for the duration of each operation; None: not logged."""
 
 
 def read_settings(configuration: Any) -> BackupSettings:
@@ -80,7 +91,7 @@ def read_settings(configuration: Any) -> BackupSettings:
             tenant=_tenant(option("tenant_id")),
             replica_count=option("replica_count"),
             placement_mode=option("placement_mode"),
-            placement_policy=option("placement_policy"),
+            placement_policy=_placement_policy(option("placement_policy")),
             container_max_gib=option("container_max_size"),
             chunk_size=option("chunk_size") * GIB,
             geometry=Geometry(
@@ -94,7 +105,9 @@ def read_settings(configuration: Any) -> BackupSettings:
             debug=option("debug"),
             timing_level=_timing_level(option("debug"), option("disable_profiler")),
         )
-    except (ValueError, PackageMissing, cfg.ConfigFileValueError) as problem:
+    except PackageMissing as absent:
+        raise OptionsInvalid(f"Section [{section}] of cinder.conf: {absent}") from absent
+    except (ValueError, cfg.ConfigFileValueError) as problem:
         raise OptionsInvalid(
             f"Section [{section}] of cinder.conf: {str(problem).rstrip('.')}. Correct it."
         ) from problem
@@ -107,10 +120,23 @@ def _tenant(setting: str | None) -> str:
         raise ValueError(f"backup_datera_tenant_id: {wrong}") from wrong
     if path is None:
         raise ValueError(
-            f"backup_datera_tenant_id is {setting}, but the backups of all projects lie in one "
-            "tenant. Set it to the name or the path of that, or to None for /root"
+            f"backup_datera_tenant_id is {setting}, but the backups of all projects are kept in "
+            "one tenant. Set it to the name or path of that tenant, or to None for /root"
         )
+    try:
+        naming.service_metadata(path, UUID(int=0))
+    except ValueError as wrong:
+        raise ValueError(f"backup_datera_tenant_id is {setting}: {wrong} for a record") from wrong
     return path
+
+
+def _placement_policy(setting: str | None) -> str | None:
+    text = (setting or "").strip()
+    if text and not is_reference(text):
+        raise ValueError(
+            f"backup_datera_placement_policy is {text!r}, which is not a valid name on the cluster"
+        )
+    return text or None
 
 
 def _cluster_settings(configuration: Any) -> ClusterSettings:
@@ -138,7 +164,7 @@ def _cluster_settings(configuration: Any) -> ClusterSettings:
     )
 
 
-def _engine_settings(configuration: Any) -> Settings:
+def _engine_settings(configuration: Any) -> EngineSettings:
     def option(name: str) -> Any:
         return getattr(configuration, f"backup_datera_{name}")
 
@@ -146,14 +172,15 @@ def _engine_settings(configuration: Any) -> Settings:
     known = LEVELS.get(algorithm)
     if known is not None and level not in known:
         raise ValueError(
-            f"backup_datera_compression_level is {level}, but {algorithm} knows {known[0]} to "
-            f"{known[-1]}"
+            f"backup_datera_compression_level is {level}, but {algorithm} accepts {known[0]} "
+            f"to {known[-1]}"
         )
-    # Made once, so that a package that is not there is missed now and not in the first backup.
-    compressor(CODECS[algorithm], level)
-    return Settings(
+    with _named("compression_algorithm", algorithm, instead="zstd"):
+        compressor(CODECS[algorithm], level)
+    return EngineSettings(
         workers=option("workers") or min(len(os.sched_getaffinity(0)), MOST_WORKERS),
-        depth=option("read_ahead") * MIB // Settings.batch_size,
+        requests=option("requests"),
+        depth=option("read_ahead") * MIB // EngineSettings.batch_size,
         codec=CODECS[algorithm],
         level=level,
         backup_rate=option("backup_bandwidth"),
@@ -162,8 +189,22 @@ def _engine_settings(configuration: Any) -> Settings:
 
 
 def _digest(name: str) -> Digest:
-    digest_function(DIGESTS[name])
+    with _named("digest", name, instead="sha256"):
+        digest_function(DIGESTS[name])
     return DIGESTS[name]
+
+
+@contextmanager
+def _named(option: str, value: str, *, instead: str) -> Iterator[None]:
+    """Miss a package now, not in the first backup, and name the option: it may be at its default.
+
+    :param instead: a value that needs no further package.
+    """
+    try:
+        yield
+    except PackageMissing as absent:
+        name = f"backup_datera_{option}"
+        raise PackageMissing(f"{name} is {value}. {absent}, or set {name} = {instead}.") from absent
 
 
 def _timing_level(debug: bool, disable_profiler: bool) -> int | None:
@@ -183,7 +224,7 @@ def refuse_ignored_secondaries(configuration: Any, class_paths: tuple[str, ...])
     """
     try:
         secondaries = getattr(configuration, SECONDARIES)
-    except AttributeError:  # cfg.NoSuchOptError is one: nobody registered the option
+    except AttributeError:  # cfg.NoSuchOptError is one: the option is not registered
         secondaries = _unregistered(configuration, SECONDARIES)
     if secondaries and getattr(configuration, "backup_driver", None) in class_paths:
         raise OptionsInvalid(
@@ -193,7 +234,7 @@ def refuse_ignored_secondaries(configuration: Any, class_paths: tuple[str, ...])
 
 
 def _unregistered(configuration: Any, name: str) -> Any:
-    """Read an option of another house, which this one must not import, by its name."""
+    """Read an option of the dispatcher, whose options a service that runs without it lacks."""
     aside = cfg.ConfigOpts()
     aside.register_opt(cfg.Opt(name, type=str))
     files = [str(file) for file in getattr(configuration, "config_file", None) or []]

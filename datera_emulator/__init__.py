@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Datera cluster in a process, for the demo, the tests and whoever tries it."""
+"""An emulated Datera cluster, for the demo, the tests and for trying it out."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datera_emulator.emulator import Emulator, StateInUse
-    from datera_emulator.faults import Fault, FaultPlan
+    from datera_emulator.faults.plan import Fault, FaultPlan
     from datera_emulator.switches import Limits, Switches
 
 __all__ = ["Emulator", "Fault", "FaultPlan", "Limits", "StateInUse", "Switches"]
 
 _MODULES = {
     "Emulator": "emulator",
-    "Fault": "faults",
-    "FaultPlan": "faults",
+    "Fault": "faults.plan",
+    "FaultPlan": "faults.plan",
     "Limits": "switches",
     "StateInUse": "emulator",
     "Switches": "switches",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The emulator's own endpoint, ``/emulator/…`` on the HTTP port, outside of the array's API.
 
-Whoever reaches it may do everything, so it answers on the loopback interface only. Bodies must say
-that they are JSON: a page in a browser cannot say so to another site without being asked first.
+It needs no login, so it answers on the loopback interface only. Bodies must have the content type
+of JSON: a page in a browser cannot send that to another site without a CORS preflight.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 
-from datera_emulator.cluster import Cluster
+from datera_emulator.api.request import Request
+from datera_emulator.api.schemas import BOOLEAN, STRING, Schema, closed
 from datera_emulator.documents import Document
-from datera_emulator.faults import FaultPlan
-from datera_emulator.kinds import KINDS
-from datera_emulator.outcomes import KINDS as FAULTS
-from datera_emulator.outcomes import Answer, Wish
-from datera_emulator.request import Request
-from datera_emulator.schemas import BOOLEAN, STRING, Schema, closed
+from datera_emulator.faults.outcomes import KINDS as FAULTS
+from datera_emulator.faults.outcomes import Answer, Wish
+from datera_emulator.faults.plan import FaultPlan
+from datera_emulator.state.cluster import Cluster
+from datera_emulator.state.kinds import KINDS
 
 PREFIX = "/emulator/"
 
@@ -58,7 +58,7 @@ _LOGINS = closed(("after_acl_change",), after_acl_change={"type": "integer", "mi
 
 
 class Admin:
-    """Answers what concerns the emulator, not the cluster that it plays."""
+    """Serves the control endpoint of the emulator itself, not the array's API."""
 
     def __init__(self, cluster: Cluster, faults: FaultPlan) -> None:
         self._cluster = cluster
@@ -76,7 +76,7 @@ class Admin:
     def handle(self, request: Request) -> Answer:
         """Answer a request whose path begins with :data:`PREFIX`."""
         if not ipaddress.ip_address(request.client.rpartition(":")[0].strip("[]")).is_loopback:
-            return _refusal(403, "only for this machine itself")
+            return _refusal(403, "only from the loopback interface")
         name = request.path.removeprefix(PREFIX).rstrip("/")
         if (request.method, name) not in self._routes:
             return _refusal(404, f"there is no {request.method} {request.path}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way of a request: faults, route, key, tenant, schema, handler, envelope.
+"""How a request is processed: faults, route, key, tenant, schema, handler, envelope.
 
 It knows nothing of sockets: :mod:`.server` gives it a request and sends what it returns.
 """
@@ -10,11 +10,15 @@ import json
 import logging
 import re
 import sqlite3
+from dataclasses import replace
 
 from datera_emulator import routes
-from datera_emulator.cluster import Cluster
+from datera_emulator.api.envelope import refusal, reply
+from datera_emulator.api.permissions import check_permission
+from datera_emulator.api.request import Request
+from datera_emulator.api.routing import Call
+from datera_emulator.api.schemas import Validators
 from datera_emulator.documents import Document, Json
-from datera_emulator.envelope import refusal, reply
 from datera_emulator.errors import (
     ApiError,
     RequestInvalid,
@@ -23,15 +27,12 @@ from datera_emulator.errors import (
     StorageFailed,
     ValidationFailed,
 )
-from datera_emulator.faults import Fault, FaultPlan
-from datera_emulator.outcomes import Answer, Drop, ForgetToken, Hang
-from datera_emulator.permissions import check_permission
-from datera_emulator.request import Request
-from datera_emulator.routing import Call
-from datera_emulator.schemas import Validators
+from datera_emulator.faults.outcomes import Answer, Drop, ForgetToken, Half, Hang
+from datera_emulator.faults.plan import Fault, FaultPlan
+from datera_emulator.state.cluster import Cluster
+from datera_emulator.state.tenancy import ROOT
+from datera_emulator.state.users import NOBODY
 from datera_emulator.switches import Dialect, served_versions
-from datera_emulator.tenancy import ROOT
-from datera_emulator.users import NOBODY
 
 __all__ = ["Application", "Request"]
 
@@ -51,11 +52,11 @@ class Application:
         self._validators = Validators()
 
     def handle(self, request: Request) -> Answer | None:
-        """Answer a request; None: close the connection without a word."""
+        """Answer a request; None: close the connection without a response."""
         fault = self.faults.next(request.method, _without_version(request.path))
         if fault is None:
             return self._serve(request)
-        LOG.info("Fault on purpose at %s %s: %s", request.method, request.path, fault.outcome)
+        LOG.info("Injected fault at %s %s: %s", request.method, request.path, fault.outcome)
         return self._struck(request, fault)
 
     def _struck(self, request: Request, fault: Fault) -> Answer | None:
@@ -63,6 +64,8 @@ class Application:
         if isinstance(outcome, ForgetToken):
             self.cluster.tokens.revoke(request.headers.get("auth-token", ""))
             return self._serve(request)
+        if isinstance(outcome, Half):
+            return replace(self._serve(request), whole=False)
         answer = self._serve(request) if fault.applied else None
         if isinstance(outcome, Hang):
             outcome.release.wait(outcome.seconds)
@@ -70,7 +73,7 @@ class Application:
         if isinstance(outcome, Drop):
             return None
         if answer is not None and answer.status >= 400 > outcome.status:  # noqa: PLR2004
-            return answer  # however broken, no cluster tells of a success that was none
+            return answer  # even a broken cluster reports no success for a failed request
         return outcome
 
     def _serve(self, request: Request) -> Answer:
@@ -97,7 +100,7 @@ class Application:
                 tenant = self.cluster.tenant(request.headers.get("tenant") or ROOT).path
                 caller = self.cluster.tokens.holder(key)
                 if route.needs_key:
-                    if caller == NOBODY:  # another request let it expire since we looked
+                    if caller == NOBODY:  # another request let it expire since the check
                         raise SessionKeyInvalid
                     check_permission(self.cluster, caller, route, tenant)
                 call = Call(
@@ -109,11 +112,16 @@ class Application:
                     key,
                     request.method,
                     caller,
+                    request.parameters,
                 )
                 result = route.handler(call)
-                parameters = request.parameters
                 document = reply(
-                    self.cluster, dialect, tenant, path.rstrip("/"), result, parameters=parameters
+                    self.cluster,
+                    dialect,
+                    tenant,
+                    path.rstrip("/"),
+                    result,
+                    parameters=call.parameters,
                 )
             return Answer(200, document)
         except ApiError as exc:

@@ -22,14 +22,14 @@ _SKEW = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Certificates:
-    """Where they lie: what a client trusts, and what the server serves with."""
+    """Their paths: the CA that a client trusts, and the server's certificate and key."""
 
     ca_bundle: Path
     certificate: Path
     key: Path
 
     def server_context(self) -> ssl.SSLContext:
-        """Return how to serve with this certificate.
+        """Return the TLS context of a server with this certificate.
 
         :raises OSError: a file is missing or damaged.
         """
@@ -40,7 +40,7 @@ class Certificates:
 
 
 def certificates_in(directory: Path) -> Certificates:
-    """Return the certificates of a directory, made now if they are not there yet.
+    """Return the certificates of a directory, created now if they do not exist.
 
     :raises OSError: the directory cannot be written.
     """
@@ -48,7 +48,7 @@ def certificates_in(directory: Path) -> Certificates:
     found = Certificates(
         directory / "ca-bundle.pem", directory / "server.pem", directory / "server.key"
     )
-    # The key is written last, so it stands for all three.
+    # The key is written last: if it exists, all three do.
     if not found.key.exists():
         _make(found)
     return found
@@ -87,7 +87,7 @@ def _make(where: Certificates) -> None:
         )
         .sign(authority_key, hashes.SHA256())
     )
-    # The authority's key is not kept: nobody can sign with it again.
+    # The CA's key is not kept: it cannot sign anything again.
     where.ca_bundle.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     where.certificate.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
     secret = leaf_key.private_bytes(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datera_emulator.documents import Document, Json
-from datera_emulator.outcomes import KINDS
+from datera_emulator.faults.outcomes import KINDS
 from datera_emulator.remote_control import NotRunning, Refused, RemoteControl
 from datera_emulator.serving import add_serve
 
@@ -37,37 +37,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="datera-emulator",
-        description="A Datera cluster in a process.",
-        epilog="All but 'serve' speak to an emulator that runs: name its --state-dir, or where "
-        "its HTTP port is.",
+        description="An emulated Datera cluster.",
+        epilog="All commands but 'serve' talk to a running emulator: give its --state-dir or "
+        "its --http-port.",
     )
     parser.add_argument("--verbose", action="store_true", help="log each request to stderr")
     commands = parser.add_subparsers(dest="command", required=True)
     add_serve(commands)
     where = argparse.ArgumentParser(add_help=False)
     place = where.add_mutually_exclusive_group(required=True)
-    place.add_argument("--state-dir", type=Path, help="the directory that it was started with")
-    place.add_argument("--http-port", type=int, help="its port for plain HTTP")
+    place.add_argument("--state-dir", type=Path, help="the state directory of the running emulator")
+    place.add_argument("--http-port", type=int, help="HTTP port of the running emulator")
 
-    status = commands.add_parser("status", parents=[where], help="say what a running one holds")
+    status = commands.add_parser(
+        "status", parents=[where], help="show what a running emulator holds"
+    )
     status.set_defaults(run=lambda options: _say(options, "GET", "status"))
     reset = commands.add_parser(
-        "reset", parents=[where], help="let a running one forget all data, keys and faults"
+        "reset", parents=[where], help="delete all data, session keys and faults"
     )
     reset.set_defaults(run=lambda options: _say(options, "POST", "reset"))
 
-    fault = commands.add_parser("fault", help="let requests to a running one fail")
+    fault = commands.add_parser("fault", help="inject faults into a running emulator")
     faults = fault.add_subparsers(dest="fault", required=True)
-    listing = faults.add_parser("list", parents=[where], help="say which faults are in force")
+    listing = faults.add_parser("list", parents=[where], help="list active faults")
     listing.set_defaults(run=lambda options: _say(options, "GET", "faults"))
-    clear = faults.add_parser("clear", parents=[where], help="forget all faults")
+    clear = faults.add_parser("clear", parents=[where], help="remove all faults")
     clear.set_defaults(run=lambda options: _say(options, "DELETE", "faults"))
-    _add_fault(faults.add_parser("add", parents=[where], help="let certain requests fail"))
-    _add_random(faults.add_parser("random", parents=[where], help="let a share of them fail"))
-    logins = faults.add_parser(
-        "logins", parents=[where], help="let targets refuse logins after a change of their ACL"
+    _add_fault(faults.add_parser("add", parents=[where], help="make matching requests fail"))
+    _add_random(
+        faults.add_parser("random", parents=[where], help="make a random share of requests fail")
     )
-    logins.add_argument("count", type=int, help="how many each time; 0 for none")
+    logins = faults.add_parser(
+        "logins", parents=[where], help="make targets refuse logins after an ACL change"
+    )
+    logins.add_argument("count", type=int, help="logins to refuse per ACL change; 0 disables it")
     logins.set_defaults(
         run=lambda options: _say(
             options, "POST", "faults/logins", {"after_acl_change": options.count}
@@ -78,25 +82,36 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_fault(add: argparse.ArgumentParser) -> None:
     add.add_argument("kind", choices=tuple(KINDS))
-    add.add_argument("--method", choices=_METHODS, help="only requests of this method")
+    add.add_argument("--method", choices=_METHODS, help="only requests with this HTTP method")
     add.add_argument(
-        "--path", help="only requests whose path, without the version, this expression matches"
+        "--path",
+        help="only requests whose path (without the API version) matches this regular expression",
     )
-    add.add_argument("--nth", type=int, help="from the n-th of them on (default 1)")
-    add.add_argument("--times", type=int, help="this many (default 1); 0: for ever")
+    add.add_argument("--nth", type=int, help="first matching request to fail (default: 1)")
     add.add_argument(
-        "--applied", action="store_true", default=None, help="let them take effect all the same"
+        "--times", type=int, help="number of requests to fail (default: 1; 0: no limit)"
     )
-    add.add_argument("--status", type=int, help="the status to answer")
-    add.add_argument("--body", type=_body, help="the body to answer, as JSON")
-    add.add_argument("--seconds", type=float, help="how long 'slow' and 'hang' take")
+    add.add_argument(
+        "--applied", action="store_true", default=None, help="apply the request before it fails"
+    )
+    add.add_argument("--status", type=int, help="HTTP status to return")
+    add.add_argument("--body", type=_body, help="response body to return, as JSON")
+    add.add_argument("--seconds", type=float, help="duration of 'slow' and 'hang', in seconds")
     add.set_defaults(run=_run_add)
 
 
 def _add_random(add: argparse.ArgumentParser) -> None:
-    add.add_argument("--rate", type=float, required=True, help="the share of each kind, 0 to 1")
     add.add_argument(
-        "--kind", action="append", choices=tuple(KINDS), help="only these; several times for more"
+        "--rate",
+        type=float,
+        required=True,
+        help="share of requests that each kind of fault hits, 0 to 1",
+    )
+    add.add_argument(
+        "--kind",
+        action="append",
+        choices=tuple(KINDS),
+        help="only this kind of fault; may be repeated",
     )
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--method", choices=_METHODS)
@@ -131,7 +146,7 @@ def _body(text: str) -> Json:
 
 
 def _say(options: argparse.Namespace, method: str, path: str, body: Json = None) -> int:
-    """Ask the emulator that the options name, and print its answer."""
+    """Send a request to the emulator that the options name, and print the response."""
     if options.state_dir is not None:
         control = RemoteControl.of_state(options.state_dir)
     else:

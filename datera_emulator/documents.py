@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two names that JSON has in this house."""
+"""Types of JSON documents."""
 
 from __future__ import annotations
 

@@ -14,15 +14,15 @@ from types import TracebackType
 from datera_emulator.admin import Admin
 from datera_emulator.application import Application
 from datera_emulator.certificates import certificates_in
-from datera_emulator.cluster import Cluster
 from datera_emulator.documents import Document
-from datera_emulator.faults import FaultPlan
-from datera_emulator.portal import FilePortals
+from datera_emulator.faults.plan import FaultPlan
 from datera_emulator.server import RestServer
+from datera_emulator.state.cluster import Cluster
+from datera_emulator.state.users import Directories
 from datera_emulator.switches import Switches, product_version
-from datera_emulator.tgt import TgtPortals
-from datera_emulator.transport import Transport
-from datera_emulator.users import Directories
+from datera_emulator.target.portal import FilePortals
+from datera_emulator.target.tgt import TgtPortals
+from datera_emulator.target.transport import Transport
 
 TRANSPORTS: dict[str, Callable[[Cluster], Transport]] = {"file": FilePortals, "tgt": TgtPortals}
 
@@ -34,15 +34,15 @@ class StateInUse(Exception):
 
 
 class Emulator:
-    """A Datera cluster that lives while the block runs::
+    """A Datera cluster that runs during the block::
 
         with Emulator(state_dir=path) as emulator:
             requests.get(f"http://127.0.0.1:{emulator.http_port}/api_versions")
 
-    :param state_dir: where everything lies; made if missing, kept afterwards.
+    :param state_dir: where the state is kept; created if missing.
     :param http_port: 0 for a free one; the same with ``https_port``.
     :param transport: how volumes are reached: "file", or "tgt" for a real iSCSI target.
-    :param directories: users by the ``remote_server`` that vouches for them.
+    :param directories: users by the ``remote_server`` that authenticates them.
     :param clock_ns: nanoseconds since 1970.
     :raises ValueError: the transport or the software version is unknown.
     """
@@ -64,7 +64,7 @@ class Emulator:
     ) -> None:
         if transport not in TRANSPORTS:
             raise ValueError(f"transport {transport!r} is none of {', '.join(TRANSPORTS)}")
-        product_version(sw_version)  # it must be understood before anything is made
+        product_version(sw_version)  # it must be valid before anything is created
         self.state_dir = Path(state_dir)
         self.faults = FaultPlan()
         self.username = username
@@ -85,7 +85,7 @@ class Emulator:
         """Serve until :meth:`stop`.
 
         :raises StateInUse: another emulator runs on this state.
-        :raises OSError: a port or the state directory cannot be had.
+        :raises OSError: a port or the state directory cannot be used.
         """
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self._take_state()
@@ -109,7 +109,7 @@ class Emulator:
             self._servers.append(RestServer(self._host, https, application, tls))
             for server in self._servers:
                 server.start()
-            # Started again, it is found where it was.
+            # After a restart it has the same ports.
             self._ports = (self.http_port, self.https_port)
             self._say_where()
         except BaseException:
@@ -133,7 +133,7 @@ class Emulator:
 
     @property
     def cluster(self) -> Cluster:
-        """What the cluster holds; there once the emulator was started, and after it stopped."""
+        """The cluster; available once the emulator was started, and after it stopped."""
         if self._cluster is None:
             raise RuntimeError("the emulator was not started")
         return self._cluster
@@ -171,12 +171,12 @@ class Emulator:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
             os.close(descriptor)
-            raise StateInUse(f"another emulator runs on {self.state_dir}") from exc
+            raise StateInUse(f"another emulator uses {self.state_dir}") from exc
         self._lock_descriptor = descriptor
         os.ftruncate(descriptor, 0)
 
     def _say_where(self) -> None:
-        """Let other processes find out where this one serves, see :func:`running_in`."""
+        """Publish this emulator's ports to other processes, see :func:`running_in`."""
         where = {"pid": os.getpid(), "host": self._host, "http_port": self.http_port}
         os.pwrite(self._lock_descriptor, json.dumps(where).encode(), 0)
 
@@ -184,7 +184,7 @@ class Emulator:
 def running_in(state_dir: Path) -> Document | None:
     """Return pid, host and http_port of the emulator that runs on a state directory.
 
-    None where none does, or where it is about to start or to stop.
+    None if none does, or if it is starting or stopping.
     """
     try:
         with (state_dir / _LOCK).open("rb") as file:

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a cluster refuses with: one class for each name that its error bodies carry.
+"""The API's errors: one class for each name that error bodies carry.
 
-The names are recorded; which status goes with which refusal is known only where the class says so.
+The names are recorded; the status of an error is known only where the class says so.
+Two codes are recorded: that of an unknown path, and that of a snapshot's UUID in use.
+All others are :data:`UNKNOWN_CODE`: no client should rely on a number that we invented.
 """
 
 from __future__ import annotations
+
+UNKNOWN_CODE = 0
 
 
 class ApiError(Exception):
@@ -12,7 +16,7 @@ class ApiError(Exception):
 
     name = "InternalError"
     status = 500
-    code = 1
+    code = UNKNOWN_CODE
 
     def __init__(self, message: str, *details: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -25,13 +29,13 @@ class ApiError(Exception):
 class AuthFailed(ApiError):
     """Wrong name or password."""
 
-    name, status, code = "AuthFailedError", 401, 3
+    name, status = "AuthFailedError", 401
 
 
 class SessionKeyInvalid(ApiError):
     """No key, an unknown one, or one that expired."""
 
-    name, status, code = "InvalidSessionKeyError", 401, 2
+    name, status = "InvalidSessionKeyError", 401
 
     def __init__(self) -> None:
         # Clients compare this text with theirs, letter by letter.
@@ -43,11 +47,11 @@ class SessionKeyInvalid(ApiError):
 class PermissionDenied(ApiError):
     """The user may not do this."""
 
-    name, status, code = "PermissionDeniedError", 403, 4
+    name, status = "PermissionDeniedError", 403
 
 
 class RouteInvalid(ApiError):
-    """There is nothing at this path; code 99 is what clients probe for."""
+    """Unknown path; code 99 is what clients probe for."""
 
     name, status, code = "InvalidRouteError", 404, 99
 
@@ -55,28 +59,34 @@ class RouteInvalid(ApiError):
 class ValidationFailed(ApiError):
     """The body or a query parameter does not fit the schema."""
 
-    name, status, code = "ValidationFailedError", 422, 5
+    name, status = "ValidationFailedError", 422
 
 
 class RequestInvalid(ApiError):
     """The request is well-formed, but the object's state forbids it."""
 
-    name, status, code = "InvalidRequestError", 400, 15
+    name, status = "InvalidRequestError", 400
+
+
+class SnapshotExists(RequestInvalid):
+    """The requested UUID of a new snapshot is in use; clients expect code 15 for it."""
+
+    code = 15
 
 
 class NotFound(ApiError):
     """No such object."""
 
-    name, status, code = "NotFoundError", 404, 6
+    name, status = "NotFoundError", 404
 
 
 class Conflict(ApiError):
     """Such an object exists already, or is in use."""
 
-    name, status, code = "ConflictError", 409, 22
+    name, status = "ConflictError", 409
 
 
 class StorageFailed(ApiError):
-    """The emulator's own disk failed it."""
+    """The emulator's own disk failed."""
 
-    name, status, code = "InternalError", 500, 1
+    name, status = "InternalError", 500

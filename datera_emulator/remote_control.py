@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Speak to the endpoint ``/emulator/…`` of an emulator that runs in another process."""
+"""Client of the endpoint ``/emulator/…`` of an emulator in another process."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _TIMEOUT = 30.0
 
 
 class NotRunning(Exception):
-    """No emulator runs where one was looked for."""
+    """No emulator runs at the given place."""
 
 
 class Refused(Exception):
-    """The emulator does not do what it was asked to do, and says why."""
+    """The emulator refused the request, and says why."""
 
 
 class RemoteControl:
@@ -44,8 +44,8 @@ class RemoteControl:
         """Return what the emulator answers.
 
         :param path: below ``/emulator/``.
-        :raises NotRunning: nobody answers.
-        :raises Refused: the answer is no.
+        :raises NotRunning: the emulator does not answer.
+        :raises Refused: it refuses the request.
         """
         connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT)
         payload = None if body is None else json.dumps(body)

@@ -12,15 +12,20 @@ import logging
 import socket
 import ssl
 import threading
+from collections.abc import Callable
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from datera_emulator.admin import PREFIX, Admin
+from datera_emulator.api.envelope import refusal
+from datera_emulator.api.request import Request
 from datera_emulator.application import Application
-from datera_emulator.outcomes import Answer
-from datera_emulator.request import Request
+from datera_emulator.errors import RequestInvalid
+from datera_emulator.faults.outcomes import Answer
+from datera_emulator.state.tenancy import ROOT
 
 LOG = logging.getLogger(__name__)
 
@@ -31,8 +36,8 @@ class RestServer(ThreadingTCPServer):
     """Serves one application on one port.
 
     :param tls: the certificate to serve with; None for plain HTTP.
-    :param admin: answers what concerns the emulator itself; None: nobody does.
-    :raises OSError: the port cannot be had.
+    :param admin: handles requests to the emulator itself; None: not served.
+    :raises OSError: the port is in use or not allowed.
     """
 
     daemon_threads = True
@@ -83,7 +88,7 @@ class RestServer(ThreadingTCPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection, in the connection's own thread."""
-        # The handshake belongs here: in the accepting thread one silent client would stop all.
+        # The handshake belongs here: in the accepting thread one silent client would block all.
         self.application.cluster.counters.count_connection()
         connection = request
         try:
@@ -92,7 +97,7 @@ class RestServer(ThreadingTCPServer):
             with self._guard:
                 self._connections.add(connection)
             super().finish_request(connection, client_address)
-        except (OSError, ValueError) as exc:  # the peer went away, or does not trust us
+        except (OSError, ValueError) as exc:  # the peer left, or distrusts the certificate
             LOG.debug("Connection of %s ended: %s", client_address, exc)
         finally:
             with self._guard:
@@ -101,7 +106,7 @@ class RestServer(ThreadingTCPServer):
                 connection.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log what a request's thread failed with, instead of printing it."""
+        """Log the error of a request's thread, instead of printing it."""
         LOG.exception("A request of %s failed", client_address)
 
 
@@ -111,11 +116,19 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # else each small answer waits for an acknowledgement
     server: RestServer
 
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """Serve any method: the application decides which of them a path supports."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
+
     def _serve(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > _LARGEST_BODY:
-            self.send_error(413)
-            self.close_connection = True
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdecimal():
+            self.send_error(HTTPStatus.BAD_REQUEST, "Content-Length is not a number")
+            return
+        if int(length) > _LARGEST_BODY:
+            self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return
         split = urlsplit(self.path)
         request = Request(
@@ -123,8 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
             path=split.path,
             parameters=dict(parse_qsl(split.query, keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},
-            body=self.rfile.read(length),
-            client=f"{self.client_address[0]}:{self.client_address[1]}",
+            body=self.rfile.read(int(length)),
+            client=self._client,
         )
         if self.server.admin is not None and split.path.startswith(PREFIX):
             self._send(self.server.admin.handle(request))
@@ -136,6 +149,27 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._send(answer)
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what is not a valid HTTP request, with an error of the API."""
+        # The base class treats an invalid request line as HTTP/0.9.
+        self.request_version = self.protocol_version
+        error = RequestInvalid(message or explain or HTTPStatus(code).phrase, status=code)
+        document = refusal(
+            error,
+            method=self.command or "",
+            path=getattr(self, "path", ""),
+            version="",
+            tenant=ROOT,
+            body=None,
+            client=self._client,
+        )
+        self._send(Answer(code, document))
+        self.close_connection = True
+
+    @property
+    def _client(self) -> str:
+        return f"{self.client_address[0]}:{self.client_address[1]}"
+
     def _send(self, answer: Answer) -> None:
         if isinstance(answer.body, bytes):
             payload = answer.body
@@ -146,11 +180,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(payload)))
+        if self.command == "HEAD":
+            payload = b""
+        if not answer.whole:
+            payload = payload[: len(payload) // 2]
+            self.close_connection = True
         # One write for head and body: see disable_nagle_algorithm.
         self._headers_buffer.append(b"\r\n" + payload)  # type: ignore[attr-defined]
         self.flush_headers()
-
-    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
+        if not answer.whole:
+            _hang_up(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the base's name
         LOG.debug("%s %s", self.client_address[0], format % args)

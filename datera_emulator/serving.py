@@ -11,37 +11,51 @@ import sys
 import threading
 
 from datera_emulator.emulator import Emulator, StateInUse
+from datera_emulator.state.users import directories_from
 from datera_emulator.switches import Switches
-from datera_emulator.users import directories_from
 
 
 def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
     serve = commands.add_parser(
         "serve",
-        help="serve a cluster until it is told to stop",
-        description="Serve a cluster. When it is ready, one line of JSON says where it is.",
+        help="run the emulator in the foreground",
+        description="Run the emulator until SIGTERM or SIGINT. "
+        "When it is ready, it prints one line of JSON with its ports.",
     )
     serve.set_defaults(run=_serve)
-    serve.add_argument("--state-dir", required=True, help="where everything lies and stays")
-    serve.add_argument("--host", default="127.0.0.1", help="the address of the REST API")
-    serve.add_argument("--http-port", type=int, default=7717, help="0 for a free one")
-    serve.add_argument("--https-port", type=int, default=7718, help="0 for a free one")
-    serve.add_argument("--transport", choices=("file", "tgt"), default="file")
-    serve.add_argument("--sw-version", default="3.3.0.0", help="the product's version")
+    serve.add_argument("--state-dir", required=True, help="directory of the persistent state")
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="listen address of the REST API (default: 127.0.0.1)"
+    )
+    serve.add_argument(
+        "--http-port", type=int, default=7717, help="default: 7717; 0: any free port"
+    )
+    serve.add_argument(
+        "--https-port", type=int, default=7718, help="default: 7718; 0: any free port"
+    )
+    serve.add_argument(
+        "--transport",
+        choices=("file", "tgt"),
+        default="file",
+        help="how hosts reach volumes (default: file)",
+    )
+    serve.add_argument(
+        "--sw-version", default="3.3.0.0", help="product version to emulate (default: 3.3.0.0)"
+    )
     serve.add_argument(
         "--ldap",
         action="append",
         default=[],
         metavar="SERVER/USER:PASSWORD",
-        help="let an administrator log in with this remote_server; may be given several times",
+        help="accept this administrator with this remote_server (LDAP); may be repeated",
     )
     serve.add_argument(
         "--switch",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="set one of the switches in the documentation; may be given several times",
+        help="set a switch, see the documentation; may be repeated",
     )
 
 

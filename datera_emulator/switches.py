@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is unknown about the real array, as named switches.
 
-Where one answer is stricter and nothing speaks for the other, the stricter one is the default.
+If one behaviour is stricter and there is no evidence for the other, the stricter one is the
+default.
 
 The facts that *are* known depend on the product's version and on the API's version: those are
-:class:`Dialect`. Everything else that the emulator had to decide for itself is a field of
-:class:`Switches` or :class:`Limits`, so that a test can try the other answer.
+:class:`Dialect`. Everything else that the emulator had to decide is a field of
+:class:`Switches` or :class:`Limits`, so that a test can try the other behaviour.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class Limits:
 
 _WORDS = {
     "key_expiry": ("idle", "absolute"),
+    "change_during_operation": ("refuse", "allow"),
     "online_delete": ("refuse", "force", "allow"),
+    "initiator_case": ("distinct", "folded"),
     "list_order": ("id", "created"),
     "nested_members": ("refuse", "keep", "remove"),
     "permission_status": ("401", "403"),
@@ -47,12 +50,12 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Switches:
-    """How this cluster behaves where nobody recorded what an array does.
+    """The cluster's behaviour where that of an array is not recorded.
 
-    Numbers of reads are how often an object is still shown in its passing state before it
-    arrives: they make pollers poll, and are the same on a slow and on a fast machine.
+    Numbers of reads are how often an object is still shown in its transient state: they
+    make clients poll, equally often on slow and fast machines.
 
-    :raises ValueError: a switch that has words is set to another.
+    :raises ValueError: a switch with an enumerated value is set to another.
     """
 
     key_lifetime_seconds: float = 900.0
@@ -65,6 +68,14 @@ class Switches:
     snapshot_creating_reads: int = 2
     storage_unavailable_reads: int = 1
     clone_cloning_reads: int = 2
+    resize_reads: int = 1
+    replica_change_reads: int = 2
+    placement_change_reads: int = 2
+    restore_reads: int = 2
+    recovery_reads: int = 2
+    operation_in_op_state: bool = True
+    idle_op_status_shown: bool = False
+    change_during_operation: str = "refuse"  # or "allow": while another one goes on
     permission_status: str = "401"  # or "403"
     creating_snapshot_usable: bool = False
     normal_instances_clonable: bool = True
@@ -78,6 +89,7 @@ class Switches:
     restore_keeps_newer_snapshots: bool = False
     acl_removal_drops_sessions: bool = True
     parent_initiators_usable: bool = False
+    initiator_case: str = "distinct"  # or "folded": names that differ in case are one
     first_subtenant_initiator_needs_force: bool = True
     initiator_in_use_deletable: bool = False
     instance_snapshots_clonable: bool = True
@@ -95,6 +107,7 @@ class Switches:
     default_replica_count: int = 3
     default_placement_mode: str = "hybrid"
     total_capacity_gib: int = 100 * 1024
+    provisioned_counts_replicas: bool = True
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -148,7 +161,7 @@ def product_version(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Dialect:
-    """What API versions and product versions are known to disagree on."""
+    """The known differences between API versions and product versions."""
 
     api: str  # "v2.1", "v2.2" or "v2.3"
     product: tuple[int, ...]

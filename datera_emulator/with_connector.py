@@ -27,7 +27,7 @@ _USAGE = "usage: python -m datera_emulator.with_connector CONSOLE_SCRIPT|FILE.py
 
 
 class _InstallAfterImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds and loads os-brick's table of connectors as ever, then puts the emulator's into it."""
+    """Finds and loads os-brick's table of connectors as usual, then adds the emulator's."""
 
     def __init__(self, initiator: str | None) -> None:
         self._initiator = initiator
@@ -54,13 +54,13 @@ class _InstallAfterImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Run the module, then install the connector."""
         if self._real is not None:
             self._real.exec_module(module)
-        from datera_emulator import brick  # it imports os-brick, see above
+        from datera_emulator.target import brick  # it imports os-brick, see above
 
         brick.install(self._initiator, os.environ.get("DATERA_EMULATOR_CONNECTOR", "file"))
 
 
 class _NotYet(importlib.abc.Loader):
-    """Stands for a loader that is being looked for."""
+    """A placeholder for a loader that is being looked for."""
 
 
 def script_path(name: str) -> str | None:
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
     clean_path()
     sys.meta_path.insert(0, _InstallAfterImport(os.environ.get("DATERA_EMULATOR_INITIATOR")))
     sys.argv = [path, *arguments[1:]]
-    # As when python runs a file itself: what lies beside it can be imported.
+    # As when Python runs a file itself: modules beside it can be imported.
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
     runpy.run_path(path, run_name="__main__")
     return 0

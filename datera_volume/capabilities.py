@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a volume type may say to this driver, as Cinder lists it for operators."""
+"""The extra specs of this driver, as Cinder lists them for operators."""
 
 from __future__ import annotations
 
@@ -24,51 +24,51 @@ _LIMIT_WORDS = {"iops": "IOPS", "bandwidth": "KiB/s"}
 
 
 def vendor_properties(defaults: Mapping[str, str], *, one_replica: bool) -> dict[str, Any]:
-    """Return the specs by their full names, each as JSON schema would describe it.
+    """Return the extra specs by their full names, each described as in JSON schema.
 
-    :param defaults: the section's defaults for types, checked.
-    :param one_replica: new volumes keep one replica, whatever their type says.
+    :param defaults: the section's defaults of extra specs, validated.
+    :param one_replica: every volume is created with one replica.
     """
     own = policies_from(defaults, one_replica=one_replica)
     properties = {
         "replica_count": _integer(
             "Replicas",
-            "How many copies of a volume the cluster keeps; their number only grows.",
+            "Number of replicas of a volume; it can only be increased.",
             own.replica_count,
             REPLICAS[0],
             REPLICAS[-1],
         ),
         "round_robin": _boolean(
-            "Portal at random",
-            "Begin with a portal at random instead of the first, where there is no multipath.",
+            "Round robin",
+            "Use a random portal instead of the first, without multipath.",
             own.round_robin,
         ),
         "acl_allow_all": _boolean(
             "Open to all",
-            "Every initiator may log in, for as long as the volume exists.",
+            "Allow every initiator to log in, for the lifetime of the volume.",
             own.open_to_all,
         ),
         "placement_mode": {
             **_text(
                 "Placement mode",
-                "Where replicas lie. From product 3.3 on a placement policy wins over it.",
+                "Placement of replicas. From product 3.3 on a placement policy takes precedence.",
                 own.placement_mode or DEFAULT_PLACEMENT_MODE,
             ),
             "enum": list(PLACEMENT_MODES),
         },
         "placement_policy": _text(
             "Placement policy",
-            "Name or path of the policy that says where replicas lie, from product 3.3 on.",
+            "Name or path of the placement policy, from product 3.3 on.",
             own.placement_policy or DEFAULT_PLACEMENT_POLICY,
         ),
         "ip_pool": _text(
             "IP pool",
-            "The pool of portals' addresses; of several, with commas between, a new volume gets "
-            "one at random, and keeps it.",
+            "IP pool of the portals; of several, separated by commas, one is chosen at random "
+            "when a volume is created.",
             defaults.get("ip_pool") or DEFAULT_POOL,
         ),
         "template": _text(
-            "App template", "Name of the app template to make volumes from.", own.template or ""
+            "App template", "Name of the app template to create volumes from.", own.template or ""
         ),
         "default_storage_name": _text(
             "Storage instance",
@@ -85,8 +85,8 @@ def vendor_properties(defaults: Mapping[str, str], *, one_replica: bool) -> dict
         kind, measure, _max = name.split("_")
         unit = _LIMIT_WORDS[measure]
         properties[name] = _integer(
-            f"Most {kind} {measure}",
-            f"Limit of {kind} {measure} in {unit}; 0 is unlimited.",
+            f"Maximum {kind} {measure}",
+            f"Maximum {kind} {measure} in {unit}; 0 is unlimited.",
             own.limits.maxima[name],
             0,
             most,
@@ -94,9 +94,9 @@ def vendor_properties(defaults: Mapping[str, str], *, one_replica: bool) -> dict
     for name, total in PER_GB.items():
         unit = _LIMIT_WORDS[name.split("_", maxsplit=1)[0]]
         properties[name] = _integer(
-            f"{unit} for each GiB",
-            f"Total in {unit} for each GiB of a volume's size, up to {SCOPE}{total} where that is "
-            "set; 0 is unlimited.",
+            f"{unit} per GiB",
+            f"Total {unit} per GiB of the volume's size, capped at {SCOPE}{total} if that is set; "
+            "0 is unlimited.",
             own.limits.per_gb[total],
             0,
             LIMITS[total],

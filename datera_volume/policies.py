@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a volume type demands: extra specs ``DF:name``, and QoS specs with or without the scope.
+"""The policies of a volume type: extra specs ``DF:name``, and QoS specs with or without the scope.
 
-Values are demands on a volume that is made: what cannot be read or is not known is refused, with
-the name of the spec. For a volume that exists only what is needed is looked at: its type may have
+A new volume must get exactly what its type sets: an invalid value or an unknown name is refused,
+with the name of the spec. For an existing volume only what is needed is read: its type may have
 been written for another driver.
 """
 
@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from oslo_utils import strutils
+
+from datera_volume.connection import NAME_RULE, is_name, is_reference
 
 SCOPE = "DF:"
 
@@ -52,22 +54,17 @@ SETTINGS = frozenset(
     }
 )
 
-# As the cluster wants names of what stands in an app instance.
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-.]{2,63}")
-# What is referred to may be older than any rule for names; it must not change the request's path.
-_REFERENCE = re.compile(r"(/placement_policies/)?[^/\s?#]+(?<!\.)")
-
 
 class BadPolicy(ValueError):
-    """A spec that cannot be read; the text names it."""
+    """An extra spec or QoS spec is invalid; the message names it."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a volume may be used.
+    """The QoS limits of a volume.
 
     :param maxima: by the cluster's names, 0 for unlimited; IOPS, and bandwidths in KiB/s.
-    :param per_gb: totals for each GiB of a volume's size, by the name of the total.
+    :param per_gb: totals per GiB of a volume's size, by the name of the total.
     """
 
     maxima: Mapping[str, int] = field(default_factory=dict)
@@ -80,7 +77,7 @@ class Limits:
 
     @property
     def follow_size(self) -> bool:
-        """Whether they change when a volume grows."""
+        """Whether they change when a volume is extended."""
         return any(self.per_gb.values())
 
     def for_size(self, size_gib: int) -> dict[str, int]:
@@ -95,16 +92,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Policies:
-    """One type's demands on a new volume.
+    """The properties that a type sets for a new volume.
 
     :param placement_mode: None leaves it to the cluster.
     :param placement_policy: None leaves it to the cluster.
     :param ip_pools: one of them is chosen for a new volume.
-    :param open_to_all: every initiator may log in, for as long as the volume exists.
-    :param template: name of the app template that a new volume is made from; what that says of
-        replicas, placement and pool then counts instead.
+    :param open_to_all: every initiator may log in, for the lifetime of the volume.
+    :param template: name of the app template that a new volume is created from; its replicas,
+        placement and pool then apply instead.
     :param storage_name: name of a new volume's storage instance.
-    :param volume_name: name of the volume in there.
+    :param volume_name: name of the volume in it.
     """
 
     replica_count: int = DEFAULT_REPLICAS
@@ -126,10 +123,10 @@ class Policies:
 def values_of_type(
     extra_specs: Mapping[str, str], qos_specs: Mapping[str, str], defaults: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return what is said of a type by name, without the scope.
+    """Return the specs of a type by name, without the scope.
 
-    Its QoS specs win over its extra specs, these over the defaults. Extra specs of other scopes are
-    other people's; so are unscoped ones.
+    QoS specs take precedence over extra specs, and these over the defaults. Extra specs of other
+    scopes, and unscoped ones, are ignored.
     """
     scoped = {
         key[len(SCOPE) :]: value for key, value in extra_specs.items() if key.startswith(SCOPE)
@@ -143,12 +140,12 @@ def values_of_type(
 
 
 def policies_from(values: Mapping[str, str], *, one_replica: bool = False) -> Policies:
-    """Return policies by name, without the scope; for a volume that is made.
+    """Return the policies for a new volume from specs without the scope.
 
-    :raises BadPolicy: a name is not known or its value cannot be read.
+    :raises BadPolicy: a name is unknown or a value is invalid.
     """
     for name in unknown_in(values):
-        raise BadPolicy(f"{SCOPE}{name} is not a setting of this driver")
+        raise BadPolicy(f"{SCOPE}{name} is not an extra spec of this driver")
     mode = values.get("placement_mode") or None
     if mode is not None and mode not in PLACEMENT_MODES:
         raise BadPolicy(
@@ -173,14 +170,14 @@ def policies_from(values: Mapping[str, str], *, one_replica: bool = False) -> Po
 
 
 def unknown_in(values: Mapping[str, str]) -> list[str]:
-    """Return the names that are none of this driver's settings."""
+    """Return the names that are not specs of this driver."""
     return [name for name in values if name not in SETTINGS]
 
 
 def limits_in(values: Mapping[str, str]) -> Limits:
-    """Return the limits among them, and look at nothing else.
+    """Return the QoS limits among the specs, ignoring all others.
 
-    :raises BadPolicy: the value of a limit cannot be read.
+    :raises BadPolicy: the value of a limit is invalid.
     """
     return Limits(
         maxima={name: _number(values, name, 0, 0, most) for name, most in LIMITS.items()},
@@ -191,7 +188,7 @@ def limits_in(values: Mapping[str, str]) -> Limits:
 
 
 def round_robin_in(values: Mapping[str, str]) -> bool:
-    """Return whether to begin with a portal at random, and look at nothing else.
+    """Return whether to use a random portal, ignoring all other specs.
 
     :raises BadPolicy: the value is neither true nor false.
     """
@@ -199,15 +196,15 @@ def round_robin_in(values: Mapping[str, str]) -> bool:
 
 
 def template_in(values: Mapping[str, str]) -> str | None:
-    """Return the template's name, and look at nothing else.
+    """Return the name of the template, ignoring all other specs.
 
-    :raises BadPolicy: it cannot be the name of one.
+    :raises BadPolicy: it is not a valid name.
     """
     return _reference(values, "template")
 
 
 def _truth(values: Mapping[str, str], name: str) -> bool:
-    # Cinder's own way to say it in an extra spec is "<is> True".
+    # Cinder's own syntax in an extra spec is "<is> True".
     text = str(values.get(name, "False")).strip().removeprefix("<is>").strip()
     try:
         return bool(strutils.bool_from_string(text, strict=True))
@@ -217,27 +214,24 @@ def _truth(values: Mapping[str, str], name: str) -> bool:
 
 def _name(values: Mapping[str, str], name: str, default: str) -> str:
     text = str(values.get(name) or default).strip()
-    if not _NAME.fullmatch(text):
-        raise BadPolicy(
-            f"{SCOPE}{name} is {text!r}; it must be 3 to 64 letters, digits, '_', '-' and '.', a "
-            "letter or '_' first"
-        )
+    if not is_name(text):
+        raise BadPolicy(f"{SCOPE}{name} is {text!r}; it must be {NAME_RULE}")
     return text
 
 
 def _reference(values: Mapping[str, str], name: str) -> str | None:
     text = str(values.get(name) or "").strip()
-    if text and not _REFERENCE.fullmatch(text):
+    if text and not is_reference(text):
         raise BadPolicy(f"{SCOPE}{name} is {text!r}, which cannot be a name on the cluster")
     return text or None
 
 
 def _number(values: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     text = str(values.get(name, default)).strip()
-    try:
-        number = int(text)
-    except ValueError:
-        raise BadPolicy(f"{SCOPE}{name} is {text!r}, which is not a whole number") from None
+    # What Python accepts beyond that, such as 1_000 or digits of other scripts, is a mistake.
+    if not re.fullmatch(r"-?[0-9]{1,20}", text):
+        raise BadPolicy(f"{SCOPE}{name} is {text!r}, which is not a whole number in digits 0 to 9")
+    number = int(text)
     if not least <= number <= most:
         raise BadPolicy(f"{SCOPE}{name} is {number}; it must be from {least} to {most}")
     return number

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A backend's section of cinder.conf, read once and checked."""
+"""A backend's section of cinder.conf, read once and validated."""
 
 from __future__ import annotations
 
@@ -13,26 +13,34 @@ from cinder.volume import configuration as volume_configuration
 from oslo_config import cfg
 from oslo_config.cfg import Locations
 
-from datera_volume.chap import SECRET_LENGTHS, Chap, Login
-from datera_volume.connection import TLS, BadTenant, ClusterSettings, configured_tenant
+from datera_volume.connection import (
+    CHAP_SECRET_LENGTHS,
+    NAME_RULE,
+    TLS,
+    BadTenant,
+    ClusterSettings,
+    configured_tenant,
+    is_name,
+)
+from datera_volume.operations.chap import Chap, Credentials
 from datera_volume.policies import BadPolicy, Policies, policies_from
 from datera_volume.version import DRIVER_HEADER
 
 
 @dataclass(frozen=True)
 class BackendSettings:
-    """One backend, checked.
+    """One backend, validated.
 
     :param section: the section's name, for messages.
-    :param chap: None where nothing of it is configured.
-    :param tenant: as configured; see :func:`datera_volume.naming.tenant_for`.
-    :param type_defaults: policies by name that apply where a type says nothing.
-    :param one_replica: keep one replica, whatever else is said.
-    :param timing_level: the log's level for how long each operation took; None: not at all.
-    :param template_override: ask for a volume's own size where it is made from a template.
-    :param image_cache: keep images that volumes are made from on the cluster.
-    :param image_cache_type: id of the volume type of what is kept.
-    :param extended_metadata: write what Cinder knows of a volume beside it on the cluster.
+    :param chap: None where CHAP is not configured.
+    :param tenant: as configured; see :func:`datera_volume.operations.naming.tenant_for`.
+    :param type_defaults: extra specs that apply where a type does not set them.
+    :param one_replica: create every volume with one replica.
+    :param timing_level: log level for the duration of each operation; None: not logged.
+    :param template_override: override a template's size with the volume's own.
+    :param image_cache: cache images on the cluster.
+    :param image_cache_type: id of the volume type of cached images.
+    :param extended_metadata: write Cinder's properties of a volume into its metadata.
     """
 
     section: str
@@ -49,15 +57,15 @@ class BackendSettings:
 
     @property
     def default_policies(self) -> Policies:
-        """What a volume without a type gets."""
+        """The policies of a volume without a type."""
         return policies_from(self.type_defaults, one_replica=self.one_replica)
 
 
 def read_settings(configuration: Any) -> BackendSettings:
-    """Read and check a backend's section.
+    """Read and validate a backend's section.
 
-    :raises InvalidConfigurationValue: a required option is missing, or a value cannot be used; the
-        text names the option and the section.
+    :raises InvalidConfigurationValue: a required option is missing, or a value is invalid; the
+        message names the option and the section.
     """
     section = configuration.config_group or "DEFAULT"
 
@@ -101,8 +109,8 @@ def read_settings(configuration: Any) -> BackendSettings:
     except BadTenant as exc:
         raise bad(f"datera_tenant_id: {exc}") from exc
     except ValueError as exc:
-        # The options' own bounds are checked only here, where they are read.
-        raise bad(f"The Datera cluster's options are wrong: {exc}") from exc
+        # oslo.config checks an option's bounds only when it is read.
+        raise bad(f"Invalid options of the Datera cluster: {exc}") from exc
     return settings
 
 
@@ -116,13 +124,22 @@ def _chap(configuration: Any, required: Any, bad: Any) -> Chap | None:
     asked = bool(configuration.safe_get("use_chap_auth"))
     if not asked and not (configuration.chap_username and configuration.chap_password):
         return None
-    common = Login(required("chap_username"), required("chap_password"))
-    if len(common.secret) not in SECRET_LENGTHS:
-        if not asked:
-            return None
-        raise bad("The option chap_password must have 12 to 16 characters")
+    common = Credentials(required("chap_username"), required("chap_password"))
+    wrong = _wrong_with(common)
+    if wrong and asked:
+        raise bad(wrong)
+    # Without use_chap_auth these are the credentials of volumes that are still attached with CHAP;
+    # with values that no cluster accepts, none is.
     per_volume = bool(configuration.datera_chap_secret_per_volume)
-    return Chap(common, per_volume=per_volume, asked=asked)
+    return None if wrong else Chap(common, per_volume=per_volume, asked=asked)
+
+
+def _wrong_with(login: Credentials) -> str | None:
+    if not is_name(login.username):
+        return f"The option chap_username is {login.username!r}; it must be {NAME_RULE}"
+    if len(login.secret) not in CHAP_SECRET_LENGTHS:
+        return "The option chap_password must have 12 to 16 characters"
+    return None
 
 
 def _tls(configuration: Any) -> TLS:
@@ -137,9 +154,10 @@ def _tls(configuration: Any) -> TLS:
 
 
 def _set_by_operator(configuration: Any, option: str) -> bool:
-    """Whether the option stands in the backend's section, or in what all backends share.
+    """Whether the option is set in the backend's section, or in the one that all backends share.
 
-    Cinder's default is False, which would mean a password in clear; so it matters who says False.
+    Cinder's default is False, which would send the password in cleartext; so an explicit False
+    must be told from the default.
     """
     own = configuration.config_group
     groups = [own, volume_configuration.SHARED_CONF_GROUP] if own else [None]

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The main job on a real Cinder, end to end, as an ordinary user on one machine."""
+"""The demo: the main job on a real Cinder, end to end, as an ordinary user on one machine."""

@@ -9,10 +9,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.filesize import decimal as amount
+
 from demo import interruption, kept, story
 from demo.cloud import Cloud
-from demo.processes import ServerFailed, Servers, environment
-from demo.report import Report, amount
+from demo.report import Report
+from demo.servers.processes import ServerFailed, Servers, environment
 
 ROOM = 4 * 10**9
 
@@ -20,9 +22,12 @@ ROOM = 4 * 10**9
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="leave everything running afterwards")
+    parser.add_argument("--keep", action="store_true", help="keep all servers running at the end")
     parser.add_argument(
-        "--stop", type=Path, metavar="DIRECTORY", help="stop what --keep has left running"
+        "--stop",
+        type=Path,
+        metavar="DIRECTORY",
+        help="stop the servers that a run with --keep left",
     )
     options = parser.parse_args(arguments)
     report = Report()
@@ -33,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report.closing(str(reason), good=False)
             return 1
         return 0
-    # The demo's own requests go to this machine too, whatever proxies and clouds the user has.
+    # The demo's own requests are local too, whatever proxies and clouds the user has configured.
     settings = environment()
     os.environ.clear()
     os.environ.update(settings)
@@ -78,7 +83,7 @@ def _run(report: Report, *, keep: bool) -> int:
 
 
 def _reason(cloud: Cloud, error: Exception) -> str:
-    """Say what went wrong: a server that has died explains whatever else failed."""
+    """Return what went wrong: a server that has exited explains any other failure."""
     try:
         cloud.servers.check()
     except ServerFailed as cause:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program of its own that attaches a volume and fills, changes or compares it.
 
-Its own, because reaching the emulator's volumes takes a connector inside os-brick, which only a
-process started by ``python -m datera_emulator.with_connector`` has. The order comes as JSON on
-standard input; on standard output there are lines of JSON: ``{"moved": BYTES}`` while it works,
-then ``{"done": BYTES}``, or ``{"differs": TEXT}`` with exit status 3.
+It is separate because attaching the emulator's volumes needs a connector inside os-brick, which
+only a process started by ``python -m datera_emulator.with_connector`` has. It reads its order as
+JSON from standard input, and writes lines of JSON to standard output: ``{"moved": BYTES}`` while it
+works, then ``{"done": BYTES}``, or ``{"differs": TEXT}`` with exit status 3.
 """
 
 import json
@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from demo import blocks
 from demo.attachment import attached
-from demo.identity import connect
+from demo.servers.identity import connect
 
 DIFFERS = 3
 TELL_EVERY = 0.1

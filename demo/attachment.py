@@ -18,7 +18,7 @@ class NotAttached(Permanent):
 
 @contextlib.contextmanager
 def attached(cloud: Any, volume_id: str, locks: Path) -> Iterator[BinaryIO]:
-    """Attach a volume, hand it out opened for reading and writing, and detach it again.
+    """Attach a volume, yield it opened for reading and writing, and detach it again.
 
     :param cloud: an openstacksdk connection of a user of the volume's project.
     :param locks: a directory for os-brick's locks.
@@ -29,7 +29,7 @@ def attached(cloud: Any, volume_id: str, locks: Path) -> Iterator[BinaryIO]:
     storage = cloud.block_storage
     attachment = storage.create_attachment(
         volume_id,
-        # Nobody's instance: the volume is attached to this host itself.
+        # No instance: the volume is attached to this host itself.
         connector={**properties, "host": socket.gethostname(), "mountpoint": "/dev/vdz"},
         mode="rw",
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Filling a volume, changing a part of it, and comparing it byte by byte with what should be there.
+"""Filling a volume, changing a part of it, and comparing it byte by byte with the expected content.
 
-All take something opened like a device: unbuffered, of a fixed size, seekable.
+All take a file opened like a device: unbuffered, of a fixed size, seekable.
 """
 
 import random
@@ -9,34 +9,34 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-# Small enough to stay in a processor's cache between reading and comparing.
+# Small enough to stay in the processor's cache between reading and comparing.
 PIECE = 2**20
 CHANGE = 64 * 2**10
 
 Progress = Callable[[int], None]
-"""Told how many bytes have been dealt with so far."""
+"""Called with the number of bytes processed so far."""
 
 
 class Device(Protocol):
-    """What is asked of a volume, and of the file that it is compared with."""
+    """The required methods of a volume, and of the file that it is compared with."""
 
     def seek(self, offset: int, whence: int = ..., /) -> int:
-        """Go to a byte."""
+        """Set the position."""
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int | None:
-        """Read as much as fits, or less; nothing at the end."""
+        """Read up to the size of the buffer; nothing at the end."""
 
     def write(self, data: bytes | bytearray | memoryview, /) -> int | None:
-        """Write; an unbuffered file may take only a part."""
+        """Write; an unbuffered file may write only a part."""
 
 
 class Differs(Exception):
-    """A volume does not hold what it should."""
+    """A volume does not have the expected content."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Scattered writes that can be made again: the same seed, the same places and bytes.
+    """Reproducible scattered writes: the same seed, the same offsets and bytes.
 
     :param size: bytes of the volume.
     :param percent: how much of it to overwrite.
@@ -67,9 +67,9 @@ def write_at(device: Device, offset: int, data: bytes | bytearray) -> None:
 
 
 def fill(device: Device, source: Device, progress: Progress) -> int:
-    """Copy ``source`` onto the device, leave out what is zero there, and return the bytes written.
+    """Copy ``source`` to the device, skip zeros, and return the bytes written.
 
-    The device is expected to be new, that is, to read as zeros.
+    The device must be new, that is, read as zeros.
     """
     zeros = bytes(PIECE)
     written = 0
@@ -82,7 +82,7 @@ def fill(device: Device, source: Device, progress: Progress) -> int:
 
 
 def change(device: Device, changes: Changes, progress: Progress) -> int:
-    """Make the changes on the device and return how many bytes were overwritten."""
+    """Apply the changes to the device and return how many bytes were overwritten."""
     done = 0
     for offset, data in changes:
         write_at(device, offset, data)
@@ -92,10 +92,10 @@ def change(device: Device, changes: Changes, progress: Progress) -> int:
 
 
 def compare(device: Device, source: Device, changes: Changes | None, progress: Progress) -> int:
-    """Compare every byte of the device with ``source``, the changes made to it if any.
+    """Compare every byte of the device with ``source``, with the changes applied, if any.
 
     :returns: how many bytes were compared.
-    :raises Differs: at the first byte that is not as it should be, or where one ends first.
+    :raises Differs: at the first byte that differs, or where one of the two ends.
     """
     overlay = dict(changes) if changes else {}
     compared = 0
@@ -116,7 +116,7 @@ def compare(device: Device, source: Device, changes: Changes | None, progress: P
 
 
 def _pieces(source: Device) -> Iterator[tuple[int, bytearray]]:
-    """Yield what a file holds, piece by piece, in a buffer that is used again."""
+    """Yield a file's content in pieces, in a buffer that is reused."""
     source.seek(0)
     offset = 0
     piece = bytearray(PIECE)
@@ -128,7 +128,7 @@ def _pieces(source: Device) -> Iterator[tuple[int, bytearray]]:
 
 
 def _read(device: Device, buffer: bytearray, size: int) -> int:
-    """Read so many bytes, fewer only at the end: a device may give less at once."""
+    """Read so many bytes, fewer only at the end: a device may return less per read."""
     buffer.extend(bytes(max(0, size - len(buffer))))
     done = 0
     with memoryview(buffer) as view:

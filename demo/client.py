@@ -9,20 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from demo.processes import environment
+from demo.servers.processes import environment
 
 SECONDS = 120.0
 
 
 class CommandFailed(Exception):
-    """The client said no."""
+    """The client's command failed."""
 
 
 class Client:
     """Runs the client's commands, and shows each as it would be typed.
 
     :param clouds_yaml: the client's configuration.
-    :param show: told each command.
+    :param show: called with each command.
     """
 
     def __init__(self, clouds_yaml: Path, show: Callable[[str], None]) -> None:
@@ -30,14 +30,14 @@ class Client:
         self._show = show
 
     def user(self, *words: str) -> Any:
-        """Run a command as the project's ordinary user and return its answer, None if it has none.
+        """Run a command as the project's ordinary user and return its output, None if it has none.
 
-        :raises CommandFailed: when the client ends with an error, whose text it carries.
+        :raises CommandFailed: the client failed, with its error message.
         """
         return self._run("demo", words)
 
     def admin(self, *words: str) -> Any:
-        """Run a command as the administrator; otherwise as `user`."""
+        """Run a command as the administrator; otherwise like `user`."""
         return self._run("demo-admin", words)
 
     def _run(self, cloud: str, words: tuple[str, ...]) -> Any:

@@ -8,20 +8,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from demo.cinder_conf import Array, Neighbours, cinder_sections
-from demo.identity import Passwords, connect, credentials, make_catalogue, make_users, write_clouds
-from demo.ini import write_ini
-from demo.processes import PROJECT, Server, Servers
-from demo.swift_server import SwiftServer
+from demo.servers.cinder_conf import Array, Neighbours, cinder_sections
+from demo.servers.identity import (
+    Passwords,
+    connect,
+    credentials,
+    make_catalogue,
+    make_users,
+    write_clouds,
+)
+from demo.servers.ini import write_ini
+from demo.servers.processes import PROJECT, Server, Servers
+from demo.servers.swift_server import SwiftServer
 
 HOST = "127.0.0.1"
+CINDER_SERVER = PROJECT / "demo" / "servers" / "cinder_server.py"
 
 
 @dataclass
 class Cloud:
-    """Starts the servers, and knows where each keeps what it keeps.
+    """Starts the servers, and has the paths of their data.
 
-    :param directory: private to this run; everything lies below it.
+    :param directory: private to this run; everything is below it.
     """
 
     directory: Path
@@ -41,22 +49,22 @@ class Cloud:
 
     @property
     def cinder_log(self) -> Path:
-        """What Cinder's four services log."""
+        """The log of Cinder's four services."""
         return self.logs / "cinder.log"
 
     @property
     def array_state(self) -> Path:
-        """What the emulated cluster keeps."""
+        """The state of the emulated cluster."""
         return self.directory / "datera"
 
     @property
     def posix_backups(self) -> Path:
-        """What the posix driver keeps."""
+        """The posix driver's backups."""
         return self.directory / "cinder" / "backups"
 
     @property
     def swift_data(self) -> Path:
-        """What Swift's object server keeps."""
+        """The data of Swift's object server."""
         return self.swift.directory / "node"
 
     @property
@@ -65,11 +73,11 @@ class Cloud:
         return self.directory / "clouds.yaml"
 
     def start(self) -> None:
-        """Start everything and make a project with an ordinary user.
+        """Start everything and create a project with an ordinary user.
 
-        :raises demo.processes.ServerFailed: when a server does not come up.
+        :raises demo.servers.processes.ServerFailed: a server does not come up.
         """
-        # What takes long starts first, and everything at the same time: Keystone's port is known
+        # Slow servers start first, and all in parallel: Keystone's port is known
         # before it is up, because the socket is opened here.
         keystone = self._launch_keystone()
         swift = self.swift.launch()
@@ -109,7 +117,7 @@ class Cloud:
             descriptor = listener.fileno()
             return self.servers.launch(
                 "keystone",
-                [sys.executable, "-m", "demo.keystone_server", directory, str(descriptor)],
+                [sys.executable, "-m", "demo.servers.keystone_server", directory, str(descriptor)],
                 env={"DEMO_ADMIN_PASSWORD": self.passwords.admin},
                 descriptors=[descriptor],
             )
@@ -139,11 +147,11 @@ class Cloud:
         )
         return self.servers.launch(
             "cinder",
-            with_connector(PROJECT / "demo" / "cinder_server.py", "--config-file", config),
+            with_connector(CINDER_SERVER, "--config-file", config),
         )
 
 
 def with_connector(script: Path, *arguments: str | Path) -> list[str]:
-    """Return the command that runs a script where os-brick reaches the emulator's volumes."""
+    """Return the command that runs a script in which os-brick can attach the emulator's volumes."""
     command = [sys.executable, "-m", "datera_emulator.with_connector", script, *arguments]
     return [str(word) for word in command]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each backend really holds, asked of the backend itself and not of Cinder."""
+"""What each backend actually stores, queried directly and not through Cinder."""
 
 import json
 import os
@@ -15,18 +15,18 @@ API = "v2.2"
 
 
 class Holdings:
-    """Looks into the emulator, into Swift and into the posix driver's directory."""
+    """Queries the emulator, Swift and the posix driver's directory."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
     def names(self, backend: str) -> list[str]:
-        """Return the names of all that a backend holds: app instances, objects or files."""
+        """Return the names of all that a backend stores: app instances, objects or files."""
         look = {"datera": self._app_instances, "swift": self._objects, "posix": self._files}
         return look[backend]()
 
     def stored(self, backend: str) -> int:
-        """Return how many bytes of disk a backend takes for all that it holds."""
+        """Return the bytes of disk space that a backend uses."""
         places = {
             "datera": self._cloud.array_state / "data",
             "swift": self._cloud.swift_data,
@@ -35,7 +35,7 @@ class Holdings:
         return _disk_bytes(places[backend])
 
     def replicas(self, name_part: str) -> list[tuple[str, int]]:
-        """Return the app instances with such a name, and how many copies there are of each."""
+        """Return the app instances with such a name, and the number of replicas of each."""
         return [
             (instance["name"], volume["replica_count"])
             for instance in self._on_array()
@@ -98,6 +98,6 @@ def _disk_bytes(place: Path) -> int:
         for name in files:
             try:
                 total += os.lstat(os.path.join(directory, name)).st_blocks * 512
-            except FileNotFoundError:  # gone since the directory was read
+            except FileNotFoundError:  # removed since the directory was read
                 continue
     return total

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals that ask the demo to end: the first becomes an exception, the others mean "hurry".
+"""Signals that terminate the demo: the first becomes an exception, the others mean "hurry".
 
-So there is at most one exception, and clean-up is never cut short by another.
+So there is at most one exception, and clean-up is never interrupted by another.
 """
 
 import signal
@@ -11,7 +11,7 @@ ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """A signal asked for the end."""
+    """A terminating signal was received."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -19,7 +19,7 @@ class Interrupted(BaseException):
 
 
 class Listener:
-    """Listens for signals. What the caller of this process has ignored stays ignored (nohup)."""
+    """Handles signals. Those that the caller of this process has ignored stay ignored (nohup)."""
 
     def __init__(self) -> None:
         self.hurried = False

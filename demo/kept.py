@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cloud that is left running: what to try with it, and how to stop it later."""
+"""A cloud that is kept running: commands to try with it, and how to stop it later."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from demo.cloud import Cloud
-from demo.processes import PROJECT
+from demo.servers.processes import PROJECT
 from demo.waiting import TookTooLong, until
 
 FILE = "servers.json"
@@ -20,11 +20,11 @@ SECONDS = 10.0
 
 
 class NotKept(Exception):
-    """A directory is not that of a demo that was left running."""
+    """The directory is not that of a demo that was kept running."""
 
 
 def write(cloud: Cloud) -> None:
-    """Note which processes belong to the cloud."""
+    """Record which processes belong to the cloud."""
     servers = [
         {"name": server.name, "pid": server.pid, "since": since(server.pid)}
         for server in cloud.servers
@@ -33,7 +33,7 @@ def write(cloud: Cloud) -> None:
 
 
 def commands(cloud: Cloud, volume_type: str) -> str:
-    """Return client commands to try, as a text to paste into a shell."""
+    """Return client commands to try, as text to paste into a shell."""
     openstack = shlex.quote(str(Path(sys.executable).with_name("openstack")))
     python = shlex.quote(sys.executable)
     place = shlex.quote(str(cloud.directory))
@@ -46,7 +46,8 @@ def commands(cloud: Cloud, volume_type: str) -> str:
   openstack volume create --size 1 --type {volume_type} mine
   openstack volume backup create --name swift_mine mine
   openstack volume backup show swift_mine -c status -c metadata
-  openstack volume backup create --name gcs_mine mine     # known, not enabled: refused
+  # Refused, because gcs is known and not enabled:
+  openstack volume backup create --name gcs_mine mine
   openstack volume backup show gcs_mine -c status -c fail_reason
   openstack --os-cloud demo-admin volume service list
 
@@ -57,9 +58,9 @@ Stop it all:
 
 
 def stop(directory: Path, say: Callable[[str], None]) -> None:
-    """Stop a cloud that was left running and remove its directory.
+    """Stop a cloud that was kept running and remove its directory.
 
-    :raises NotKept: when there is none in the directory.
+    :raises NotKept: there is none in the directory.
     """
     try:
         servers = json.loads((directory / FILE).read_text())
@@ -67,7 +68,7 @@ def stop(directory: Path, say: Callable[[str], None]) -> None:
         raise NotKept(f"{directory} holds no demo that was left running") from None
     for server in reversed(servers):
         pid = server["pid"]
-        # The number may have gone to a process of somebody else's since.
+        # The PID may have been reused since by another process.
         if since(pid) == server["since"]:
             _end(pid, server["since"])
             say(f"stopped {server['name']}")
@@ -84,7 +85,7 @@ def _end(pid: int, began: str) -> None:
 
 
 def since(pid: int) -> str:
-    """Return when a process began, in the kernel's own count; nothing when it is gone."""
+    """Return a process's start time, in the kernel's units; nothing if it has exited."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

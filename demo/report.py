@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person sees: one line a step as it goes, a bar while bytes move, and a closing table."""
+"""The output: one line per step, a progress bar while bytes move, and a closing table."""
 
 import contextlib
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.filesize import decimal as amount
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -22,6 +23,8 @@ from rich.progress import (
 from rich.table import Table
 
 MEGA = 10**6
+INDENT = "   "
+NARROWEST = 40
 
 
 @dataclass
@@ -35,18 +38,10 @@ class Row:
     verdict: str = "ok"
 
 
-def amount(count: int) -> str:
-    """Return a number of bytes as people say it, in powers of 1000."""
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
-
-
 class Report:
-    """Tells the story while it happens, on a terminal or into a file.
+    """Reports the progress on a terminal or to a file.
 
-    :param console: where to; standard output by default.
+    :param console: the destination; standard output by default.
     """
 
     def __init__(
@@ -59,35 +54,29 @@ class Report:
 
     @property
     def seconds(self) -> float:
-        """How long it has been since the report began."""
+        """Seconds since the report began."""
         return self._clock() - self._began
 
     def chapter(self, number: int, title: str) -> None:
-        """Begin one of the story's parts."""
+        """Begin one part of the demo."""
         self.console.print()
         self.console.print(f"[bold]{number}. {escape(title)}[/]")
 
     def command(self, text: str) -> None:
-        """Show what is typed on the user's behalf."""
-        # A long one goes on where it can still be pasted from.
-        lines = textwrap.wrap(
-            f"$ {text}",
-            max(self.console.width - 6, 40),
-            subsequent_indent="      ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        self._indented(" \\\n   ".join(lines), "cyan")
+        """Show the command that is run for the user."""
+        # A long one is wrapped so that it can still be pasted.
+        *begun, last = self._wrapped(f"$ {text}", room_for=" \\")
+        self._indented([*(f"{line} \\" for line in begun), last], "cyan")
 
     def note(self, text: str) -> None:
-        """Say something that is worth knowing about the line above."""
-        self._indented(text, "dim" if self.console.is_terminal else "")
+        """Print a remark about the line above."""
+        self._indented(self._wrapped(text), "dim" if self.console.is_terminal else "")
 
     @contextlib.contextmanager
     def step(self, title: str, *, backend: str = "", total: int | None = None) -> Iterator["Step"]:
-        """Time a step. It gets a bar while it runs on a terminal, one line and a row at its end.
+        """Time a step. It has a bar while it runs on a terminal, and a line and a row at its end.
 
-        :param total: how many bytes will move, or None when there is nothing to count.
+        :param total: how many bytes will move, or None if they are not counted.
         """
         step = Step(Row(title, backend), total)
         began = self._clock()
@@ -124,7 +113,7 @@ class Report:
         self.console.print(table)
 
     def closing(self, text: str, *, good: bool) -> None:
-        """Say how it ended."""
+        """Print how it ended."""
         self.console.print()
         self.console.print(f"[bold {'green' if good else 'red'}]{escape(text)}[/]", soft_wrap=True)
 
@@ -139,12 +128,23 @@ class Report:
             parts = [amount(row.moved), *parts, f"{speed:.0f} MB/s"]
         if remark:
             parts.append(remark)
-        self._indented(f"{row.step}: {', '.join(parts)}", "")
+        self._indented(self._wrapped(f"{row.step}: {', '.join(parts)}"), "")
 
-    def _indented(self, text: str, style: str) -> None:
-        words = escape(text)
-        line = f"   [{style}]{words}[/]" if style else f"   {words}"
-        self.console.print(line, soft_wrap=True)
+    def _wrapped(self, text: str, *, room_for: str = "") -> list[str]:
+        """Return a text as indented lines that fit, with space for a suffix."""
+        return textwrap.wrap(
+            text,
+            max(self.console.width - len(INDENT) - len(room_for), NARROWEST),
+            subsequent_indent=2 * INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+    def _indented(self, lines: Iterable[str], style: str) -> None:
+        for line in lines:
+            words = escape(line)
+            shown = f"[{style}]{words}[/]" if style else words
+            self.console.print(f"{INDENT}{shown}", soft_wrap=True)
 
     @contextlib.contextmanager
     def _bar(self, step: "Step") -> Iterator[None]:
@@ -167,7 +167,7 @@ class Report:
 
 @dataclass
 class Step:
-    """A step that is under way."""
+    """A step in progress."""
 
     row: Row
     total: int | None

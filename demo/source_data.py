@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real data to back up: this interpreter's standard library and packages, as a volume's content.
 
-``python -m demo.source_data PATH SIZE CONTENT`` makes the image and says what is in it.
+``python -m demo.source_data PATH SIZE CONTENT`` creates the image and prints what is in it.
 """
 
 import os
@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.processes import environment, say_ready
+from demo.servers.processes import environment, say_ready
 
 LEFT_OUT = {"__pycache__"}
 
 
 @dataclass(frozen=True)
 class Image:
-    """A file with the volume's size. Where the volume has never been written to, it has a hole."""
+    """A file of the volume's size, with holes where the volume has never been written to."""
 
     path: Path
     kind: str
@@ -35,9 +35,9 @@ class Image:
 
 
 def make_image(path: Path, *, size: int, content: int) -> Image:
-    """Make a filesystem image of ``size`` bytes; without ``mke2fs``, a tar archive of that length.
+    """Create a filesystem image of ``size`` bytes; without ``mke2fs``, a tar archive of that size.
 
-    :param content: about how many bytes of files it shall hold at most.
+    :param content: approximate maximum bytes of files in it.
     """
     chosen = list(_files(content))
     total = sum(length for _, _, length in chosen)
@@ -49,12 +49,12 @@ def make_image(path: Path, *, size: int, content: int) -> Image:
 
 
 def _files(content: int) -> Iterator[tuple[Path, str, int]]:
-    """Yield files with the name each shall have and its length, until there are enough bytes."""
+    """Yield files with their names in the image and their sizes, until there are enough bytes."""
     paths = sysconfig.get_paths()
     left = content
     for folder, place in (("stdlib", paths["stdlib"]), ("site-packages", paths["purelib"])):
         for directory, names, files in os.walk(place):
-            # The standard library of some distributions has the packages inside.
+            # In some distributions the packages are inside the standard library's folder.
             names[:] = sorted(set(names) - LEFT_OUT - {"site-packages", "dist-packages"})
             for name in sorted(files):
                 source = Path(directory, name)
@@ -88,7 +88,7 @@ def _make_filesystem(
             capture_output=True,
             check=False,
         )
-        # An old mke2fs knows no -d.
+        # An old mke2fs has no -d.
         return made.returncode == 0
     finally:
         shutil.rmtree(tree, ignore_errors=True)

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps of the story: each one done by the real client, waited for, shown and checked."""
+"""The steps of the demo: each is done with the real client, awaited, shown and checked."""
 
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rich.filesize import decimal as amount
+
 from demo.blocks import Changes
 from demo.client import Client
 from demo.cloud import Cloud
 from demo.holdings import Holdings
-from demo.report import Report, amount
+from demo.report import Report
 from demo.traffic import counter
 from demo.volume_work import VolumeWork
 from demo.waiting import NotYet, Permanent, until
@@ -19,11 +21,11 @@ SECONDS = 300.0
 
 
 class Unexpected(Permanent):
-    """Something is not as the story promises."""
+    """A step did not have the expected result."""
 
 
 class Steps:
-    """What a user does, one method a step.
+    """The operations of a user, one method per step.
 
     :param size: of the volumes, in GiB.
     """
@@ -45,16 +47,16 @@ class Steps:
         return self._size * GIB
 
     def make_type(self, name: str, *, replicas: int) -> None:
-        """Make a volume type whose volumes the cluster keeps so many copies of."""
+        """Create a volume type with so many replicas."""
         with self._report.step(f"volume type {name}"):
             self._client.admin(
                 *("volume", "type", "create", name, "--property", f"DF:replica_count={replicas}")
             )
 
     def make_volume(self, name: str, volume_type: str, *, replicas: int) -> str:
-        """Make a volume and return its id once it is available.
+        """Create a volume and return its ID once it is available.
 
-        :raises Unexpected: when the cluster does not keep so many copies of it.
+        :raises Unexpected: the cluster does not have so many replicas of it.
         """
         with self._report.step(f"volume {name}"):
             made = self._client.user(
@@ -68,7 +70,7 @@ class Steps:
         return str(made["id"])
 
     def fill(self, volume_id: str, content: int, what: str) -> None:
-        """Put the data to back up onto a volume."""
+        """Write the data to back up to a volume."""
         with self._report.step("fill it", backend="datera", total=self.volume_bytes) as step:
             step.row.moved = self._work.fill(volume_id, step.progress)
             step.remark = what
@@ -82,9 +84,9 @@ class Steps:
     def back_up(
         self, volume: str, name: str, *options: str, expect: str, incremental: bool = False
     ) -> str:
-        """Back a volume up, show where the backup landed and why, and return its id.
+        """Back a volume up, show where the backup landed and why, and return its ID.
 
-        :raises Unexpected: when it failed, or landed elsewhere than on ``expect``.
+        :raises Unexpected: it failed, or landed elsewhere than on ``expect``.
         """
         before = self.holdings.stored(expect)
         title = f"back up {name}"
@@ -108,9 +110,9 @@ class Steps:
         return str(backup.id)
 
     def restore(self, backup: str, volume: str, *, backend: str, expected: int) -> str:
-        """Restore a backup into a new volume and return the volume's id.
+        """Restore a backup to a new volume and return the volume's ID.
 
-        :param expected: about how many bytes will be written.
+        :param expected: approximate number of bytes to be written.
         """
         with self._report.step(f"restore {backup}", backend=backend, total=expected) as step:
             moved = counter(self.cloud.cinder_pid, "wchar")
@@ -134,23 +136,23 @@ class Steps:
             step.remark = step.row.verdict
 
     def delete_backups(self, names: Sequence[str], ids: Sequence[str]) -> None:
-        """Delete backups and wait until they are gone."""
+        """Delete backups and wait until they are deleted."""
         with self._report.step(f"delete {_several(names, 'backup')}"):
             self._client.user("volume", "backup", "delete", *names)
             for backup_id in ids:
                 self._await_gone(self._storage.get_backup, backup_id)
 
     def delete_volumes(self, names: Sequence[str], ids: Sequence[str]) -> None:
-        """Delete volumes and wait until they are gone."""
+        """Delete volumes and wait until they are deleted."""
         with self._report.step(f"delete {_several(names, 'volume')}"):
             self._client.user("volume", "delete", *names)
             for volume_id in ids:
                 self._await_gone(self._storage.get_volume, volume_id)
 
     def nothing_left(self, backend: str, what: str) -> None:
-        """Show that a backend holds nothing any more.
+        """Show that a backend is empty.
 
-        :raises Unexpected: when it does.
+        :raises Unexpected: it is not.
         """
         with self._report.step(f"look {what}", backend=backend) as step:
             left = self.holdings.names(backend)
@@ -167,7 +169,7 @@ class Steps:
     ) -> Any:
         """Wait until something is available and return it.
 
-        :raises Unexpected: when it goes into an error state, with Cinder's reason if there is one.
+        :raises Unexpected: its status becomes an error, with Cinder's reason if there is one.
         """
 
         def settled() -> Any:
@@ -184,7 +186,7 @@ class Steps:
         return until(f"{identity} available", settled, seconds=SECONDS)
 
     def _await_gone(self, ask: Callable[[str], Any], identity: str) -> None:
-        from openstack.exceptions import NotFoundException  # costly; loaded by now
+        from openstack.exceptions import NotFoundException  # slow to import; loaded by now
 
         def gone() -> bool:
             self.cloud.servers.check()
@@ -199,7 +201,7 @@ class Steps:
         until(f"{identity} gone", gone, seconds=SECONDS)
 
     def _landed(self, backup: Any) -> str:
-        """Return the backend that a backup lies on: the property says it, the backend proves it."""
+        """Return the backend that has a backup: the property names it, the backend confirms it."""
         backend = str((backup.metadata or {}).get("backup_backend", "nowhere"))
         marks = [mark for mark in (backup.id, backup.container) if mark]
         if backend in ("datera", "swift", "posix"):
@@ -209,7 +211,7 @@ class Steps:
         return backend
 
     def _reason(self, backup_id: str, backend: str) -> str:
-        """Return why the dispatcher chose the backend: it logs that once for each backup."""
+        """Return why the dispatcher chose the backend: it logs that once per backup."""
         told = re.compile(rf"Backup {backup_id} goes to backend {re.escape(backend)}: (.+)\.$")
         with self.cloud.cinder_log.open(errors="replace") as log:
             for line in log:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The main job, told from the first server to the last deleted backup."""
+"""The main job, from the first server to the last deleted backup."""
 
 import sys
 from collections.abc import Sequence
 
+from rich.filesize import decimal as amount
+
 from demo.blocks import Changes
 from demo.client import Client
 from demo.cloud import Cloud
-from demo.processes import START_SECONDS
-from demo.report import Report, amount
+from demo.report import Report
+from demo.servers.processes import START_SECONDS
 from demo.source_data import Image
 from demo.steps import GIB, Steps
 from demo.volume_work import VolumeWork
@@ -24,9 +26,9 @@ INSIDE = {"datera": "into the cluster", "swift": "into Swift", "posix": "into th
 
 
 def tell(cloud: Cloud, report: Report) -> None:
-    """Do all of it.
+    """Run all of it.
 
-    :raises Exception: at the first thing that is not as it should be.
+    :raises Exception: at the first unexpected result.
     """
     image = _begin(cloud, report)
     client = Client(cloud.clouds_yaml, report.command)
@@ -46,6 +48,7 @@ def _begin(cloud: Cloud, report: Report) -> Image:
         maker = cloud.servers.launch(
             "source",
             [sys.executable, "-m", "demo.source_data", source, str(SIZE * GIB), str(CONTENT)],
+            ends=True,
         )
         cloud.start()
         cloud.servers.finish(maker, seconds=START_SECONDS)
@@ -103,7 +106,7 @@ def _restore(steps: Steps, report: Report, image: Image, changes: Changes) -> di
 
 def _delete(steps: Steps, report: Report, backups: dict[str, str], volumes: dict[str, str]) -> None:
     report.chapter(5, "Everything deleted again")
-    # An incremental goes before what it builds on.
+    # An incremental is deleted before its parent.
     for names in (["datera_tuesday"], [name for name in backups if name != "datera_tuesday"]):
         steps.delete_backups(names, _ids(backups, names))
     steps.delete_volumes(list(volumes), list(volumes.values()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs `demo.attach` for one volume and follows what it tells."""
+"""Runs `demo.attach` for one volume and follows its output."""
 
 import json
 import subprocess
@@ -10,22 +10,22 @@ from typing import Any
 
 from demo.blocks import Changes
 from demo.cloud import Cloud, with_connector
-from demo.processes import PROJECT, environment
+from demo.servers.processes import PROJECT, environment
 
 
 class Mismatch(Exception):
-    """A volume does not hold what was backed up."""
+    """A volume's content is not what was backed up."""
 
 
 class VolumeWork:
-    """Fills, changes and compares volumes through attachments of the ordinary user's."""
+    """Fills, changes and compares volumes through attachments of the ordinary user."""
 
     def __init__(self, cloud: Cloud, source: Path) -> None:
         self._cloud = cloud
         self._source = source
 
     def fill(self, volume_id: str, progress: Callable[[int], None]) -> int:
-        """Write the source's bytes to a new volume; return how many there were."""
+        """Write the source's bytes to a new volume; return how many were written."""
         return self._run({"what": "fill", "volume": volume_id}, progress)
 
     def change(self, volume_id: str, changes: Changes, progress: Callable[[int], None]) -> int:
@@ -36,7 +36,7 @@ class VolumeWork:
     def compare(
         self, volume_id: str, changes: Changes | None, progress: Callable[[int], None]
     ) -> int:
-        """Compare every byte of a volume with the source, the changes made to it if any.
+        """Compare every byte of a volume with the source, with the changes applied, if any.
 
         :raises Mismatch: at the first byte that differs.
         """
@@ -81,10 +81,10 @@ class VolumeWork:
 def _follow(
     process: "subprocess.Popen[str]", order: Mapping[str, Any], progress: Callable[[int], None]
 ) -> dict[str, Any]:
-    """Hand over the order, then return the last thing that the program told."""
+    """Pass the order, then return the last message of the program."""
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("the pipes are missing")
-    # Not in the arguments: those are for all of the machine's users to read.
+    # Not in the arguments: all users of the machine can read those.
     process.stdin.write(json.dumps(order))
     process.stdin.close()
     told: dict[str, Any] = {}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for something to become true: short, growing intervals, and a deadline.
 
-A server that starts, or comes back, answers late, with an error, or not at all: whatever a question
-raises means "not yet". Only a `Permanent` failure ends a wait before its deadline.
+A server that starts or restarts answers late, with an error, or not at all: any exception from a
+query means "not yet". Only a `Permanent` failure ends a wait before its deadline.
 """
 
 import time
@@ -17,15 +17,15 @@ GROWTH = 1.4
 
 
 class Permanent(Exception):
-    """A failure that no waiting can mend."""
+    """A failure for which waiting is useless."""
 
 
 class NotYet(Exception):
-    """Raised by a question that can say what it has seen instead of what is waited for."""
+    """Raised by a query that can report what it has seen instead."""
 
 
 class TookTooLong(Exception):
-    """What was waited for did not happen before the deadline; says what was seen last."""
+    """The wait timed out; the message says what was seen last."""
 
 
 def until(
@@ -36,13 +36,13 @@ def until(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Answer:
-    """Ask ``answer`` again and again until it returns something true, and return that.
+    """Call ``answer`` repeatedly until it returns something true, and return that.
 
     :param what: what is waited for, for the error's text.
-    :param answer: must itself return in time, whatever it asks. An exception means "not yet",
-        unless it is `Permanent` or a failed assertion: those pass through at once.
-    :param seconds: how long to wait at most.
-    :raises TookTooLong: when the deadline passes first.
+    :param answer: must itself return in time. An exception means "not yet",
+        unless it is `Permanent` or a failed assertion: those are raised at once.
+    :param seconds: maximum time to wait.
+    :raises TookTooLong: the deadline passes first.
     """
     deadline = clock() + seconds
     interval = FIRST_INTERVAL

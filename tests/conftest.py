@@ -19,7 +19,7 @@ from backup_dispatch.search_path import clean_path
 from tests.fixtures.release_tests import without_release_tests
 
 if TYPE_CHECKING:
-    from tests.fixtures.cinder_service import CinderService
+    from tests.fixtures.cinder.service import CinderService
 
 # Cinder and its libraries look proxies up; nothing in a test leaves this machine.
 for _name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
@@ -58,7 +58,7 @@ def _skip_demo_and_distribution(items: list[pytest.Item]) -> None:
         release = int(metadata.version("cinder").partition(".")[0])
     except metadata.PackageNotFoundError:
         return  # the connection layer is tested without any
-    from tests.fixtures.patching import is_patched
+    from tests.fixtures.cinder.patching import is_patched
 
     if release != DEMO_CINDER:
         reason = f"the demo and the distribution are made with Cinder {DEMO_CINDER}, not {release}"
@@ -81,7 +81,7 @@ def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def iscsi_alone() -> None:
     """Let os-brick look for nothing but iSCSI on this machine."""
-    from tests.fixtures.host_connectors import look_for_iscsi_alone
+    from tests.fixtures.cinder.host_connectors import look_for_iscsi_alone
 
     look_for_iscsi_alone()
 
@@ -93,7 +93,7 @@ def cinder_imported() -> None:
     from cinder import objects
 
     objects.register_all()
-    importlib.import_module("tests.fixtures.cinder_service")
+    importlib.import_module("tests.fixtures.cinder.service")
     gc.freeze()
 
 
@@ -102,7 +102,7 @@ def start_cinder(
     tmp_path: Path, run_directory: Path, cinder_imported: None, iscsi_alone: None
 ) -> Iterator[Callable[..., CinderService]]:
     """Start a Cinder with the given lines of cinder.conf; see :class:`CinderService`."""
-    from tests.fixtures.cinder_service import CinderService
+    from tests.fixtures.cinder.service import CinderService
 
     with ExitStack() as running:
 

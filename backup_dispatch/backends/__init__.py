@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From cinder.conf to driver classes: which backends are enabled, and their own configuration."""
+"""From cinder.conf to driver classes: the enabled backends, and the configuration of each."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One section of cinder.conf laid over the whole: what it does not set comes from ``[DEFAULT]``."""
+"""An overlay of one section of cinder.conf: what it does not set comes from ``[DEFAULT]``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _NOT_SET = (cfg.Locations.opt_default, cfg.Locations.set_default)
 
 
 class Overlay:
-    """Looks like ``cfg.CONF`` to a driver, for whom the section's values come first.
+    """Behaves like ``cfg.CONF`` for a driver, but the section's values take precedence.
 
-    Everything but reading an option goes to the real configuration, so that options are registered
-    there, once for all backends.
+    Everything except reading an option goes to the real configuration, so that options are
+    registered there, once for all backends.
 
     :param conf: the real configuration.
     :param section: the section's name; None for a driver that has none.
-    :param hidden: options that are always None to the driver, for somebody else acts on them.
+    :param hidden: options that are always None for the driver, because other code handles them.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Overlay:
 
     @property
     def config_group(self) -> str | None:
-        """The section's name, as drivers that take their configuration ask for it."""
+        """The section's name, for drivers that take their configuration as an argument."""
         return self._section
 
     def register_opt(self, opt: Any, group: Any = None) -> Any:
@@ -56,7 +56,7 @@ class Overlay:
     def read_all(self, names: Iterable[str]) -> None:
         """Read each of these options once.
 
-        :raises ValueError: the section, or ``[DEFAULT]``, has a value that its option cannot have.
+        :raises ValueError: the section, or ``[DEFAULT]``, has an invalid value for an option.
         """
         for name in names:
             self.value_of(name)
@@ -64,12 +64,12 @@ class Overlay:
     def value_of(self, name: str) -> Any:
         """The option's value, hidden or not.
 
-        :raises ValueError: the option cannot have it.
+        :raises ValueError: it is invalid.
         """
         if self._section is None:
             return getattr(self._conf, name)
-        # Only of an option that is registered in [DEFAULT] may the section have a value of its own;
-        # oslo.config has no public way to get at the option itself.
+        # Only an option that is registered in [DEFAULT] can have a value in the section;
+        # oslo.config has no public way to access the option itself.
         info = self._conf._opts.get(name)
         if info is None:
             return getattr(self._conf, name)
@@ -78,7 +78,7 @@ class Overlay:
             with self._registering:
                 self._conf.register_opt(info["opt"], group=self._section)
         except cfg.DuplicateOptError:
-            # The section means something else by that name: backup_driver, of the backend itself.
+            # In the section that name has another meaning: backup_driver, of the backend itself.
             return getattr(self._conf, name)
         where = self._conf.get_location(name, self._section)
         if where is None or where.location in _NOT_SET:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which backends the configuration enables.
 
-Loading is loud: whatever cannot be meant is one :class:`ConfigurationInvalid` that names the
-option, the value and the way out. A backend that would be skipped in silence takes backups with it.
+Invalid configuration always raises :class:`ConfigurationInvalid`, which names the option, the value
+and the remedy. If a backend were skipped silently, its backups would be lost.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from backup_dispatch.backends.unknown_options import ours_in_default, refuse_unk
 from backup_dispatch.errors import ConfigurationInvalid, listed, reason_of
 
 SHORT_SPELLING_PRIMARY = "datera"
-"""The primary beside ``backup_datera_secondary_backup_drivers`` when nothing else is said."""
+"""The default primary with ``backup_datera_secondary_backup_drivers``."""
 
 _PINNED = "posix"
-"""What Cinder's API looks for in ``backup.service`` to keep a chain on one host."""
+"""The text by which Cinder's API decides, from ``backup.service``, to keep a chain on one host."""
 
 PREFIX = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-"""What a backend may be called."""
+"""A valid name of a backend."""
 
 
 @dataclass(frozen=True)
 class Backend:
     """One enabled backend.
 
-    :ivar name: what users write in front of a backup's name.
-    :ivar owner: what ``backup.service`` says of a backup that this backend has.
-    :ivar configuration: what its driver is to read options from, if not from Cinder's own.
+    :ivar name: the prefix that users put in front of a backup's name.
+    :ivar owner: ``backup.service`` of the backups that this backend has.
+    :ivar configuration: where its driver reads options from, if not Cinder's own configuration.
     """
 
     name: str
-    # A copy of the class that another loading made is as good.
+    # A copy of the class from another load is equivalent.
     driver_class: DriverClass = field(compare=False)
     owner: str
     configuration: Any = field(default=None, compare=False)
@@ -76,8 +76,8 @@ class Backend:
 class Backends:
     """All enabled backends, in the configuration's order.
 
-    :ivar known: names that are registered or that a section has, enabled or not: no backup may
-        take them for mere text.
+    :ivar known: names that are registered or have a section, enabled or not: as a backup's prefix
+        they are never treated as plain text.
     """
 
     enabled: tuple[Backend, ...]
@@ -90,7 +90,7 @@ class Backends:
         return tuple(backend.name for backend in self.enabled)
 
     def named(self, name: str) -> Backend | None:
-        """The enabled backend of that name in any case, or None."""
+        """The enabled backend of that name, case-insensitive, or None."""
         for backend in self.enabled:
             if backend.name.lower() == name.lower():
                 return backend
@@ -106,12 +106,12 @@ _loading = threading.Lock()
 
 
 def configured(conf: Any) -> Backends:
-    """The backends that these options enable; loaded once for each set of values.
+    """The backends that these options enable; loaded once per set of values.
 
     :raises ConfigurationInvalid: an option has an invalid value, or names no backend.
     """
     with _refusing_bad_values("[DEFAULT]"):
-        # Those that are read later, too: the service's start is the time to find out.
+        # Also those that are read later: errors should be found at the service's start.
         values = {opt.dest: conf[opt.dest] for opt in opts.OPTS}
     enabled = tuple(values[opts.ENABLED])
     for name in enabled:
@@ -121,7 +121,7 @@ def configured(conf: Any) -> Backends:
     for name in enabled:
         with _refusing_bad_values(f"[{name}]"):
             sections.append(section_of(name, conf))
-    # Loading makes classes: operations that begin at once must get the same ones.
+    # Loading creates classes: concurrent operations must get the same ones.
     with _loading:
         return load(
             enabled,
@@ -135,7 +135,7 @@ def configured(conf: Any) -> Backends:
 
 @contextmanager
 def _refusing_bad_values(section: str) -> Iterator[None]:
-    # oslo.config says which option and which file, and not which section.
+    # oslo.config's message has the option and the file, but not the section.
     try:
         yield
     except cfg.ConfigSourceValueError as error:
@@ -153,20 +153,20 @@ def load(
     known: frozenset[str] = frozenset(),
     ours: tuple[str, ...] = (),
 ) -> Backends:
-    """The backends of one spelling or the other.
+    """The backends from either of the two lists.
 
     :param enabled: ``enabled_backup_backends``.
     :param secondaries: ``backup_datera_secondary_backup_drivers``.
     :param primary: ``backup_dispatch_primary``.
-    :param sections: those of the enabled backends that have one.
+    :param sections: the sections of the enabled backends that have one.
     :param known: the names of all backends that have a section, enabled or not.
-    :param ours: the options in ``[DEFAULT]`` that must be known, see ``unknown_options``.
+    :param ours: the options in ``[DEFAULT]`` that must exist, see ``unknown_options``.
     :raises ConfigurationInvalid: the values are invalid.
     """
     try:
         loaded = _of_either_spelling(enabled, secondaries, primary, sections)
     except ConfigurationInvalid:
-        # A misspelt name of the list of backends is the reason, and not what its absence leads to.
+        # The reason is the misspelled name of the list of backends, not the missing list.
         refuse_unknown(ours)
         raise
     refuse_unknown(ours)
@@ -254,7 +254,7 @@ def _assembled(
 def with_owners(
     found: Sequence[tuple[str, Configured]], adopting: frozenset[str] = frozenset()
 ) -> Iterator[Backend]:
-    """Give each backend its owner text: one of a class has the class's path, others ``CLASS@NAME``.
+    """Set each backend's owner text: one per class has the class path, the others ``CLASS@NAME``.
 
     :param adopting: the names of backends that claim their class's path; else the first has it.
     :raises ConfigurationInvalid: two backends of a class claim it.
@@ -299,11 +299,11 @@ def _refuse_duplicates(option: str, names: Sequence[str]) -> None:
 
 
 def _refuse_pinning(option: str, found: Sequence[tuple[str, Configured]]) -> None:
-    """Refuse a name that makes Cinder take one driver for another.
+    """Refuse a name that makes Cinder mistake one driver for another.
 
-    Cinder's API sends an incremental to the host of the backup before it if ``posix`` stands in
-    that one's ``service``, which is ``CLASS@NAME`` for further backends of a class. Which of them
-    has the mark changes with their order, so none of them may have such a name.
+    Cinder's API sends an incremental to the host of the previous backup if that one's ``service``
+    contains ``posix``, and ``service`` is ``CLASS@NAME`` for further backends of a class. Which of
+    them has ``@NAME`` depends on their order, so none of them may have such a name.
     """
     paths = [class_path(one.driver_class) for _, one in found]
     for (name, _), path in zip(found, paths, strict=True):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what an operator wrote to a driver class, or to one message that says what to write."""
+"""From an operator's entry to a driver class, or to one message with the remedy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DriverClass = type[Any]
 
 
 def registered_names() -> frozenset[str]:
-    """All names in :data:`NAMESPACE`, whether their drivers import or not."""
+    """All names in :data:`NAMESPACE`, whether their drivers can be imported or not."""
     return frozenset(one.name for one in metadata.entry_points(group=NAMESPACE))
 
 
@@ -59,7 +59,7 @@ def load_entry(entry: str, option: str) -> tuple[str, DriverClass]:
 
 
 def _registered(name: str, option: str) -> DriverClass:
-    """Load a registered name through stevedore, which forgives unless told otherwise."""
+    """Load a registered name through stevedore, which ignores errors by default."""
 
     def failed(_manager: object, point: Any, error: BaseException) -> NoReturn:
         _refuse(
@@ -70,7 +70,7 @@ def _registered(name: str, option: str) -> DriverClass:
             error,
         )
 
-    # stevedore sees only neighbours of the same name as a conflict: so look for ourselves.
+    # stevedore detects only adjacent duplicates as a conflict: so check here.
     points = [one for one in metadata.entry_points(group=NAMESPACE) if one.name == name]
     if len({one.value for one in points}) > 1:
         _refuse(
@@ -88,12 +88,12 @@ def _registered(name: str, option: str) -> DriverClass:
 def _module(path: str, option: str) -> ModuleType | None:
     """The module, or None if there is none of that name.
 
-    :raises ConfigurationInvalid: it is there and fails to import.
+    :raises ConfigurationInvalid: it exists and fails to import.
     """
     try:
         return importlib.import_module(path)
     except ModuleNotFoundError as error:
-        # Not found may also be something that the module itself imports.
+        # The module that is not found may also be one that this module imports.
         if error.name is not None and (path == error.name or path.startswith(f"{error.name}.")):
             return None
         return _import_failed(path, option, error)
@@ -103,8 +103,8 @@ def _module(path: str, option: str) -> ModuleType | None:
 
 def _import_failed(path: str, option: str, error: BaseException) -> NoReturn:
     reason = reason_of(error).rstrip(".")
-    way_out = "install what it needs, or take it out"
-    _refuse(option, path, f"it does not import: {reason}; {way_out}", error)
+    remedy = "install what it needs, or take it out"
+    _refuse(option, path, f"it does not import: {reason}; {remedy}", error)
 
 
 def _only_driver_of(module: ModuleType, entry: str, option: str) -> DriverClass:

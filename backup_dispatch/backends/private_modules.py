@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A driver class of its own for a backend with a section of its own.
+"""A private driver class for a backend that has its own section.
 
-Cinder's drivers read a ``CONF`` that is global to their module, also long after they were made and
-in other threads. So a backend with other option values needs other modules: copies of those that
-define the driver's class and its bases, run with a ``CONF`` that is an overlay. Nobody else sees
-the copies; they are not in ``sys.modules``.
+Cinder's drivers read a ``CONF`` that is global to their module, also long after their construction
+and in other threads. So a backend with other option values needs other modules: copies of those
+that define the driver's class and its bases, run with an overlay as ``CONF``. The copies are
+private; they are not in ``sys.modules``.
 
 ``cinder.backup.driver`` is never copied, so that a copy is a ``BackupDriver`` as well.
 
-Which options a section may set is read off the copies: those that reach the overlay. A copy that
-reaches the process's ``CONF`` in a way that cannot be redirected is refused as a whole.
+The options that a section may set are determined from the copies: those that reach the overlay. A
+copy that reaches the process's ``CONF`` in a way that cannot be redirected is refused.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from backup_dispatch.backends.conf_overlay import Overlay
 from backup_dispatch.errors import ConfigurationInvalid
 
 CONFIGURATION = "configuration"
-"""The argument by which a driver's constructor takes its configuration, if it does."""
+"""The argument of a driver's constructor for its configuration, if it has one."""
 
 
 _PACKAGE = cfg.__name__.rpartition(".")[0]
 
 
 def takes_configuration(driver_class: type[Any]) -> bool:
-    """Whether the driver needs no copies, because it can be told where to read its options."""
+    """Whether the driver needs no copies, because it takes its configuration as an argument."""
     return CONFIGURATION in inspect.signature(driver_class.__init__).parameters
 
 
 @dataclass(frozen=True)
 class PrivateDriver:
-    """A backend's own driver class, and the modules that were run for it."""
+    """A backend's private driver class, and the modules that were run for it."""
 
     driver_class: type[Any]
     modules: tuple[ModuleType, ...]
@@ -54,7 +54,7 @@ def private_driver(driver_class: type[Any], conf: Overlay) -> PrivateDriver:
     """The same class, from modules whose ``CONF`` is ``conf``.
 
     :raises ImportError: a module imports another of them in a way that cannot be redirected.
-    :raises ConfigurationInvalid: a module reaches the process's configuration past ``conf``.
+    :raises ConfigurationInvalid: a module bypasses ``conf`` and reads the process's configuration.
     """
     copies: dict[str, ModuleType] = {}
     private = {**vars(builtins), "__import__": _importing(copies, _cfg_with(conf))}
@@ -78,7 +78,7 @@ def private_driver(driver_class: type[Any], conf: Overlay) -> PrivateDriver:
 
 
 def _past_the_overlay(copy: ModuleType) -> Iterator[str]:
-    """Where a copy has the real ``CONF``, or a module that leads to it."""
+    """The names by which a copy has the real ``CONF``, or a module that gives access to it."""
     for name, value in vars(copy).items():
         if _is_real(value):
             yield repr(name)
@@ -86,7 +86,7 @@ def _past_the_overlay(copy: ModuleType) -> Iterator[str]:
             yield from (f"'{name}.{one}'" for one, held in vars(value).items() if _is_real(held))
     for node in ast.walk(ast.parse(inspect.getsource(copy))):
         if isinstance(node, ast.Constant) and str(node.value).split(".")[0] == _PACKAGE:
-            # importlib.import_module() and sys.modules[] take it as a text.
+            # importlib.import_module() and sys.modules[] take it as a string.
             yield f"the text {node.value!r}"
 
 
@@ -108,7 +108,7 @@ def _cfg_with(conf: Overlay) -> ModuleType:
 
 
 def _importing(copies: dict[str, ModuleType], own_cfg: ModuleType) -> Callable[..., Any]:
-    """The import statement of the copies: it finds copies, and the configuration's overlay."""
+    """The copies' import function: it finds copies, and the configuration's overlay."""
 
     def private_import(
         name: str,
@@ -137,7 +137,7 @@ def _importing(copies: dict[str, ModuleType], own_cfg: ModuleType) -> Callable[.
 
 
 def _with(module: ModuleType, own: dict[str, ModuleType]) -> ModuleType:
-    """A stand-in for a module, with something else by these names."""
+    """A stand-in for a module, with these names replaced."""
     stand_in = ModuleType(module.__name__)
     vars(stand_in).update({**vars(module), **own})
     return stand_in

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sections of cinder.conf that belong to backup backends.
 
-A section does only if it sets ``backup_driver``: one of the same name may be a volume backend's.
+Only a section that sets ``backup_driver`` does: one of the same name may be a volume backend's.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from backup_dispatch.backends.unread_options import (
     spellings_of,
 )
 from backup_dispatch.drivers import gcs
+from backup_dispatch.drivers.interface import SupportsDriverOptions
+from backup_dispatch.drivers.offers import offered
 from backup_dispatch.errors import ConfigurationInvalid, reason_of
 
 SECTION_OPTS = [
@@ -41,7 +43,7 @@ SECTION_OPTS = [
 
 @dataclass(frozen=True)
 class Section:
-    """What a backend's section says of the backend itself."""
+    """The options of a section that are about the backend itself."""
 
     name: str
     driver: str
@@ -49,35 +51,35 @@ class Section:
 
     @property
     def option(self) -> str:
-        """How messages name the option with the driver."""
+        """The driver's option, as messages name it."""
         return f"[{self.name}] backup_driver"
 
 
 def section_of(name: str, conf: Any) -> Section | None:
-    """The section of that name, if it is a backup backend's."""
+    """The section of that name, if it belongs to a backup backend."""
     conf.register_opts(SECTION_OPTS, group=name)
     driver = conf[name].backup_driver
     return Section(name, driver, conf[name].adopt) if driver else None
 
 
 def names_of_sections(conf: Any) -> frozenset[str]:
-    """The names, in lower case, of all sections that are a backup backend's, enabled or not."""
+    """The names, in lower case, of the sections of all backup backends, enabled or not."""
     return sections_with(conf, SECTION_OPTS[0].name)
 
 
 @dataclass(frozen=True)
 class Configured:
-    """A driver class, and the configuration to hand to it if it takes one."""
+    """A driver class, and the configuration to pass to it if it takes one."""
 
     driver_class: DriverClass
     configuration: Overlay | None = None
 
 
 def configured_by(section: Section, driver_class: DriverClass) -> Configured:
-    """The driver with the section's values before those of ``[DEFAULT]``.
+    """The driver with the section's values taking precedence over ``[DEFAULT]``.
 
-    :raises ConfigurationInvalid: the section sets an option that the driver does not read, or has
-        a value that its option cannot have.
+    :raises ConfigurationInvalid: the section sets an option that the driver does not read, or an
+        invalid value.
     """
     overlay = Overlay(cfg.CONF, section.name, _hidden_from(driver_class))
     try:
@@ -93,7 +95,7 @@ def configured_by(section: Section, driver_class: DriverClass) -> Configured:
             beside = names_read_beside(own.modules, cfg.CONF)
         read |= spellings_of(SECTION_OPTS)
         refuse_unread(cfg.CONF, section.name, section.driver, read, beside)
-        # A bad value would else show up at its first use, with the first backup.
+        # An invalid value would otherwise be found at its first use, with the first backup.
         overlay.read_all(opt.dest for opt in options)
     except ConfigurationInvalid:
         raise
@@ -127,9 +129,9 @@ def _own_driver(driver_class: DriverClass, overlay: Overlay) -> PrivateDriver:
 def _options_told_by(driver_class: DriverClass) -> list[cfg.Opt]:
     """The options of a driver that takes its configuration as an argument.
 
-    One that does not tell them, as Cinder's own do, may read whatever is registered.
+    One that does not report them, as Cinder's own do, may read any registered option.
     """
-    told = getattr(driver_class, "get_driver_options", None)
+    told = offered(driver_class, SupportsDriverOptions)
     if told is not None:
-        return list(told())
+        return list(told.get_driver_options())
     return [info["opt"] for info in cfg.CONF._opts.values()]

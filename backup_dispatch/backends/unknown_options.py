@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options in ``[DEFAULT]`` that can only be ours, and that nobody reads.
+"""Options in ``[DEFAULT]`` with our prefixes that do not exist.
 
-oslo.config ignores what nobody asks for: a misspelt ``backup_datera_ssl_cert_verify`` would leave
-certificates unverified, silently. Whatever does not begin with one of our prefixes is not ours to
-judge: cinder-volume, cinder-api and others read the same ``[DEFAULT]``.
+oslo.config ignores unknown options: a misspelled ``backup_datera_ssl_cert_verify`` would silently
+leave certificates unverified. Options without one of our prefixes are not checked: cinder-volume,
+cinder-api and others read the same ``[DEFAULT]``.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from importlib import metadata
 from typing import Any
 
 from oslo_config import cfg
+from oslo_log import log as logging
 
 from backup_dispatch.backends.loading import NAMESPACE
 from backup_dispatch.backends.unread_options import names_in, spellings_of
@@ -23,7 +23,7 @@ from backup_dispatch.errors import ConfigurationInvalid, reason_of
 LOG = logging.getLogger(__name__)
 
 PREFIXES = ("backup_datera_", "backup_dispatch_", "enabled_backup_")
-"""What an option of the dispatcher, or of a driver that this distribution brings, begins with."""
+"""The prefixes of the options of the dispatcher and of this distribution's drivers."""
 
 _OPTIONS = "oslo.config.opts"
 
@@ -34,13 +34,13 @@ def ours_in_default(conf: Any) -> tuple[str, ...]:
 
 
 def refuse_unknown(names: Collection[str]) -> None:
-    """Refuse names that no option has.
+    """Refuse names of options that do not exist.
 
-    Known are the registered options, and those of every installed backend: a driver's options may
+    The registered options exist, and those of every installed backend: a driver's options may
     stay in cinder.conf while it is not enabled.
 
-    :param names: such as :func:`ours_in_default` found.
-    :raises ConfigurationInvalid: naming the first such option and the nearest that there is.
+    :param names: as returned by :func:`ours_in_default`.
+    :raises ConfigurationInvalid: naming the first such option and the closest existing one.
     """
     known = spellings_of(info["opt"] for info in cfg.CONF._opts.values())
     if known.issuperset(names):
@@ -61,7 +61,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _told_by_distributions() -> Iterator[cfg.Opt]:
-    """The options that distributions with backends tell ``oslo-config-generator`` of."""
+    """The options that distributions with backends list for ``oslo-config-generator``."""
     distributions = {_distribution(point) for point in metadata.entry_points(group=NAMESPACE)}
     for point in metadata.entry_points(group=_OPTIONS):
         if _distribution(point) not in distributions:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options in a backend's section that its driver never reads: most likely they are misspelt.
+"""Options in a backend's section that its driver never reads: most likely they are misspelled.
 
-oslo.config ignores what nobody asks for, so a misspelt ``backup_ceph_pol`` would let backups go to
-the pool of ``[DEFAULT]`` without a word.
+oslo.config ignores what is never read, so with a misspelled ``backup_ceph_pol`` backups would
+silently go to the pool of ``[DEFAULT]``.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def refuse_unread(
 ) -> None:
     """Refuse a section that sets an option which its driver does not read.
 
-    A section that is a volume backend's as well may set what that one reads.
+    A section that is also a volume backend's may set that one's options.
 
     :param driver: the driver as the section names it, for the message.
     :param read: all names that the driver reads.
     :param beside: names that modules beside the driver's own read, see :func:`names_read_beside`.
-    :raises ConfigurationInvalid: naming the first such option and the nearest that it reads.
+    :raises ConfigurationInvalid: naming the first such option and the closest that it reads.
     """
     set_here = names_in(conf, section)
     if "volume_driver" in set_here:
@@ -62,7 +62,7 @@ def refuse_unread(
 
 
 def names_in(conf: Any, section: str) -> list[str]:
-    """The names of all that the configuration files set in this section, each once, in order.
+    """The names of all options that the configuration files set in this section, once, in order.
 
     :param section: in any case, as oslo.config reads it: ``[East]`` is the section ``east``.
     """
@@ -85,9 +85,9 @@ def _folded(section: str) -> str:
 
 
 def _files(conf: Any) -> list[dict[str, dict[str, Any]]]:
-    """What each file says, by section; their names are in lower case.
+    """Each file's options, by section; the sections' names are in lower case.
 
-    oslo.config tells the values of options it knows; what else a file says only this remembers.
+    oslo.config returns the values of registered options only; other options are found only here.
     """
     files: list[dict[str, dict[str, Any]]] = conf._namespace._normalized if conf._namespace else []
     return files
@@ -103,9 +103,9 @@ def spellings_of(opts: Iterable[Any]) -> set[str]:
 
 
 def names_read_by(modules: Iterable[ModuleType], conf: Any) -> set[str]:
-    """What these modules read of this very configuration by name: each ``x`` of a ``CONF.x``.
+    """The options that these modules read from this configuration: each ``x`` of a ``CONF.x``.
 
-    An expression counts by what it is in its module, however it is spelled: ``CONF``,
+    An expression counts by its value in the module, however it is spelled: ``CONF``,
     ``cfg.CONF``, ``options.CONF``.
     """
     return {
@@ -116,10 +116,10 @@ def names_read_by(modules: Iterable[ModuleType], conf: Any) -> set[str]:
 
 
 def names_read_beside(own: Iterable[ModuleType], conf: Any) -> dict[str, str]:
-    """What modules that a driver uses, and that are not its own, read of ``conf`` by name.
+    """The options that modules which a driver uses, and that are not its own, read from ``conf``.
 
-    These are what its modules have got by name, and further modules of the same packages. Cinder's
-    are left out: they serve others as well, and what they read belongs into ``[DEFAULT]``.
+    These are the modules that its modules import, and further modules of the same packages.
+    Cinder's are left out: others use them too, and their options belong in ``[DEFAULT]``.
 
     :param own: the backend's own copies.
     :returns: the module that reads, by option.
@@ -149,7 +149,7 @@ _SHARED = frozenset({"cinder", "oslo_config"})
 
 
 def _used_by(module: ModuleType) -> list[ModuleType]:
-    """The modules that a module has by name, or something of."""
+    """The modules that a module imports, or imports names from."""
     named = [
         value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
         for value in vars(module).values()
@@ -170,7 +170,7 @@ def _read_in(tree: ast.AST, names: dict[str, Any], conf: Any) -> Iterator[str]:
 
 
 def _value_of(node: ast.AST, names: dict[str, Any]) -> Any:
-    """What a dotted name is in its module; None if it is something else, or known at run time."""
+    """The value of a dotted name in its module; None if it has none, or only at run time."""
     if isinstance(node, ast.Name):
         return names.get(node.id)
     if isinstance(node, ast.Attribute):

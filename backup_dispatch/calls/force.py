@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deleting a backup by force while it is being made.
+"""Force-deleting a backup while it is being created.
 
-Cinder asks the driver once whether it can, for all backups. A chunked driver notices that its
-backup is going away and stops; Ceph's does not, and would write on into what is being deleted.
+Cinder asks the driver once, for all backups, whether it supports this. A chunked driver notices
+that its backup is being deleted and stops; Ceph's does not, and would go on writing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _BEING_MADE = "backing-up"
 
 
 def refuse_while_running(backup: Any, driver: Any, backend: str) -> None:
-    """Refuse to delete what a backend without support for it is just writing.
+    """Refuse to delete a backup that a backend without support for it is writing.
 
-    :raises ForceDeleteRefused: the backup is being made, here or in another process.
+    :raises ForceDeleteRefused: the backup is being created, here or in another process.
     """
     if driver.support_force_delete:
         return
@@ -39,10 +39,10 @@ def refuse_while_running(backup: Any, driver: Any, backend: str) -> None:
 
 
 def _is_running_elsewhere(backup: Any) -> bool:
-    """Whether the records say that another process is making this backup.
+    """Whether, according to the records, another process is creating this backup.
 
-    Cinder makes one backup at a time of a volume or snapshot and marks it meanwhile. If the mark is
-    there and no other backup is in the making, it is this one's.
+    Cinder creates one backup at a time of a volume or snapshot, and sets its status meanwhile. If
+    that is set and no other backup is being created, it belongs to this one.
     """
     if backup.object_count or not _source_is_marked(backup):
         return False

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A backup's record for a backend: a copy, whose writes are refused once nobody waits any more.
+"""A backup's record for a backend: a copy, whose writes are refused once nobody waits for it.
 
-The manager goes on with its own object: what a late driver sets there must not be saved by the
+The manager continues with its own object: what a late driver sets must not be saved by the
 manager either.
 """
 
@@ -16,13 +16,13 @@ from backup_dispatch.calls.stall import Operation
 
 
 class FencedBackup(Backup):
-    """A record that can be changed only while its operation counts."""
+    """A record that can be changed only until its operation is abandoned."""
 
     _operation: Operation
 
     @classmethod
     def obj_name(cls) -> str:
-        """What Cinder takes it for, also in messages."""
+        """The name of its class in Cinder, also in messages."""
         return str(Backup.obj_name())
 
     def save(self) -> None:
@@ -42,7 +42,7 @@ class FencedBackup(Backup):
         super().destroy()
 
     def refresh(self) -> None:
-        """Read the record anew, which replaces all that the object knows."""
+        """Read the record again, which replaces all of the object's fields."""
         operation = self._operation
         super().refresh()
         self._operation = operation
@@ -52,16 +52,16 @@ def fenced(backup: Any, operation: Operation) -> FencedBackup:
     """A copy of the record whose writes end when the operation is abandoned."""
     copied = FencedBackup()
     copied.__dict__.update(vars(backup.obj_clone()))
-    # A clone forgets which of the properties are new; what is not changed must not be written.
+    # A clone loses which of the properties are new; unchanged ones must not be written.
     copied._orig_metadata = dict(backup._orig_metadata)
-    # as_read_deleted() changes the context, which two threads would share.
+    # as_read_deleted() modifies the context, which two threads would share.
     copied._context = copy.copy(backup._context)
     copied._operation = operation
     return copied
 
 
 def take_over(backup: Any, copied: FencedBackup) -> None:
-    """Give the manager's object all that the driver did to its copy, saved or not."""
+    """Copy to the manager's object all that the driver changed in its copy, saved or not."""
     context = backup._context
     vars(backup).clear()
     vars(backup).update(vars(copied))

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for a backend that may never answer.
 
-Cinder's drivers have no deadline: a call that hangs leaves its record ``creating`` for ever. So the
-backend works in a thread of its own while Cinder's waits and watches. When nothing has moved for
-the time-out the operation is abandoned: Cinder's thread ends it as failed, and whatever the late
-thread touches afterwards is refused. Where nothing can be seen, it is only told what is waited for.
+Cinder's drivers have no deadline: a hanging call leaves its record ``creating`` forever. So the
+backend works in a thread of its own while Cinder's monitors it. After the timeout without progress
+the operation is abandoned: Cinder's thread ends it as failed, and the late thread can no longer
+change anything. If progress is not visible, only a log message says what is waited for.
 
-These are Python's ordinary threads: green in Cinder's eventlet mode, else native. What drivers call
-may run in a native thread below a green one, so that what notes their progress takes no lock, wakes
-nobody and does not log.
+These are Python's ordinary threads: green in Cinder's eventlet mode, else native. Drivers' calls
+may run in a native thread below a green one, so the code that records their progress takes no
+lock, wakes no thread and does not log.
 """
 
 from __future__ import annotations
 
 import contextvars
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,36 +23,37 @@ from enum import Enum
 from typing import Generic, TypeVar, cast
 
 from oslo_context import context as oslo_context
+from oslo_log import log as logging
 
 from backup_dispatch.errors import BackendStalled
 
 LOG = logging.getLogger(__name__)
 
 FIRST_NOTICE = 300.0
-"""Seconds of silence until the log says what is waited for; each further notice doubles them."""
+"""Seconds without progress until a log message; doubled for each further message."""
 
 LOOK_AGAIN = 60.0
-"""Seconds between two looks at a volume that must answer before it can be detached."""
+"""Seconds between two checks of a volume that must answer before it can be detached."""
 
 MINUTES_FROM = 120
-"""Seconds from which on a duration is told in minutes."""
+"""Seconds from which a duration is given in minutes."""
 
 R = TypeVar("R")
 
 
 class Abandoned(Exception):
-    """The operation was ended long ago: nothing that its late thread does counts any more."""
+    """The operation has been abandoned: its late thread must not change anything."""
 
 
 class Clock:
-    """Seconds that only grow, and a way to wait for some of them."""
+    """A monotonic clock, and a way to wait."""
 
     def now(self) -> float:
-        """Seconds since some moment."""
+        """Seconds since an arbitrary moment."""
         return time.monotonic()
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Wait until the event is set, or as long.
+        """Wait until the event is set, or the time has passed.
 
         :returns: whether it is set.
         """
@@ -64,20 +64,20 @@ CLOCK = Clock()
 
 
 class Sight(Enum):
-    """How much of a driver's progress can be seen."""
+    """How much of a driver's progress is visible."""
 
     ALL = "all"
-    """Whatever it does goes through what is watched."""
+    """All of it."""
 
     MOVES = "moves"
-    """Data that it moves is seen, until it takes a way that is not; seen again with the next."""
+    """The data that it moves, except by calls that are not monitored; visible again afterwards."""
 
     FIRST_MOVES = "first moves"
-    """As before, but of one that once took another way nothing is known from then on."""
+    """As before, but after the first call that is not monitored nothing is visible."""
 
 
 class Operation:
-    """One call of a backend: what it did last and when, and whether it still counts.
+    """One call of a backend: what it did last and when, and whether it is abandoned.
 
     :ivar what: the call, for the log: ``backup 4a7e…``.
     :ivar backend: the backend's name.
@@ -97,7 +97,7 @@ class Operation:
         self._abandoned = False
         self._on_abandon: list[Callable[[], None]] = []
 
-    # What the backend's side says
+    # Called by the backend's side
 
     def moved(self, doing: str) -> None:
         """Note that the operation moved data.
@@ -109,7 +109,7 @@ class Operation:
             self._seen = True
 
     def reported(self, doing: str) -> None:
-        """Note what the driver itself says of its progress: from now on that is what is seen.
+        """Note what the driver itself reports: from now on its progress counts as visible.
 
         :raises Abandoned: it has been ended.
         """
@@ -118,7 +118,7 @@ class Operation:
         self._seen = True
 
     def lives(self, doing: str) -> None:
-        """Note that the operation got on, without moving data.
+        """Note that the operation made progress, without moving data.
 
         :raises Abandoned: it has been ended.
         """
@@ -126,7 +126,7 @@ class Operation:
         self._last = (doing, self._clock.now())
 
     def lost_sight(self) -> None:
-        """Note that the driver may get on from now on without being seen."""
+        """Note that the driver's progress may not be visible from now on."""
         if self._sight is Sight.ALL:
             return
         self._seen = False
@@ -134,12 +134,12 @@ class Operation:
         self._last = (self._last[0], self._clock.now())
 
     def reached_the_end(self) -> None:
-        """Note that the whole volume has been read: what another's driver then does is unseen."""
+        """Note that the volume was read to its end: further work may not be visible."""
         if self._sight is Sight.FIRST_MOVES:
             self.lost_sight()
 
     def require(self) -> None:
-        """Return while the operation counts.
+        """Return unless the operation is abandoned.
 
         :raises Abandoned: it has been ended.
         """
@@ -148,48 +148,52 @@ class Operation:
 
     @contextmanager
     def using_the_volume(self, doing: str) -> Iterator[None]:
-        """Note a call of the volume's file, before and after.
+        """Note a call of the volume's file, or of its image, before and after.
 
-        :raises Abandoned: the operation has been ended, maybe during this call.
+        Any number of threads may be in such calls.
+
+        :raises Abandoned: the operation has been ended, possibly during this call.
         """
-        self.lives(doing)
         call = object()
+        # Before asking whether it is abandoned: whoever abandons it looks for calls afterwards, and
+        # so sees each one that is not refused.
         self._volume_calls[call] = None
         try:
+            self.lives(doing)
             yield
         finally:
             del self._volume_calls[call]
         self.lives(doing)
 
-    # What the waiting side asks
+    # Called by the waiting side
 
     @property
     def seen(self) -> bool:
-        """Whether it would be seen if the operation got on."""
+        """Whether progress of the operation would be visible."""
         return self._seen
 
     @property
     def waits_for_the_volume(self) -> bool:
-        """Whether a call of the volume's file has not returned."""
+        """Whether a call of the volume's file, or of its image, has not returned."""
         return bool(self._volume_calls)
 
     @property
     def last(self) -> tuple[str, float]:
-        """What was seen last, and the clock's time of it."""
+        """The last progress that was seen, and the clock's time of it."""
         return self._last
 
     def on_abandon(self, act: Callable[[], None]) -> None:
-        """Let ``act`` be called when the operation is abandoned."""
+        """Call ``act`` when the operation is abandoned."""
         self._on_abandon.append(act)
 
     def finish(self) -> bool:
-        """Note that the backend has answered; False if nobody waits for that any more."""
+        """Note that the backend has answered; False if the operation is abandoned."""
         with self._lock:
             self._finished = not self._abandoned
             return self._finished
 
     def abandon(self) -> bool:
-        """Let nothing count any more that the backend does; False if it has just answered."""
+        """Abandon the operation; False if the backend has just answered."""
         with self._lock:
             if self._finished:
                 return False
@@ -203,10 +207,10 @@ class Wait(Generic[R]):
     """Waits for one operation of a backend.
 
     :param timeout: seconds without progress after which the operation is abandoned.
-    :param around: entered by the backend's thread, left when it ends, however late.
+    :param around: entered by the backend's thread, exited when it ends, however late.
     :param stalled: called in the waiting thread when the operation has been abandoned.
-    :param may_hand_back: whether the volume can be detached, as far as that can be found out.
-    :param too_late: called in the backend's thread when that ends after all.
+    :param may_hand_back: whether the volume can be detached, as far as known.
+    :param too_late: called in the backend's thread if it ends after being abandoned.
     """
 
     def __init__(
@@ -235,7 +239,7 @@ class Wait(Generic[R]):
     def run(self, call: Callable[[], R]) -> R:
         """Call it in a thread of its own, and return or raise what it does.
 
-        :raises BackendStalled: nothing has moved for the time-out; the call may still hang.
+        :raises BackendStalled: no progress within the timeout; the call may still hang.
         """
         context, current = contextvars.copy_context(), oslo_context.get_current()
 
@@ -246,7 +250,7 @@ class Wait(Generic[R]):
                 self._work(call)
 
         name = f"{self._operation.what} at {self._operation.backend}"
-        # A daemon, so that one that hangs does not keep the service from ending.
+        # A daemon thread, so that a hanging one does not keep the service from exiting.
         threading.Thread(target=context.run, args=(work,), name=name, daemon=True).start()
         error = self._until_done_or_stalled()
         if error is None:
@@ -275,7 +279,7 @@ class Wait(Generic[R]):
             try:
                 raise self._error
             finally:
-                self._error = None  # its traceback leads here
+                self._error = None  # its traceback refers to this frame
         return cast("R", self._result)
 
     def _until_done_or_stalled(self) -> BackendStalled | None:
@@ -291,7 +295,7 @@ class Wait(Generic[R]):
         return None
 
     def _until_handed_back(self) -> None:
-        """Wait while the volume does not answer: detaching it would hang, maybe all the service."""
+        """Wait until the volume answers: detaching would hang, possibly the whole service."""
         while self._operation.waits_for_the_volume or not self._may_hand_back():
             if self._clock.wait(self._done, LOOK_AGAIN):
                 return
@@ -302,12 +306,12 @@ class Wait(Generic[R]):
 
     def _next_look(self) -> float:
         silent = self._silence()
-        # What is not seen now may be in the next moment.
+        # What is not visible now may be in the next moment.
         left = self._timeout - (silent if self._operation.seen else 0.0)
         return max(min(left, self._next_notice() - silent), 0.0)
 
     def _next_notice(self) -> float:
-        """Seconds of silence at which the log speaks again."""
+        """Seconds without progress at which the next log message is due."""
         since, at = self._noticed
         return at * 2 if since == self._operation.last[1] and at else FIRST_NOTICE
 

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calls of a backend that take long, each watched while it runs.
+"""The long calls of a backend, each monitored while it runs.
 
-An operation that is given up ends as any failed one, by Cinder's manager. Its thread may hang for
-as long as the service lives; it is kept from the record, from the volume and from new objects. What
-it had already begun to write when it was given up is named by the record and goes with it: should
-that be deleted meanwhile, the late thread deletes once more.
+An abandoned operation is failed by Cinder's manager like any other. Its thread may hang for as
+long as the service runs; it can no longer change the record or the volume, nor create objects. What
+it had already begun to write is named by the record and deleted with it: if the record is deleted
+meanwhile, the late thread deletes again.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,14 +18,15 @@ from cinder import exception
 from cinder.objects import fields
 from cinder.volume import volume_utils
 from oslo_config import cfg
+from oslo_log import log as logging
 
 from backup_dispatch import opts
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.calls import stall
+from backup_dispatch.calls.progress import WatchedFile, sight_of, watched
 from backup_dispatch.calls.record_fence import FencedBackup, fenced, take_over
 from backup_dispatch.calls.stall import Operation, Sight, Wait
 from backup_dispatch.drivers.native import below_the_proxy, in_native_threads
-from backup_dispatch.drivers.progress import WatchedFile, sight_of, watched
 from backup_dispatch.errors import BackendStalled, reason_of
 from backup_dispatch.process import this_process
 
@@ -40,9 +40,9 @@ def back_up(
 ) -> Any:
     """Let the backend back the volume up.
 
-    :returns: what the backend returns; None for a backup that was given up while it was deleted,
-        as drivers do that notice its deletion.
-    :raises BackendStalled: nothing has moved for the time-out.
+    :returns: what the backend returns; None for a backup that was abandoned while it was deleted,
+        as from drivers that notice the deletion.
+    :raises BackendStalled: no progress within the timeout.
     """
     if not _timeout():
         with this_process().running(backup.id):
@@ -52,7 +52,7 @@ def back_up(
 
     def note_end(stalled: BackendStalled) -> None:
         this_process().note_stalled(backup.id)
-        # At once: detaching the volume may take its time.
+        # At once: detaching the volume may take long.
         if not _is_going(backup):
             volume_utils.update_backup_error(backup, str(stalled))
 
@@ -82,8 +82,8 @@ def restore(
 ) -> Any:
     """Let the backend restore the backup.
 
-    :param volume: its id and its file.
-    :raises BackendStalled: nothing has moved for the time-out.
+    :param volume: its ID and its file.
+    :raises BackendStalled: no progress within the timeout.
     """
     volume_id, volume_file = volume
     if not _timeout():
@@ -103,11 +103,11 @@ def restore(
 def delete(backend: Backend, driver: Any, backup: Any) -> Any:
     """Let the backend delete the backup.
 
-    :raises BackendStalled: nothing has moved for the time-out.
+    :raises BackendStalled: no progress within the timeout.
     """
     if not _timeout():
         return driver.delete_backup(backup)
-    # What others do to delete moves no data of the volume.
+    # Other drivers' deletions move no data of the volume.
     operation = _operation("deletion of backup", backup, backend, sight_of(driver))
     return _watched(operation, driver, backup, driver.delete_backup)
 
@@ -131,7 +131,7 @@ def _watched(
     may_hand_back: Callable[[], bool] = lambda: True,
     too_late: Callable[[FencedBackup], None] = lambda _record: None,
 ) -> Any:
-    """Wait for a call that is handed a fenced copy of the record."""
+    """Wait for a call that gets a fenced copy of the record."""
     record = fenced(backup, operation)
 
     @contextmanager
@@ -162,7 +162,7 @@ def _watched(
 
 
 class _VolumeFile:
-    """What Cinder handed in, and what the driver is shown of it."""
+    """The file that Cinder passed, and the wrapper that the driver gets."""
 
     def __init__(self, file: Any, operation: Operation) -> None:
         self._file = file
@@ -177,7 +177,7 @@ class _VolumeFile:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Give back what the driver was shown, when it has ended."""
+        """Release the wrapper when the driver has ended."""
         try:
             yield
         finally:
@@ -186,8 +186,8 @@ class _VolumeFile:
     def answers(self) -> bool:
         """Whether the volume answers, so that Cinder can close it.
 
-        An RBD image is closed by talking to its cluster, which may be the one that is away; under
-        eventlet that would halt all the service. So it is read first, by a thread that may hang.
+        Closing an RBD image needs its cluster, which may be the unreachable one; under eventlet
+        that would block the whole service. So it is read first, by a thread that may hang.
         """
         image = getattr(self._file, "rbd_image", None)
         if image is None:
@@ -207,7 +207,7 @@ class _VolumeFile:
 
 
 def _is_going(backup: Any) -> bool:
-    """Whether the record is being deleted, or is gone."""
+    """Whether the record is being deleted, or is deleted."""
     return _status(backup) in _GOING
 
 
@@ -221,7 +221,7 @@ def _status(backup: Any) -> str | None:
 
 
 def _delete_again_if_deleted(backend: Backend, record: FencedBackup) -> None:
-    """What a late driver finished writing may have come after the deletion of the rest."""
+    """A late driver may have written after the rest was deleted."""
     try:
         if _is_going(record):
             backend.make(record._context).delete_backup(record)

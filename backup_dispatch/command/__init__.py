@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator's command ``backup-dispatch``; its commands are in ``verbs``.
+"""The operator's command ``backup-dispatch``; its subcommands are in ``verbs``.
 
-It works without a running service, on the database and the backends themselves.
+It works without a running service, directly on the database and the backends.
 """

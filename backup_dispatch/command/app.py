@@ -5,65 +5,49 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import metadata
 from typing import Any, TextIO
 
 from cliff.app import App
+from cliff.command import Command
 from cliff.commandmanager import CommandManager
 from cliff.help import HelpCommand
 
 from backup_dispatch.command.cloud import Cloud
 from backup_dispatch.command.configuration import read_configuration
-from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import CANCELLED, UNUSABLE
-from backup_dispatch.command.verbs.adopt import Adopt
-from backup_dispatch.command.verbs.check import Check
-from backup_dispatch.command.verbs.list import ListBackups
-from backup_dispatch.command.verbs.orphans import Orphans
-from backup_dispatch.command.verbs.release import Release
-from backup_dispatch.command.verbs.route import Route
-from backup_dispatch.command.verbs.salvage import Salvage
-from backup_dispatch.command.verbs.show import Show
-from backup_dispatch.command.verbs.verify import Verify
 from backup_dispatch.errors import listed
+from backup_dispatch.masking import masked
 
 NAME = "backup-dispatch"
-
-COMMANDS: dict[str, type[Any]] = {
-    "adopt": Adopt,
-    "check": Check,
-    "list": ListBackups,
-    "orphans": Orphans,
-    "release": Release,
-    "route": Route,
-    "salvage": Salvage,
-    "show": Show,
-    "verify": Verify,
-}
 
 OWN = ("backup_dispatch", "cinder", "datera")
 VERBOSE = 2
 
 
 class CommandApp(App):
-    """``backup-dispatch``."""
+    """``backup-dispatch``.
+
+    :param table: the commands by name, each a :class:`~backup_dispatch.command.base.CloudCommand`.
+    """
 
     NAME = NAME
     LOG = logging.getLogger(NAME)
 
     def __init__(
         self,
+        table: Mapping[str, type[Command]],
         stdin: TextIO | None = None,
         stdout: TextIO | None = None,
         stderr: TextIO | None = None,
     ) -> None:
         commands = CommandManager(None)
-        for name, command in COMMANDS.items():
+        for name, command in table.items():
             commands.add_command(name, command)
         super().__init__(
-            "Looks after the backups of a Cinder whose backup driver is the dispatcher.",
+            "Manage the backups of a Cinder whose backup driver is the dispatcher.",
             metadata.version("backup-dispatch"),
             commands,
             deferred_help=True,  # so that `COMMAND --help` tells of the command
@@ -83,19 +67,19 @@ class CommandApp(App):
         """The options before the command."""
         parser = super().build_option_parser(description, version, argparse_kwargs)
         for action in parser._actions:
-            # The help of all commands has 24 lines: what is rarely wanted is on the page.
+            # The help of all commands has 24 lines: rarely used options are on the page only.
             if action.dest in ("log_file", "version") or "--quiet" in action.option_strings:
                 action.help = argparse.SUPPRESS
             elif action.dest == "verbose_level":
-                action.help = "show what Cinder and the drivers log, twice for more"
-        # A group whose members are not shown lets some releases of Python fail in the usage.
+                action.help = "show log messages of Cinder and drivers; -vv: more"
+        # With a group of hidden members some releases of Python fail in the usage.
         parser._mutually_exclusive_groups.clear()
         parser.add_argument(
             "--config-file",
             action="append",
             default=[],
             metavar="PATH",
-            help="cinder.conf; else the one that Cinder finds",
+            help="cinder.conf; default: the one that Cinder finds",
         )
         parser.add_argument(
             "--config-dir",
@@ -122,7 +106,7 @@ class CommandApp(App):
         return code
 
     def configure_logging(self) -> None:
-        """Own errors go to stderr; what the drivers log goes there only with ``--verbose``."""
+        """Own errors go to stderr; the drivers' log messages only with ``--verbose``."""
         console: logging.Handler = logging.StreamHandler(self.stderr)
         console.setFormatter(_Unsecret(f"{NAME}: %(message)s"))
         console.addFilter(_Audible(self.options.verbose_level))
@@ -146,7 +130,7 @@ class CommandApp(App):
             raise SystemExit(UNUSABLE)
 
     def run_subcommand(self, argv: list[str]) -> int:
-        """Run one command; a word that is none is told on stderr."""
+        """Run one command; an unknown one is reported on stderr."""
         try:
             self.command_manager.find_command(argv)
         except ValueError:
@@ -156,7 +140,7 @@ class CommandApp(App):
 
     @cached_property
     def cloud(self) -> Cloud:
-        """What the commands look at.
+        """The cloud that the commands work on.
 
         :raises CommandEnded: the configuration cannot be read.
         """
@@ -165,7 +149,7 @@ class CommandApp(App):
 
 
 def no_such_command(word: str, commands: Any) -> str:
-    """What to say of a word that is no command."""
+    """The error message for an unknown command."""
     names = listed(name for name, _ in commands)
     return f"There is no command {word}; there are {names}."
 
@@ -186,7 +170,7 @@ class Help(HelpCommand):
 
 
 class _Audible(logging.Filter):
-    """Lets own messages pass, and with ``-v`` those of Cinder and its libraries."""
+    """Passes own messages, and with ``-v`` those of Cinder and its libraries."""
 
     def __init__(self, verbosity: int) -> None:
         super().__init__()
@@ -197,7 +181,7 @@ class _Audible(logging.Filter):
             return True
         if self._verbosity < VERBOSE:
             return False
-        # What other libraries log for debugging may hold tokens.
+        # Debug messages of other libraries may contain tokens.
         return record.levelno >= logging.INFO or record.name.split(".")[0].startswith(OWN)
 
 

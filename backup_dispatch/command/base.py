@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands share: how they get at the cloud, and how they end."""
+"""The base of all commands: access to the cloud, and exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from oslo_config import cfg
 from oslo_privsep.daemon import FailedToDropPrivileges
 
 from backup_dispatch import database
-from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, UNUSABLE, CommandEnded, misused
 from backup_dispatch.errors import (
     BackendDown,
@@ -31,6 +30,7 @@ from backup_dispatch.errors import (
 )
 from backup_dispatch.examination import deployment
 from backup_dispatch.examination.finding import State
+from backup_dispatch.masking import masked
 
 CONF = cfg.CONF
 
@@ -61,7 +61,7 @@ _OUTPUT_OF_LISTS = (
 class CloudCommand(Command):
     """A command that looks at a cloud; to be named before cliff's own base classes.
 
-    :ivar exit_code: what the command ends with if nothing is raised.
+    :ivar exit_code: the exit code if nothing is raised.
     """
 
     exit_code = DONE
@@ -92,13 +92,13 @@ class CloudCommand(Command):
         return cast("CommandApp", self.app).cloud
 
     def say(self, text: str) -> None:
-        """Tell the operator something that is not the command's output."""
+        """Print a message for the operator that is not the command's output."""
         self.app.stderr.write(f"{masked(text)}\n")
 
     def say_if_nothing_is_configured(self) -> None:
-        """Say so where cinder.conf has another driver and no word of the dispatcher.
+        """Report it if cinder.conf has another driver and no options of the dispatcher.
 
-        What a command says then is about a primary that nobody has chosen.
+        The command's output is then about a primary that nobody has configured.
         """
         if self.cloud.is_configured:
             return
@@ -121,7 +121,7 @@ class CloudCommand(Command):
             return code
 
     def _run_after_hooks(self, parsed_args: argparse.Namespace, outcome: Any) -> Any:
-        # cliff's place for what all commands do between their action and its output.
+        # cliff's hook between a command's action and its output.
         outcome = super()._run_after_hooks(parsed_args, outcome)
         if not isinstance(self, DisplayCommandBase):
             return outcome
@@ -134,12 +134,12 @@ class CloudCommand(Command):
 
 
 def _require_known_columns(parsed_args: argparse.Namespace, known: Sequence[str]) -> None:
-    """Let the columns that are asked for be spelt as the command spells them.
+    """Replace the requested columns' names by the command's spelling.
 
-    cliff ignores a column that is not there, as long as another is; older releases of it know
+    cliff ignores an unknown column if another is known; older releases of it accept
     only one spelling.
 
-    :raises CommandEnded: there is none of that name.
+    :raises CommandEnded: there is no column of that name.
     """
     names = {_normal(one): one for one in known}
     for option in ("columns", "sort_columns"):
@@ -156,7 +156,7 @@ def _normal(column: str) -> str:
 
 
 def _plain(values: Iterable[Any]) -> list[Any]:
-    """The values of a row, with nothing where there is none: Python's ``None`` is no text."""
+    """The values of a row, with missing ones empty instead of Python's ``None``."""
     return [
         ""
         if (one.machine_readable() if isinstance(one, FormattableColumn) else one) is None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands look at: the records, and the backends without a service between."""
+"""The cloud that the commands work on: the records, and the backends without the service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from backup_dispatch.backends.configured import Backend, Backends, configured
 from backup_dispatch.backends.sections import section_of
 from backup_dispatch.backup_rows import Filter, Row, Tally
 from backup_dispatch.command.columns import shortened
-from backup_dispatch.command.health import answers
 from backup_dispatch.command.outcome import refuse
 from backup_dispatch.drivers.custody import asked
 from backup_dispatch.errors import (
@@ -28,18 +27,19 @@ from backup_dispatch.errors import (
     OwnerUnresolved,
     reason_of,
 )
+from backup_dispatch.examination.side_by_side import answers
 from backup_dispatch.ownership import Ownership
 from backup_dispatch.process import check_of
 
 CONF = cfg.CONF
 
 SHORT_ID = 8
-"""Characters of an id in a table; so many or more, down to the whole id, name a backup."""
+"""Characters of an ID in a table; a prefix of at least this length identifies a backup."""
 _BEGINS_AN_ID = re.compile(rf"[0-9a-fA-F][0-9a-fA-F-]{{{SHORT_ID - 1},}}")
 
 
 class Cloud:
-    """One Cinder, by its configuration, which has been read."""
+    """One Cinder, with its configuration."""
 
     def __init__(self) -> None:
         self._up: set[str] = set()
@@ -54,18 +54,18 @@ class Cloud:
     def enabled(self) -> Backends:
         """The backends.
 
-        :raises ConfigurationInvalid: the options cannot be meant.
+        :raises ConfigurationInvalid: the options are invalid.
         """
         return configured(CONF)
 
     @property
     def is_configured(self) -> bool:
-        """Whether cinder.conf has a word of the dispatcher's backends."""
+        """Whether cinder.conf sets any of the dispatcher's backends."""
         return any(CONF[name] for name in (opts.ENABLED, opts.SECONDARIES, opts.PRIMARY))
 
     @property
     def deadline(self) -> float:
-        """Seconds that a backend has to answer its check."""
+        """Seconds for a backend to answer its check."""
         return float(CONF[opts.CHECK_TIMEOUT])
 
     # Backends
@@ -86,28 +86,28 @@ class Cloud:
         return backend.name if CONF[opts.ENABLED] and section_of(backend.name, CONF) else ""
 
     def is_up(self, backend: Backend) -> bool:
-        """Whether the backend has answered its check; it is asked at the first driver object."""
+        """Whether the backend passed its check, which is run for the first driver object."""
         return backend.name in self._up
 
     def driver(self, backend: Backend, backup: Any) -> Any:
-        """A driver object of the backend, which is up, to do something with the backup.
+        """A driver object of a backend that is up, for an operation on the backup.
 
-        :raises BackendDown: it is not.
-        :raises BackendFailed: the object cannot be made.
+        :raises BackendDown: it is not up.
+        :raises BackendFailed: the object cannot be created.
         """
         return self._made(backend, _on_behalf_of(backup))
 
     def operators_driver(self, backend: Backend) -> Any:
-        """A driver object of the backend, which is up, for what concerns no single backup.
+        """A driver object of a backend that is up, for operations without a single backup.
 
-        :raises BackendDown: it is not.
-        :raises BackendFailed: the object cannot be made.
+        :raises BackendDown: it is not up.
+        :raises BackendFailed: the object cannot be created.
         """
         return self._made(backend, self.context)
 
     @staticmethod
     def start_coordination() -> None:
-        """Let drivers take the locks that the service takes, which has this started."""
+        """Start the coordination, as the service does, so that drivers can take the same locks."""
         if not coordination.COORDINATOR.started:
             coordination.COORDINATOR.start()
             atexit.register(coordination.COORDINATOR.stop)
@@ -125,9 +125,9 @@ class Cloud:
             raise BackendFailed(backend.name, error) from error
 
     def asked(self, backend: Backend, backup: Any) -> tuple[bool | None, str]:
-        """Whether the backend has the backup's data, by its own word.
+        """Whether the backend reports that it has the backup's data.
 
-        :returns: True or False if that is certain; else None, and why.
+        :returns: True or False if that is certain; else None, and the reason.
         """
         try:
             answer = asked(self.driver(backend, backup), backup)
@@ -140,7 +140,7 @@ class Cloud:
     # Records
 
     def backup(self, reference: str) -> Any:
-        """The record of that id, of that name if it is the only one, or whose id begins so.
+        """The record with that ID, that unique name, or that prefix of its ID.
 
         :raises CommandEnded: there is none, or there are several.
         """
@@ -156,15 +156,15 @@ class Cloud:
             refuse(f"There is no backup with the id or the name {reference}.")
         if len(found) > 1:
             ids = shortened([one.id for one in found])
-            refuse(f"{reference} means several backups; give one's whole id: {ids}.")
+            refuse(f"{reference} is ambiguous; give a full ID: {ids}.")
         return found[0]
 
     def tallies(self) -> list[Tally]:
-        """How many records there are, of all projects, by what ``service`` says."""
+        """The number of records of all projects, by ``service``."""
         return backup_rows.tallies(self.context)
 
     def rows(self, wanted: Filter) -> Iterator[Row]:
-        """What a list tells of these records, by id."""
+        """The rows of these records, by ID."""
         return backup_rows.rows(self.context, wanted)
 
     def backups(self, wanted: Filter) -> Iterator[Any]:
@@ -172,7 +172,7 @@ class Cloud:
         ids = [row.id for row in self.rows(wanted)]
         return backup_rows.objects_of(self.context, ids)
 
-    # Whose backup it is
+    # Owners
 
     def recorded_owner(self, backup: Any) -> Backend:
         """The backend that the record names.
@@ -196,11 +196,11 @@ class Cloud:
         return not records.is_unresolved(service) and self.owner_by(service) is None
 
     def owner(self, backup: Any) -> Backend:
-        """The backend that the record names, or that says that it has the data.
+        """The backend that the record names, or that reports that it has the data.
 
-        Nothing is written down.
+        Nothing is saved.
 
-        :raises OwnerUnresolved: that is not certain, or nothing was ever written of the backup.
+        :raises OwnerUnresolved: that is not certain, or no data of the backup was ever written.
         """
         return Ownership(self.enabled, lambda backend: self.driver(backend, backup)).find(backup)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values that read differently in a table and in JSON, YAML or CSV."""
+"""Values that are formatted differently in a table and in JSON, YAML or CSV."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from backup_dispatch.examination.finding import State
 if TYPE_CHECKING:
     Column = FormattableColumn[Any]
 else:
-    # In older releases of cliff the class takes no type.
+    # In older releases of cliff the class is not generic.
     Column = FormattableColumn
 
 
 class YesNo(Column):
-    """A truth: ``yes``, or nothing worth reading."""
+    """A boolean: ``yes``, or empty."""
 
     def human_readable(self) -> str:
         """What a table shows."""
@@ -31,7 +31,7 @@ class YesNo(Column):
 
 
 class UpDown(Column):
-    """A state, in a word that is loud in a table unless all is well."""
+    """A state, in capitals in a table unless it is up."""
 
     def human_readable(self) -> str:
         """What a table shows."""
@@ -43,14 +43,14 @@ class UpDown(Column):
         return self._word()
 
     def _word(self) -> str:
-        # Who cannot write a backup is down, whatever else still works; the text tells.
+        # A backend that cannot write a backup is down, whatever else still works; see the text.
         if self._value >= State.UNWRITABLE:
             return "down"
         return "warn" if self._value > State.UP else "up"
 
 
 class Day(Column):
-    """A time of UTC: the day in a table, ISO 8601 for machines."""
+    """A time in UTC: the day in a table, ISO 8601 for machines."""
 
     def human_readable(self) -> str:
         """What a table shows."""
@@ -63,7 +63,7 @@ class Day(Column):
 
 
 class Minute(Day):
-    """A time of UTC: to the minute in a table, ISO 8601 for machines."""
+    """A time in UTC: to the minute in a table, ISO 8601 for machines."""
 
     def human_readable(self) -> str:
         """What a table shows."""
@@ -72,10 +72,10 @@ class Minute(Day):
 
 
 class Lines(Column):
-    """Some texts: one below the other in a table, a list for machines.
+    """Several texts: one per line in a table, a list for machines.
 
-    :param texts: what a table shows.
-    :param values: what machines get, if not the texts.
+    :param texts: for a table.
+    :param values: for machines, if not the texts.
     """
 
     def __init__(self, texts: Sequence[str], values: Sequence[Any] | None = None) -> None:
@@ -88,7 +88,7 @@ class Lines(Column):
 
 
 class Size(Column):
-    """Bytes; in a table with a unit. None where nobody knows."""
+    """Bytes; in a table with a unit. None if unknown."""
 
     def human_readable(self) -> str:
         """What a table shows."""
@@ -96,17 +96,17 @@ class Size(Column):
 
 
 def iso(moment: datetime | None) -> str | None:
-    """A time of UTC as ISO 8601."""
+    """A time in UTC as ISO 8601."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
 def short_name(class_path: str) -> str:
-    """How operators call a driver: the name it is registered with, else its class path."""
+    """A driver's name for operators: the registered name, else its class path."""
     return _names_by_class().get(class_path, class_path)
 
 
 def name_in(service: str) -> str:
-    """How operators call what a record names in ``service``: the backend, else the driver."""
+    """The name for operators of a record's ``service``: the backend, else the driver."""
     path, mark, name = service.partition("@")
     return name if mark else short_name(path)
 
@@ -120,6 +120,6 @@ def _names_by_class() -> dict[str, str]:
 
 
 def shortened(values: Sequence[str], limit: int = 3) -> str:
-    """Some of the values, and how many more there are."""
+    """Some of the values, and the number of further ones."""
     more = len(values) - limit
     return ", ".join(values[:limit]) + (f" and {more} more" if more > 0 else "")

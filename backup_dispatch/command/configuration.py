@@ -24,16 +24,16 @@ CONF = cfg.CONF
 CONF.register_opts(opts.OPTS)
 
 SERVICE = "cinder-backup"
-"""Whose configuration it is: cinder-backup.conf and its directory are read too, if they exist."""
+"""The program whose configuration is read: cinder-backup.conf and its directory too, if present."""
 
 _MYSQL_LIMITS = {"connect_timeout": 10, "read_timeout": 30, "write_timeout": 30}
-"""Seconds, for pymysql, unless cinder.conf says others."""
+"""Seconds, for pymysql, unless cinder.conf sets others."""
 
 
 def read_configuration(files: Sequence[str], directories: Sequence[str]) -> None:
     """Read these files, or those that Cinder itself would find.
 
-    :raises CommandEnded: there are none, or they cannot be read.
+    :raises CommandEnded: there are no files, or they cannot be read.
     """
     arguments = [f"--config-file={path}" for path in files]
     arguments += [f"--config-dir={path}" for path in directories]
@@ -52,28 +52,28 @@ def read_configuration(files: Sequence[str], directories: Sequence[str]) -> None
 
 
 def _never_asking(helper: list[str]) -> list[str]:
-    """The root helper that fails where it would ask for a password: nobody knew what for."""
+    """The root helper that fails instead of asking for a password."""
     if helper[:1] == ["sudo"]:
         return ["sudo", "-n", *helper[1:]]
     return helper
 
 
 def _wait_no_longer_for_the_database() -> None:
-    """A service waits for its database; who asks wants to know that it is away.
+    """Unlike a service, a command does not wait for the database, but reports an error.
 
-    :raises CommandEnded: cinder.conf names none that there could be.
+    :raises CommandEnded: cinder.conf has no valid database connection.
     """
     CONF.set_override("max_retries", 1, group="database")
     CONF.set_override("retry_interval", 1, group="database")
     try:
         url = make_url(CONF.database.connection or "")
     except (exc.ArgumentError, ValueError):
-        # What is wrong with it may be a piece of the password.
+        # The error may contain a part of the password.
         misused(
             "[database] connection in cinder.conf is no database's address. Write one such as "
             "mysql+pymysql://USER:PASSWORD@HOST:PORT/cinder"
         )
     if url.drivername == "mysql+pymysql" and not CONF.database.connection_parameters:
-        # Of a server that takes the question and never answers it, its client would never tire.
+        # The client would wait forever for a server that accepts the query and never answers.
         limits = {name: limit for name, limit in _MYSQL_LIMITS.items() if name not in url.query}
         CONF.set_override("connection_parameters", urlencode(limits), group="database")

@@ -10,7 +10,7 @@ from datetime import timedelta
 LONGEST = timedelta(days=36500)
 
 DAY = 86400.0
-"""Seconds; nobody waits longer for an answer."""
+"""Seconds; the maximum time to wait for an answer."""
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _AGE = re.compile(r"([0-9]{1,9})([hdw])")
@@ -42,7 +42,7 @@ def seconds(text: str) -> float:
         number = float(text)
     except ValueError:
         number = 0.0
-    # Not a number is in no bounds.
+    # NaN is within no bounds.
     if not 0 < number <= DAY:
         raise argparse.ArgumentTypeError(
             f"{text!r}: write seconds above 0 and up to {DAY:.0f}, which is a day"

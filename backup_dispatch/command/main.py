@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process of ``backup-dispatch``: what must be so before Cinder is imported."""
+"""The process of ``backup-dispatch``: what must be done before Cinder is imported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from backup_dispatch.search_path import clean_path
 
 CLOSED = 141
-"""The reader of the output has closed it, as ``head`` does; what shells say of a SIGPIPE."""
+"""The reader of the output has closed it, as ``head`` does; a shell's exit code for SIGPIPE."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,13 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("backup-dispatch: cancelled\n")
         code = 130
     except SystemExit as ended:
-        # argparse ends like this, after a help too.
+        # argparse exits like this, after printing help too.
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return _flushed(code)
 
 
 def _keep_stdout() -> None:
-    """Let only Python write to the output: Ceph's library prints to descriptor 1 as it fails."""
+    """Let only Python write to the output: Ceph's library prints errors to descriptor 1."""
     kept = os.dup(1)
     os.dup2(2, 1)
     sys.stdout = os.fdopen(kept, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
@@ -46,31 +46,32 @@ def _keep_stdout() -> None:
 
 def _run(argv: list[str]) -> int:
     _prepare()
-    # An import makes hardly any garbage, and looking for it is a sixth of its time.
+    # An import creates hardly any garbage, and collecting it is a sixth of its time.
     gc.disable()
     try:
         from cinder import objects
     except ImportError as missing:
         sys.stderr.write(f"backup-dispatch: Cinder cannot be imported here: {missing}\n")
         return 2
-    # Most of Cinder, and so of us, can be imported only after its objects are registered.
+    # Most of Cinder, and so of this package, can be imported only after its objects are registered.
     objects.register_all()
     from backup_dispatch.command.app import CommandApp
+    from backup_dispatch.command.table import COMMANDS
 
     gc.freeze()
     gc.enable()
-    # oslo.log lets everything go to stderr until it is configured.
+    # oslo.log sends everything to stderr until it is configured.
     logging.getLogger().handlers.clear()
-    return CommandApp().run(argv)
+    return CommandApp(COMMANDS).run(argv)
 
 
 def _flushed(code: int) -> int:
-    """The exit code, once all output is out: Python would tell of a failure after its end."""
+    """The exit code, after flushing: otherwise Python would report a failure at its exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError as error:
-            # What is left can go nowhere, and Python must not try it once more.
+            # The rest cannot be written, and Python must not try again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             if isinstance(error, BrokenPipeError):
                 code = CLOSED
@@ -81,8 +82,8 @@ def _flushed(code: int) -> int:
 
 
 def _prepare() -> None:
-    # Some of Cinder's drivers hand calls to eventlet's native threads. This process has no green
-    # threads that could wait for them; with none of those, such calls are made where they are.
+    # Some of Cinder's drivers pass calls to eventlet's native threads. This process has no green
+    # threads that could wait for them; without native ones such calls are made directly.
     os.environ["EVENTLET_THREADPOOL_SIZE"] = "0"
     clean_path()
     warnings.simplefilter("ignore")
@@ -96,10 +97,10 @@ def _interrupt(_signal: int, _frame: object) -> NoReturn:
 
 
 def silent_about_green_threads(told: Callable[[Any], object]) -> Callable[[Any], object]:
-    """A hook for what cannot be raised, that tells all but the end of a green thread.
+    """A hook for unraisable exceptions that hides only the end of a green thread.
 
-    Before Cinder 29 its drivers leave some, in the threads where backends are asked. They end with
-    the process, in another thread than their own, and Python would tell a user of that.
+    Before Cinder 29 its drivers leave some, in the threads that query backends. They end with
+    the process, in another thread than their own, and Python would report that to the user.
     """
 
     def hook(unraisable: Any) -> None:

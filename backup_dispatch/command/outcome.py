@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a command ends: its exit code, and one line that says why.
+"""How a command ends: its exit code, and one line with the reason.
 
-A question is answered with yes, no or not known, and each has a code of its own in every command.
-Where one part of an answer is no and another is not known, the answer is no, and both are told.
+The answer is yes, no or not known, each with its own exit code, the same in every command.
+If one part of an answer is no and another is not known, the answer is no, and both are reported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 DONE = 0
-"""Yes: all is as it should be, or what was asked is told and done."""
+"""Yes: everything is as it should be, or what was requested is reported and done."""
 
 NO = 1
 """No: a backend is down, a backup is damaged, a request was refused or failed."""
@@ -19,7 +19,7 @@ UNUSABLE = 2
 """The command line or the configuration cannot be used; nothing was done."""
 
 NOT_KNOWN = 3
-"""Neither yes nor no: something could not be found out, and is named with the reason."""
+"""Neither yes nor no: something could not be determined, and is named with the reason."""
 
 CANCELLED = 130
 """Ctrl-C or SIGTERM; nothing is left attached."""
@@ -49,7 +49,7 @@ def refuse(text: str) -> NoReturn:
 
 
 def misused(text: str) -> NoReturn:
-    """End the command: it cannot be meant like this.
+    """End the command: its arguments are invalid.
 
     :raises CommandEnded: always.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One line on a terminal that says how far something is."""
+"""A progress line on a terminal."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ INTERVAL = 0.2
 
 
 class ProgressLine:
-    """Writes over itself, and leaves nothing behind; silent where there is no terminal.
+    """Overwrites itself, and leaves nothing behind; silent without a terminal.
 
-    To be used as a context, so that the line goes away however the work ends.
+    To be used as a context manager, so that the line is removed however the work ends.
 
-    :param shown: how an amount is written; as bytes unless something else is counted.
+    :param shown: formats an amount; as bytes unless something else is counted.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class ProgressLine:
             self._write("")
 
     def __call__(self, done: int, total: int) -> None:
-        """Show it, if the last time was long enough ago.
+        """Show it, if the last update was long enough ago.
 
-        :param done: how much is done: bytes, or what else ``shown`` shows.
-        :param total: how much there is in all; 0 if unknown.
+        :param done: the amount done: bytes, or whatever ``shown`` formats.
+        :param total: the total amount; 0 if unknown.
         """
         now = self._clock()
         if not self._visible:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records that name a backend under an old name, and the backend that has their data now.
 
-A section of cinder.conf that was renamed leaves its records behind: they say ``CLASS@OLD``. Those
-of the first backend of a class say only ``CLASS``, which is another backend's as soon as another
-comes first or adopts. A wrong owner would let Cinder restore and delete somewhere else: so each
-backup is asked for, and its record is changed only where the backend has the data.
+After a section of cinder.conf is renamed, its records still say ``CLASS@OLD``. Those
+of the first backend of a class say only ``CLASS``, which belongs to another backend as soon as
+another comes first or adopts. With a wrong owner Cinder would restore and delete elsewhere: so
+the backend is asked for each backup, and a record is changed only if it has the data.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ BUSY = (
     fields.BackupStatus.DELETING,
     fields.BackupStatus.RESTORING,
 )
-"""States of a backup whose record somebody else is working on."""
+"""Statuses of a backup with an operation in progress."""
 
 
 @dataclass(frozen=True)
 class Left:
-    """A record that stays as it is, and why.
+    """A record that is left unchanged, and why.
 
-    :ivar known: False where the reason is that something could not be found out.
+    :ivar known: False if the reason is that something could not be determined.
     """
 
     backup_id: str
@@ -47,12 +47,12 @@ class Left:
 
 
 class Renaming:
-    """The records of one old name, on their way to one backend.
+    """The records of one old name, to be assigned to one backend.
 
-    :param old: the old name, or the class path where records name no backend.
-    :param force: take the operator's word where the backend cannot tell whether it has the data.
-    :raises CommandEnded: no record says so, they are another enabled backend's, or the backend's
-        driver is not theirs and could not read them.
+    :param old: the old name, or the class path if the records name no backend.
+    :param force: assign them even if the backend does not know whether it has the data.
+    :raises CommandEnded: no record has that name, they are another enabled backend's, or the
+        backend's driver is not theirs and could not read them.
     """
 
     def __init__(self, cloud: Cloud, old: str, backend: Backend, *, force: bool = False) -> None:
@@ -60,7 +60,7 @@ class Renaming:
         self._backend = backend
         self._force = force
         self._services = self._of(old)
-        # A text that names no backend may be one's that is enabled: it is asked too.
+        # A text without a backend's name may belong to an enabled one: it is asked too.
         self._others = [
             one
             for service in self._services
@@ -68,7 +68,7 @@ class Renaming:
         ]
 
     def _of(self, old: str) -> list[str]:
-        """What the records say in ``service`` that are meant."""
+        """The values of ``service`` in the records of that name."""
         named, enabled = self._backend.name, self._cloud.enabled.named(old)
         if enabled is not None:
             misused(
@@ -90,10 +90,10 @@ class Renaming:
         return [one for one in found if one != self._backend.owner]
 
     def sort(self, tell: Callable[[int, int], None]) -> tuple[list[str], list[Left]]:
-        """Ask the backend for each backup; nothing is written.
+        """Ask the backend for each backup; nothing is saved.
 
-        :param tell: called with how many have been asked for, and how many there are.
-        :returns: the ids of those that it has, and the others.
+        :param tell: called with how many have been asked for, and the total.
+        :returns: the IDs of those that it has, and the others.
         """
         wanted = Filter(services=self._services)
         total = sum(1 for _ in self._cloud.rows(wanted))
@@ -108,7 +108,7 @@ class Renaming:
         return theirs, left
 
     def _against(self, backup: Any) -> Left | None:
-        """Why the record must stay as it is; None if it need not."""
+        """Why the record must not be changed; None if it may be."""
         if backup.status in BUSY:
             return Left(backup.id, f"it is {backup.status}: wait until that has ended")
         for other in self._others:
@@ -122,7 +122,7 @@ class Renaming:
         if answer is False:
             return Left(backup.id, f"{self._backend.name} has nothing of it")
         if answer is None and not self._force:
-            why = f"{self._backend.name} cannot tell whether it has it; --force takes your word"
+            why = f"{self._backend.name} cannot tell whether it has it; --force sets it anyway"
             return Left(backup.id, why, known=False)
         return None
 
@@ -133,11 +133,11 @@ class Renaming:
             return None
 
     def adopt(self, ids: list[str]) -> Iterator[str | Left]:
-        """Write the backend into these records, one by one.
+        """Save the backend in these records, one by one.
 
-        Whatever has changed in a record since it was asked for is left to the next time.
+        Records that have changed since the backend was asked are left for the next run.
 
-        :returns: the id of each that is done, or why it was left alone.
+        :returns: the ID of each that is done, or why it was not changed.
         """
         for one in ids:
             try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An operation under way, as its record and its service's heartbeat show it."""
+"""An operation in progress, as its record and its service's heartbeat show it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _SECONDS_OF_A_MINUTE = 60
 
 
 def is_under_way(backup: Any) -> bool:
-    """Whether the record says that somebody is at it."""
+    """Whether the record shows an operation in progress."""
     return backup.status in _UNDER_WAY
 
 
 def waits(context: Any, backup: Any, backend: str | None) -> str | None:
-    """What the operation waits for, since when, and whether anybody still works at it.
+    """What the operation waits for, since when, and whether its service is up.
 
     :param backend: the owner's name; None if it is not known.
-    :returns: None if nothing is under way.
+    :returns: None if no operation is in progress.
     """
     if not is_under_way(backup):
         return None

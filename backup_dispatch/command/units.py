@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes as people read them; it imports nothing, so that any command can use it."""
+"""Human-readable bytes; it imports nothing, so that any command can use it."""
 
 from __future__ import annotations
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of the drivers behind the dispatcher: what they hold, and what they refuse."""
+"""Knowledge of the drivers behind the dispatcher: what they store, and what they refuse."""

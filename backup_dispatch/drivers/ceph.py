@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is to be known of Cinder's Ceph driver: what it leaves in a pool, and what it refuses.
+"""Cinder's Ceph driver: what it stores in a pool, and what it refuses.
 
 A backup is an image of its own (``volume-V.backup.B``), or a snapshot (``backup.B.snap.TIME``) of
-the image that its chain shares, whose name stands in the record or is ``volume-V.backup.base``; and
-an object with the volume's metadata (``backup.B.meta``). Backups of snapshots of volumes elsewhere
-are the shared image itself, without a snapshot: then only the metadata say whose it is.
+the image that its chain shares, whose name is in the record or ``volume-V.backup.base``; and
+an object with the volume's metadata (``backup.B.meta``). Backups of snapshots of volumes that are
+not on RBD are the shared image itself, without a snapshot: only the metadata identifies them.
 """
 
 from __future__ import annotations
@@ -14,21 +14,42 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+from backup_dispatch.drivers.families import is_ceph
 from backup_dispatch.drivers.native import in_native_threads
 from backup_dispatch.errors import ParentRefused
 
-CEPH_DRIVER = "cinder.backup.drivers.ceph.CephBackupDriver"
 
+class CephAdapter:
+    """An adapter that offers capabilities for Cinder's Ceph driver.
 
-def is_ceph(driver: Any) -> bool:
-    """Whether it is Cinder's Ceph driver, or a backend's own copy of it."""
-    return any(
-        f"{base.__module__}.{base.__qualname__}" == CEPH_DRIVER for base in type(driver).__mro__
-    )
+    :param driver: an object of it, or its class for :meth:`may_hold` alone.
+    """
+
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+
+    @property
+    def container(self) -> str | None:
+        """The pool of backups for which the user specified no container."""
+        pool: str | None = self._driver._ceph_backup_pool
+        return pool
+
+    @staticmethod
+    def may_hold(backup: Any) -> bool:
+        """Whether the record names a pool: the driver saves it before it writes the first byte."""
+        return bool(backup.container)
+
+    def holds(self, backup: Any) -> bool | None:
+        """Whether the record's pool has anything of this backup.
+
+        :returns: None if there is an image that may be this backup's or another's.
+        :raises Exception: whatever Ceph's client raises.
+        """
+        return pool_has(self._driver, backup)
 
 
 def refuse_incremental_of_others(driver: Any, backup: Any, volume_file: Any, name: str) -> None:
-    """Refuse what the driver would refuse without a word: it copies changes between RBD images.
+    """Refuse what the driver would refuse without a reason: it can only diff RBD images.
 
     :param name: the backend's.
     :raises ParentRefused: an incremental backup of a volume that is not on RBD.
@@ -56,7 +77,7 @@ def pool_has(driver: Any, backup: Any) -> bool | None:
 def _pool(driver: Any, name: str) -> Iterator[Any]:
     """The pool of that name, or None if the cluster has none.
 
-    Through the driver's own pool: a client that cannot reach its cluster says "not found" as well.
+    Uses the driver's own pool: a client that cannot reach its cluster reports "not found" as well.
     """
     client, own = driver._connect_to_rados()
     try:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading what a chunked driver stored, so that an outage is never told as damage.
+"""Reading what a chunked driver stored, so that an outage is never reported as damage.
 
-An object is missing if the backend says so twice, and answers before and after. Whatever else goes
-wrong between here and the backend says nothing about the object.
+An object is missing if the backend reports this twice, and answers before and after. Any other
+error between here and the backend proves nothing about the object.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from backup_dispatch.drivers.custody import HTTP_NOT_FOUND, asked
+from backup_dispatch.drivers.chunked import HTTP_NOT_FOUND
+from backup_dispatch.drivers.custody import asked
 from backup_dispatch.errors import VerdictUnknown, reason_of
 
 T = TypeVar("T")
@@ -19,7 +20,7 @@ _NO_SUCH_OBJECT = ("NoSuchKey", str(HTTP_NOT_FOUND))
 
 
 class ObjectDamaged(Exception):
-    """The object is not there, or is not what was stored: proven."""
+    """The object is proven to be missing, or not to be what was stored."""
 
 
 class ObjectUnread(Exception):
@@ -33,9 +34,9 @@ class ChunkedObjects:
         self._driver = driver
 
     def listed(self, backup: Any) -> frozenset[str]:
-        """The names of what the backend has of the backup; none if it has nothing.
+        """The names of the backup's objects at the backend; none if there are none.
 
-        :raises VerdictUnknown: the backend does not say.
+        :raises VerdictUnknown: the backend does not answer.
         """
         question = f"what the backend has of backup {backup.id}"
         try:
@@ -54,16 +55,16 @@ class ChunkedObjects:
     def understood(
         self, backup: Any, name: str, understand: Callable[[bytes], T], **options: Any
     ) -> T:
-        """What an object says, read twice before it is called damaged.
+        """The parsed object, read twice before it is considered damaged.
 
-        An answer that was cut short on its way does not look different from one that was stored so.
+        A response that was truncated in transit looks like an object that was stored truncated.
 
-        :param understand: from the object's bytes; raises ObjectDamaged if they are not right,
-            ObjectUnread if it cannot tell.
+        :param understand: parses the object's bytes; raises ObjectDamaged if they are wrong,
+            ObjectUnread if that cannot be determined.
         :param options: for the driver's ``get_object_reader``.
         :raises ObjectDamaged: it is missing, or wrong.
         :raises ObjectUnread: it cannot be read, and the backend answers.
-        :raises VerdictUnknown: the backend does not answer any more.
+        :raises VerdictUnknown: the backend has stopped answering.
         """
         try:
             return understand(self._read(backup, name, options))
@@ -89,9 +90,9 @@ class ChunkedObjects:
         return body
 
     def _require_answer(self, backup: Any, error: Exception) -> None:
-        """Require that the backend still answers what it has of the backup.
+        """Require that the backend still lists the backup's objects.
 
-        :param error: what made one ask.
+        :param error: the reason for asking.
         :raises VerdictUnknown: it does not.
         """
         try:
@@ -102,7 +103,7 @@ class ChunkedObjects:
 
 
 def _says_missing(error: BaseException) -> bool:
-    """Whether the error of a reading means that the object is absent, in any driver's way."""
+    """Whether a read error of any of the drivers means that the object is absent."""
     return any(
         isinstance(one, FileNotFoundError)
         or getattr(one, "http_status", None) == HTTP_NOT_FOUND

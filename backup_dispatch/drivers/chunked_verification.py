@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verify what Cinder's chunked drivers stored: they keep digests, and never look at them.
+"""Verify what Cinder's chunked drivers stored: they store digests, but never check them.
 
 Each object that a backup's metadata names is read, one at a time, and compared with the length and
-the md5 in the metadata and with the sha256 of each of its blocks. What an incremental leaves to its
-parent must be, by the digests of both, what the parent has. What could not be read is neither sound
-nor damaged, and told apart.
+the md5 in the metadata and with the sha256 of each of its blocks. For blocks that an incremental
+takes from its parent, the digests of both must match. What could not be read is neither sound nor
+damaged, and reported separately.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from typing import Any, TypeVar
 from backup_dispatch.drivers.chunked_objects import ChunkedObjects, ObjectDamaged, ObjectUnread
 from backup_dispatch.drivers.deletion import require_kept
 from backup_dispatch.drivers.digests import Digests, NoDigests, read_digests
+from backup_dispatch.drivers.interface import Progress
 from backup_dispatch.errors import VerdictUnknown, one_line, reason_of
 
-Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
 ENOUGH = 10
-"""Objects that could not be read, after which no more are tried: each may take a time-out."""
+"""Number of unreadable objects after which no more are tried: each may take a timeout."""
 
 
 def _plain(data: bytes) -> bytes:
@@ -37,7 +37,7 @@ def _plain(data: bytes) -> bytes:
 
 
 def _unzstd(data: bytes) -> bytes:
-    # The module that Cinder itself uses, and not every Cinder has.
+    # The module that Cinder itself uses; not every installation has it.
     plain: bytes = importlib.import_module("zstd").decompress(data)
     return plain
 
@@ -66,7 +66,7 @@ class Stored:
 class Layer:
     """One backup of the chain, as far as its metadata could be read.
 
-    :ivar listed: the names that the container really has.
+    :ivar listed: the names that the container actually has.
     """
 
     backup: Any
@@ -79,12 +79,12 @@ class ChunkedVerification:
     """Verifies one backup with all that it builds on.
 
     :param chain: the backup first, the full one last.
-    :param share: of the objects with blocks that are read, at least one; which, by ``seed``.
+    :param share: of the objects with blocks to read, at least one; ``seed`` selects which.
     :ivar damage: what was found, one line each.
-    :ivar unknown: what could not be found out, and why, one line each.
+    :ivar unknown: what could not be determined, and why, one line each.
     :ivar read: bytes of the volume that were read.
     :ivar objects: how many objects with blocks there are.
-    :ivar drawn: how many of them were to be read.
+    :ivar drawn: how many of them were selected.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class ChunkedVerification:
         self.read = 0
 
     def run(self) -> None:
-        """Read and compare: ``damage`` and ``unknown`` say afterwards what was found."""
+        """Read and compare; afterwards ``damage`` and ``unknown`` have the result."""
         try:
             self._run()
         except VerdictUnknown as unknown:
@@ -136,17 +136,17 @@ class ChunkedVerification:
             below = digests
 
     def _sample(self, layers: list[Layer | None]) -> frozenset[Stored]:
-        """What is to be read: names are those of one backup each, so none is drawn for another."""
+        """The objects to read: names are unique to a backup, so each is selected once."""
         objects = [one for layer in layers if layer for one in layer.objects]
         self.objects, self.drawn = len(objects), math.ceil(self._share * len(objects))
-        # Nobody gains by foreseeing what is looked at.
+        # Not for security: nobody gains by predicting the selection.
         chance = random.Random(self._seed)  # noqa: S311
         return frozenset(chance.sample(objects, self.drawn))
 
-    # What there should be
+    # Expected objects
 
     def _described(self, backup: Any) -> Layer | None:
-        """What the backup's metadata says; None if nothing can be read by it."""
+        """The backup's metadata, parsed; None if nothing can be read with it."""
         layer = Layer(backup, self._objects.listed(backup))
         if not layer.listed:
             self._found(backup, "the backend has nothing of it")
@@ -160,7 +160,7 @@ class ChunkedVerification:
         expected = {one.name for one in layer.objects}
         expected |= {self._metadata_name(backup), self._digests_name(backup)}
         for name in sorted(layer.listed - expected):
-            # Cinder refuses to restore it then.
+            # Cinder then refuses to restore it.
             self._found(backup, f"object {name} is there, and its metadata does not name it")
         return layer
 
@@ -187,13 +187,13 @@ class ChunkedVerification:
     def _digests(self, layer: Layer) -> Digests | None:
         return self._object(layer, self._digests_name(layer.backup), _digests)
 
-    # What there is
+    # Stored objects
 
     def _check(self, layer: Layer, one: Stored, digests: Digests | None) -> None:
         self._object(layer, one.name, lambda body: _require_right(one, body, digests))
 
     def _object(self, layer: Layer, name: str, understand: Callable[[bytes], T]) -> T | None:
-        """What an object says; None if that is not to be had, which was noted."""
+        """The parsed object; None if that failed, which was noted."""
         backup = layer.backup
         if name not in layer.listed:
             self._found(backup, f"object {name} is missing")
@@ -209,7 +209,7 @@ class ChunkedVerification:
                 raise VerdictUnknown("the rest: nothing more was read after these") from unread
         return None
 
-    # How it fits together
+    # Consistency of the chain
 
     def _compare_with_parent(
         self, layer: Layer, digests: Digests | None, below: Digests | None
@@ -262,7 +262,7 @@ def _require_right(one: Stored, body: bytes, digests: Digests | None) -> None:
     """Require that an object is what was stored.
 
     :raises ObjectDamaged: it is not.
-    :raises ObjectUnread: it is compressed in a way that is not known here.
+    :raises ObjectUnread: its compression is not known here.
     :raises VerdictUnknown: it cannot be decompressed here.
     """
     data = _decompressed(one, body)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a backup is being deleted, or was, while somebody reads it.
+"""Whether a backup is being deleted, or was deleted, while it is read.
 
-What is missing of it then is no damage. Cinder changes the status of a record before a driver
-deletes anything: if the record, read *after* something was missed, says nothing of a deletion, none
+What is missing then is not damage. Cinder changes the status of a record before a driver
+deletes anything: if the record, read *after* something was found missing, shows no deletion, none
 had begun.
 """
 
@@ -18,9 +18,9 @@ from backup_dispatch.errors import VerdictUnknown
 
 
 def deletion_of(backup: Any) -> str:
-    """What the record, read anew, says of a deletion, in words; empty if nothing.
+    """What the record, read again, says of a deletion, in words; empty if nothing.
 
-    :param backup: as it was when the reading began.
+    :param backup: as it was when reading began.
     """
     try:
         now = objects.Backup.get_by_id(backup._context.elevated(), backup.id)

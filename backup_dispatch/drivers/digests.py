@@ -11,21 +11,21 @@ from dataclasses import dataclass
 
 DIGEST_SIZE = 32
 
-# Nothing that a user wrote can look like this: within a JSON text the quotes have backslashes.
+# No text of a user can look like this: within a JSON string quotes are escaped.
 _LIST = re.compile(rb'"sha256s"\s*:\s*(\[[^\]]*\])')
 _DIGEST = re.compile(rb'"([0-9a-f]{64})"')
 
 
 class NoDigests(Exception):
-    """That is not a list of digests."""
+    """The data is not a list of digests."""
 
 
 @dataclass(frozen=True)
 class Digests:
-    """Of each block of a volume, one after the other.
+    """The digests of all blocks of a volume, in order.
 
     :ivar block_size: bytes of a block.
-    :ivar packed: the digests, 32 bytes each: a list of texts would take four times the memory.
+    :ivar packed: the digests, 32 bytes each: a list of strings would take four times the memory.
     """
 
     block_size: int
@@ -37,9 +37,9 @@ class Digests:
         return len(self.packed) // DIGEST_SIZE
 
     def first_wrong(self, offset: int, data: bytes) -> int | None:
-        """The offset of the first block of ``data`` that has another digest.
+        """The offset of the first block of ``data`` whose digest does not match.
 
-        :param offset: where the data lies in the volume; at the beginning of a block.
+        :param offset: the data's position in the volume; at the beginning of a block.
         """
         view = memoryview(data)
         for start in range(0, len(view), self.block_size):

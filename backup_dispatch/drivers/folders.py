@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps drivers whose containers are folders inside their own folder.
+"""Confines drivers whose containers are folders to their own folder.
 
-Cinder's posix driver, and nfs and glusterfs with it, joins its path and the container's name, which
-is a user's word (``--container``) or an imported record's. With ``../west/mine`` it would write
-into, read from and delete in the folder of another backend.
+Cinder's posix, nfs and glusterfs drivers join their path and the container's name, which
+comes from a user (``--container``) or an imported record. With ``../west/mine`` they would write
+to, read from and delete in the folder of another backend.
 """
 
 from __future__ import annotations
@@ -13,30 +13,24 @@ from typing import Any
 
 from cinder import exception
 
+from backup_dispatch.drivers.families import keeps_folders
 from backup_dispatch.errors import ContainerRefused, fitting
 
-FOLDER_DRIVER = "cinder.backup.drivers.posix.PosixBackupDriver"
-
 _SHOWN = 60
-"""Characters of a container's name in a message, so that the remedy has room."""
+"""Maximum characters of a container's name in a message, so that the remedy fits."""
 
 
-def keeps_folders(driver: Any) -> bool:
-    """Whether the driver, an object or a class, is Cinder's posix driver or one built on it.
-
-    By name: a backend with a section of its own has a copy of that class.
-    """
-    driver_class = driver if isinstance(driver, type) else type(driver)
-    return any(
-        f"{base.__module__}.{base.__qualname__}" == FOLDER_DRIVER for base in driver_class.__mro__
-    )
+def folder_of(driver: Any) -> str | None:
+    """The folder that contains the driver's containers; None if it has none, or not yet."""
+    # A chunked driver of somebody else's may keep folders without being built on Cinder's.
+    return getattr(driver, "backup_path", None)
 
 
 def refuse_new(driver: Any, backup: Any, name: str) -> None:
-    """Refuse a new backup whose container a user named so that it is no folder of its own.
+    """Refuse a new backup whose container, named by the user, is not a plain folder name.
 
     :param name: the backend's.
-    :raises ContainerRefused: for that, or because the parent to read from is not in the backend.
+    :raises ContainerRefused: for that, or because the parent to read is not in the backend.
     """
     if not keeps_folders(driver):
         return
@@ -52,9 +46,9 @@ def refuse_new(driver: Any, backup: Any, name: str) -> None:
 
 
 def refuse_outside(driver: Any, backup: Any, name: str) -> None:
-    """Refuse to touch what a record places outside the backend's own folder.
+    """Refuse operations on what a record places outside the backend's own folder.
 
-    :param backup: an incremental's ancestors are looked at too.
+    :param backup: an incremental's ancestors are checked too.
     :param name: the backend's.
     :raises ContainerRefused: the record, or an ancestor's, does so.
     """
@@ -64,9 +58,9 @@ def refuse_outside(driver: Any, backup: Any, name: str) -> None:
 
 
 def is_inside(backup: Any) -> bool:
-    """Whether what the record says of a backup's place stays inside a backend's folder.
+    """Whether a backup's location, by its record, is inside a backend's folder.
 
-    Vanilla Cinder lets users name nested folders; those are inside.
+    Vanilla Cinder allows nested folders; those are inside.
     """
     container, prefix = backup.container or "", backup.service_metadata or ""
     return not (
@@ -105,6 +99,6 @@ def _with_ancestors(backup: Any) -> Iterator[Any]:
         try:
             backup = backup.parent
         except exception.BackupNotFound:
-            # The driver has its own words for a chain that is broken.
+            # The driver has its own error for a broken chain.
             return
         yield backup

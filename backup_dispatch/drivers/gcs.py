@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is to be known of Cinder's GCS driver: where its proxy is set.
+"""The proxy of Cinder's GCS driver.
 
-Its constructor writes ``backup_gcs_proxy_url`` into the variable ``http_proxy`` of the whole
-process, where Swift's, S3's and every other client reads it, and where its own does not: Google's
-address begins with https, and httplib2 takes ``https_proxy`` for that, and only where PySocks is
-installed. So the option is hidden from the driver, and its own client is given the proxy.
+Its constructor sets the environment variable ``http_proxy`` of the whole process from
+``backup_gcs_proxy_url``: Swift's, S3's and every other client uses it, but its own does not, since
+httplib2 uses ``https_proxy`` for Google's HTTPS address, and only if PySocks is installed. So
+the option is hidden from the driver, and only its own client gets the proxy.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def is_gcs(driver_class: type[Any]) -> bool:
 
 
 def use_own_proxy(own_class: type[Any], proxy: Callable[[], str | None]) -> None:
-    """Let the client of each object of this class, and no other, go through the proxy.
+    """Let only the clients of this class's objects use the proxy.
 
-    Making such an object raises ConfigurationInvalid where the client cannot take a proxy.
+    Creating such an object raises ConfigurationInvalid if the client cannot use a proxy.
 
-    :param own_class: a backend's own copy of the driver's class; its module is changed.
-    :param proxy: reads the proxy's URL; None leaves the client to the process's environment.
+    :param own_class: a backend's own copy of the driver's class; its module is modified.
+    :param proxy: reads the proxy's URL; with None the client uses the process's environment.
     """
     names = cast("Any", _cinders_of(own_class)).__init__.__globals__
     discovery = names["discovery"]
@@ -47,7 +47,7 @@ def use_own_proxy(own_class: type[Any], proxy: Callable[[], str | None]) -> None
                     f"{PROXY} is set, and the client library takes no proxy without PySocks: "
                     "install PySocks, or take the line out."
                 )
-            # The client of Google's library, within the one that puts the credentials on it.
+            # The client of Google's library, wrapped by the one that adds the credentials.
             connection._http.http.proxy_info = partial(httplib2.proxy_info_from_url, url)
         return connection
 

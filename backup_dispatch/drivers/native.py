@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objects whose calls block, handed out so that they stop no other green thread."""
+"""Wrappers for objects whose calls block, so that other green threads are not blocked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cinder import utils
 def in_native_threads(thing: Any) -> Any:
     """Wrap ``thing`` as this Cinder wraps what its own backup drivers call.
 
-    Before Cinder 29 it always calls through eventlet's native threads; since then only where
+    Before Cinder 29 calls always go through eventlet's native threads; since then only if
     eventlet has patched the process.
     """
     wrap = getattr(utils, "tpool_wrap", None)
@@ -26,8 +26,7 @@ def in_native_threads(thing: Any) -> Any:
 def below_the_proxy(file: Any, wrap: Callable[[Any], Any]) -> Any:
     """Wrap ``file`` below the proxy that Cinder may have put around it.
 
-    Drivers take that off where they work in native threads of their own, and the proxy itself
-    works in none of those.
+    Drivers that work in native threads of their own remove the proxy, which does not work in those.
     """
     if type(file).__module__ == "eventlet.tpool":
         return type(file)(wrap(file._obj))

@@ -1,44 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which driver must not be told that the volume it restores onto is new.
 
-A driver may leave zeros out of a new volume. Drivers of several Cinder releases do that wrongly;
-told that the volume is not new they write every byte, and the volume has the right content.
+A driver may skip zeros on a new volume. Drivers of several Cinder releases do that incorrectly;
+told that the volume is not new they write every byte, and the content is correct.
 
-Distributions carry fixes back without another version number. So each entry of :data:`FAULTS` looks
-at what the code does, with stand-ins for all that the code works on, and goes by Cinder's version
-only where the code is not of the known shape.
+Distributions backport fixes without changing the version number. So each entry of :data:`FAULTS`
+tests the code's behaviour, with stand-ins for everything that it works on, and uses Cinder's
+version only if the code does not have the known structure.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
-from backup_dispatch.drivers.ceph import is_ceph
-from backup_dispatch.drivers.custody import CHUNKED_DRIVER, is_chunked
+from oslo_log import log as logging
+
+from backup_dispatch.drivers.families import CHUNKED_DRIVER, is_ceph, is_chunked
 
 LOG = logging.getLogger(__name__)
 
 _SILENT = logging.getLogger(f"{__name__}.stand_in")
-_SILENT.disabled = True
+_SILENT.logger.disabled = True
 
 Release = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What a driver does wrongly on a new volume.
+    """A bug of a driver when restoring onto a new volume.
 
     :ivar bug: its number in Cinder's bug tracker, Launchpad.
     :ivar why: what happens, for the log.
-    :ivar concerns: whether this restore can meet it: by driver, backup and the volume's file.
-    :ivar seen_in: what the class's code does; None where that cannot be told.
-    :ivar released_in: whether that release of Cinder, major and minor, came with it.
+    :ivar concerns: whether it can affect this restore: by driver, backup and the volume's file.
+    :ivar seen_in: whether the class's code has it; None if that cannot be determined.
+    :ivar released_in: whether that release of Cinder, major and minor, has it.
     """
 
     bug: int | None
@@ -48,19 +48,19 @@ class Fault:
     released_in: Callable[[Release], bool]
 
     def has(self, driver_class: type[Any]) -> bool:
-        """Whether the driver class has the fault."""
+        """Whether the driver class has the bug."""
         seen = _looked_at(self.seen_in, driver_class)
         return self.released_in(cinder_release()) if seen is None else seen
 
 
 def cinder_release() -> Release:
-    """Major and minor version of the Cinder that runs us: (29, 0) for 2026.2."""
+    """Major and minor version of the installed Cinder: (29, 0) for 2026.2."""
     major, minor = metadata.version("cinder").split(".")[:2]
     return int(major), int(minor)
 
 
 def may_be_told(driver: Any, backup: Any, volume_file: Any) -> bool:
-    """Whether the driver restores this backup rightly onto a volume that is new.
+    """Whether the driver restores this backup correctly onto a new volume.
 
     :param volume_file: the volume, as Cinder opened it.
     """
@@ -75,13 +75,13 @@ def _looked_at(look: Callable[[type[Any]], bool | None], driver_class: type[Any]
     try:
         return look(driver_class)
     except Exception as error:
-        # Code of another shape than the one that is known breaks on the stand-ins.
+        # Code of another structure than the known one fails on the stand-ins.
         LOG.debug("What %s does on a new volume cannot be seen: %s", driver_class.__name__, error)
         return None
 
 
 def _with_globals(function: Any, **replaced: Any) -> Callable[..., Any]:
-    """The same function, in a module of its own where these names mean something else."""
+    """The same function, in a module of its own with these names replaced."""
     return FunctionType(
         function.__code__,
         {**function.__globals__, "LOG": _SILENT, **replaced},
@@ -92,7 +92,7 @@ def _with_globals(function: Any, **replaced: Any) -> Callable[..., Any]:
 
 
 def _is_of(function: Any, class_path: str) -> bool:
-    """Whether the method is the one of that class, and not what a subclass made of it."""
+    """Whether the method is that class's, and not overridden in a subclass."""
     return bool(f"{function.__module__}.{function.__qualname__}".startswith(f"{class_path}."))
 
 
@@ -109,7 +109,7 @@ class _Record(dict[str, str]):
 
 
 def _zeros_of_incrementals_skipped(driver_class: type[Any]) -> bool | None:
-    """Restore an incremental on a full backup, and see which of them may leave zeros out."""
+    """Restore an incremental on a full backup, and check which of them may skip zeros."""
     if not _is_of(driver_class.restore, CHUNKED_DRIVER):
         return None
     skipping: list[bool] = []
@@ -131,11 +131,11 @@ def _zeros_of_incrementals_skipped(driver_class: type[Any]) -> bool | None:
     return answer
 
 
-# Bytes and nothing else for RBD
+# RBD accepts only bytes
 
 
 class _NotedWrites(io.BytesIO):
-    """A volume that remembers the types of what was written."""
+    """A volume that records the types of what was written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,11 +147,11 @@ class _NotedWrites(io.BytesIO):
 
 
 def _others_than_bytes_written(driver_class: type[Any]) -> bool | None:
-    """Write a byte as restoring onto a new volume does, and see what the file is given."""
+    """Write a byte as restoring onto a new volume does, and check what the file gets."""
     if not _is_of(driver_class._restore_v1, CHUNKED_DRIVER):
         return None
     volume = _NotedWrites()
-    # Of the driver's own module, also where a backend has a copy of it.
+    # From the driver's own module, also if a backend has a copy of it.
     driver_class._restore_v1.__globals__["_write_volume"](True, volume, 0, b"\1")
     return volume.types != {bytes}
 
@@ -166,11 +166,11 @@ _CHUNK = 4
 
 
 def _data_shifted(driver_class: type[Any]) -> bool:
-    """Transfer a chunk of zeros and one of data, and see where the data arrive."""
+    """Transfer a chunk of zeros and one of data, and check where the data is written."""
     content = bytes(_CHUNK) + b"data"
     volume = io.BytesIO(b"\xff" * len(content))
     ticks = iter(range(1000))
-    # Some compute a rate from what the clock says: it must go on.
+    # Some compute a rate from the clock: it must advance.
     clock = SimpleNamespace(time=lambda: float(next(ticks)))
     transfer = _with_globals(driver_class._transfer_data, time=clock)
     driver = SimpleNamespace(chunk_size=_CHUNK)
@@ -201,4 +201,4 @@ FAULTS = (
         released_in=lambda release: release <= (28, 0),
     ),
 )
-"""What is known to go wrong on new volumes in Cinder 25 to 29."""
+"""The known bugs on new volumes in Cinder 25 to 29."""

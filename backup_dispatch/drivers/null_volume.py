@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A volume that keeps nothing: for drivers that can only restore."""
+"""A volume that discards what is written: for drivers that can only restore."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
-Progress = Callable[[int, int], None]
+from backup_dispatch.drivers.interface import Progress
 
 
 class NullVolume:
-    """Looks like a device opened for writing; counts what is written, and forgets it.
+    """Behaves like a device opened for writing; counts what is written, and discards it.
 
     :param size: bytes of the volume.
     :param progress: called with the bytes written so far, and the size.
@@ -38,14 +37,14 @@ class NullVolume:
         return self._position
 
     def tell(self) -> int:
-        """Where the next bytes would go."""
+        """The current position."""
         return self._position
 
     def flush(self) -> None:
         """There is nothing to flush."""
 
     def fileno(self) -> int:
-        """There is no descriptor, in the way that Cinder's drivers understand.
+        """There is no descriptor; the error is one that Cinder's drivers handle.
 
         :raises OSError: always.
         """

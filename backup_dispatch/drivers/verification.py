@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three ways to find out whether a backup can still be restored.
+"""The three ways to verify that a backup can still be restored.
 
-A driver may do it itself, by a method ``verify(backup, progress) -> Iterable[str]``, whose lines
-are proven damage; what it raises is none. Cinder's chunked drivers store digests, which they never
-look at: those are checked here. What remains can only be restored, onto nothing. Then only a
-backend that says that it has nothing of the backup proves damage: a driver's error may as well be
-an outage.
+A driver may verify it itself; what it reports is proven damage, an exception is not. Cinder's
+chunked drivers store digests, but never check them: that is done here. With all others a backup
+can only be restored, discarding the data. Then damage is proven only if the backend reports that
+it has no data of the backup: a driver's error may also be an outage.
 """
 
 from __future__ import annotations
@@ -20,34 +19,35 @@ from cinder.objects import fields
 from oslo_utils import units
 
 from backup_dispatch.drivers.chunked_verification import ChunkedVerification
-from backup_dispatch.drivers.custody import asked, is_chunked
+from backup_dispatch.drivers.custody import asked
 from backup_dispatch.drivers.deletion import require_kept
+from backup_dispatch.drivers.families import is_chunked
+from backup_dispatch.drivers.interface import Progress, SupportsVerify, SupportsVerifySample
 from backup_dispatch.drivers.null_volume import NullVolume
+from backup_dispatch.drivers.offers import offered
 from backup_dispatch.errors import SampleRefused, VerdictUnknown, reason_of
-
-Progress = Callable[[int, int], None]
 
 _BY_ITSELF = "by the driver itself"
 _OBJECTS = "length and md5 of each object, sha256 of each block"
 _RESTORED = "that a full restore, onto nothing, succeeds"
 
 
-class Finding(Enum):
-    """A verdict on a backup, in the word that operators read."""
+class Verdict(Enum):
+    """A verdict on a backup, with the word shown to operators."""
 
     SOUND = "sound"
     DAMAGED = "DAMAGED"
-    """Bytes came and were wrong, or are missing where the backend answers."""
+    """Data was read and is wrong, or is missing while the backend answers."""
     UNKNOWN = "not known"
-    """Something could not be found out."""
+    """Something could not be determined."""
 
 
 @dataclass(frozen=True)
-class Sample:
-    """What part of a backup to look at.
+class SampleRequest:
+    """The part of a backup to verify.
 
     :ivar share: above 0 and up to 1.
-    :ivar seed: the same one draws the same part.
+    :ivar seed: the same one selects the same part.
     """
 
     share: float
@@ -56,14 +56,14 @@ class Sample:
 
 @dataclass
 class Verified:
-    """What was found.
+    """The result of a verification.
 
     :ivar method: what was checked, in words.
-    :ivar damage: what is proven to be wrong, one line each.
-    :ivar unknown: what could not be found out, and why, one line each.
+    :ivar damage: the proven damage, one line each.
+    :ivar unknown: what could not be determined, and why, one line each.
     :ivar backups: how many backups of the chain were read.
     :ivar read: bytes of volumes that were read.
-    :ivar drawn: what of a sample was looked at, in words; empty if all was.
+    :ivar drawn: the sample that was read, in words; empty if everything was.
     """
 
     method: str
@@ -75,30 +75,30 @@ class Verified:
 
     @property
     def needs_records(self) -> bool:
-        """Whether the driver can read the backup only by the records of all that it builds on."""
+        """Whether the driver can read the backup only with the records of all its ancestors."""
         return self.method == _OBJECTS
 
     @property
-    def finding(self) -> Finding:
-        """The verdict: what is proven stands, whatever else is unknown."""
+    def finding(self) -> Verdict:
+        """The verdict: proven damage counts, whatever else is unknown."""
         if self.damage:
-            return Finding.DAMAGED
-        return Finding.UNKNOWN if self.unknown else Finding.SOUND
+            return Verdict.DAMAGED
+        return Verdict.UNKNOWN if self.unknown else Verdict.SOUND
 
 
 def verified(
-    driver: Any, chain: Sequence[Any], progress: Progress, sample: Sample | None = None
+    driver: Any, chain: Sequence[Any], progress: Progress, sample: SampleRequest | None = None
 ) -> Verified:
-    """Verify a backup in the best way there is for its driver.
+    """Verify a backup in the best way available for its driver.
 
-    :param chain: the backup, and after it what it builds on, as far as there are records.
+    :param chain: the backup, followed by its ancestors, as far as there are records.
     :param progress: called with the bytes read so far and those to read in all.
-    :param sample: what part of it; None: all.
-    :raises SampleRefused: it cannot be read in part.
+    :param sample: the part to verify; None: all.
+    :raises SampleRefused: it cannot be read partially.
     """
     found = _way_of(driver, sample)(driver, chain, progress, sample)
     try:
-        # What was sound when it was read may be gone by now.
+        # What was sound when it was read may be deleted by now.
         require_kept(chain)
     except VerdictUnknown as deleted:
         if deleted.full_text not in found.unknown:
@@ -106,16 +106,16 @@ def verified(
     return found
 
 
-def _way_of(driver: Any, sample: Sample | None) -> Callable[..., Verified]:
-    if sample is not None and hasattr(driver, "verify_sample"):
+def _way_of(driver: Any, sample: SampleRequest | None) -> Callable[..., Verified]:
+    if sample is not None and offered(driver, SupportsVerifySample) is not None:
         return _sampled_by_itself
-    if hasattr(driver, "verify"):
+    if offered(driver, SupportsVerify) is not None:
         return _by_itself
     return _by_objects if is_chunked(driver) else _restored_onto_nothing
 
 
 def _by_objects(
-    driver: Any, chain: Sequence[Any], progress: Progress, sample: Sample | None
+    driver: Any, chain: Sequence[Any], progress: Progress, sample: SampleRequest | None
 ) -> Verified:
     part = (sample.share, sample.seed) if sample else ()
     looked = ChunkedVerification(driver, list(chain), progress, *part)
@@ -125,7 +125,7 @@ def _by_objects(
 
 
 def _sampled_by_itself(
-    driver: Any, chain: Sequence[Any], progress: Progress, sample: Sample
+    driver: Any, chain: Sequence[Any], progress: Progress, sample: SampleRequest
 ) -> Verified:
     found = Verified(_BY_ITSELF, backups=1)
     try:
@@ -137,14 +137,14 @@ def _sampled_by_itself(
         found.unknown.append(_could_not(chain[0], error))
         return found
     _note(found, lines, chain)
-    # It may have ended at the first damage. The driver tells how far it is in the volume, and only
-    # that part of it was read.
+    # It may have ended at the first damage. The driver reports its position in the volume, and only
+    # the part up to it was read.
     found.drawn = f"{'up to ' if lines else ''}{drawn} of {of} blocks, seed {sample.seed}"
     return found
 
 
 def _by_itself(
-    driver: Any, chain: Sequence[Any], progress: Progress, sample: Sample | None
+    driver: Any, chain: Sequence[Any], progress: Progress, sample: SampleRequest | None
 ) -> Verified:
     _refuse_sample(chain[0], sample)
     found = Verified(_BY_ITSELF, backups=1)
@@ -163,13 +163,13 @@ def _by_itself(
 
 
 def _restored_onto_nothing(
-    driver: Any, chain: Sequence[Any], progress: Progress, sample: Sample | None
+    driver: Any, chain: Sequence[Any], progress: Progress, sample: SampleRequest | None
 ) -> Verified:
     _refuse_sample(chain[0], sample)
     found = Verified(_RESTORED, backups=len(chain))
     backup = _as_if_restoring(chain[0])
     sink = NullVolume(backup.size * units.Gi, progress)
-    # A restore gives the volume back the metadata that it had; here that must not happen.
+    # A restore restores the volume's metadata too; here that must not happen.
     driver.put_metadata = lambda *_arguments: None
     # The volume may be deleted by now; drivers ask only for its name and size.
     driver.context = driver.context.elevated(read_deleted="yes")
@@ -194,7 +194,7 @@ def _restored_onto_nothing(
     return found
 
 
-def _refuse_sample(backup: Any, sample: Sample | None) -> None:
+def _refuse_sample(backup: Any, sample: SampleRequest | None) -> None:
     if sample is not None:
         raise SampleRefused(
             f"Backup {backup.id} can only be read whole by its driver: leave out --sample."
@@ -202,9 +202,9 @@ def _refuse_sample(backup: Any, sample: Sample | None) -> None:
 
 
 def _as_if_restoring(backup: Any) -> Any:
-    """The backup for a driver that stops as soon as nobody restores it any more.
+    """The backup for a driver that stops when the record is no longer ``restoring``.
 
-    Of what the driver reads anew of the record only a deletion is let through; it saves nothing.
+    When the driver reads the record again it sees no change but a deletion; it saves nothing.
     """
     copy = backup.obj_clone()
     read_anew = copy.refresh
@@ -228,7 +228,7 @@ def _has_nothing(driver: Any, backup: Any) -> bool:
 
 
 def _note(found: Verified, damage: list[str], chain: Sequence[Any]) -> None:
-    """Note damage, unless the backup, or what it builds on, is being deleted: that looks alike."""
+    """Note damage, unless the backup or an ancestor is being deleted, which looks the same."""
     try:
         if damage:
             require_kept(chain)

@@ -1,19 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be found out about a backend without changing anything.
+"""Read-only checks of a backend.
 
-Of Cinder's own drivers this is known in the modules beside this one. Another driver
-may offer it as a method::
-
-    examine() -> Iterable[tuple[str, str, str]]
-
-Each tuple is one thing that was looked at: a noun for it (``login``); one of the words ``up``,
-``warn``, ``unknown``, ``unwritable`` (no backup can be made, what is there can be restored) and
-``down``; and, unless it is up, one line that says what is wrong, where, and how to mend it. It must
-change nothing, neither at the backend nor on this host, and wait seconds and not minutes. What it
-raises means that the backend is down. It may be a generator: what it yielded before it hung or
-raised is told.
-
-A driver that does not offer it is not even made: constructors mount and connect.
+Those of Cinder's own drivers are in the modules beside this one. Another driver may offer its own:
+:class:`~backup_dispatch.drivers.interface.SupportsExamine`. A driver that does not is not even
+instantiated: constructors mount and connect.
 """
 
 from __future__ import annotations
@@ -24,8 +14,17 @@ from typing import TYPE_CHECKING, Any
 from cinder import context
 
 from backup_dispatch import database
+from backup_dispatch.drivers.interface import SupportsExamine
+from backup_dispatch.drivers.offers import offered
 from backup_dispatch.examination.ceph import ceph
-from backup_dispatch.examination.finding import Finding, Options, State, names_beside, options_of
+from backup_dispatch.examination.finding import (
+    Finding,
+    Options,
+    State,
+    found,
+    names_beside,
+    options_of,
+)
 from backup_dispatch.examination.folder import glusterfs, nfs, posix
 from backup_dispatch.examination.gcs import gcs
 from backup_dispatch.examination.s3 import s3
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from backup_dispatch.backends.configured import Backend
 
 NOBODY = "backup-dispatch"
-"""Whom drivers are made for: Cinder's Swift driver prepares no connection without a user."""
+"""The user that drivers are created for: without one, Cinder's Swift driver does not connect."""
 
 NEEDS_DATABASE = "The driver needs Cinder's database, so whether it works is not known."
 
@@ -53,28 +52,31 @@ _SERVERS: dict[str, Callable[[Options, dict[str, Any], Callable[[], Any]], Itera
 
 
 def can_be_examined(backend: Backend) -> bool:
-    """Whether there is a way to look at this backend that changes nothing."""
+    """Whether there is a read-only check for this backend."""
     path = backend.class_path
-    return hasattr(backend.driver_class, "examine") or path in _FOLDERS or path in _SERVERS
+    return (
+        offered(backend.driver_class, SupportsExamine) is not None
+        or path in _FOLDERS
+        or path in _SERVERS
+    )
 
 
 def examine(backend: Backend) -> Iterator[Finding]:
-    """Look at the backend.
+    """Examine the backend.
 
     :raises Exception: whatever the driver raises; the backend is down then.
     """
     try:
         yield from _examine(backend)
     except database.ERRORS:
-        # Not the backend's fault: Cinder's drivers open the database as they are made.
+        # Not the backend's fault: Cinder's drivers open the database in their constructor.
         yield Finding("", State.UNKNOWN, NEEDS_DATABASE)
 
 
 def _examine(backend: Backend) -> Iterator[Finding]:
     driver_class, path = backend.driver_class, backend.class_path
-    if hasattr(driver_class, "examine"):
-        for subject, word, text in made_for_nobody(backend).examine():
-            yield Finding(subject, State[word.upper()], text)
+    if offered(driver_class, SupportsExamine) is not None:
+        yield from (found(step) for step in made_for_nobody(backend).examine())
     elif path in _FOLDERS:
         yield from _FOLDERS[path](options_of(driver_class))
     elif path in _SERVERS:
@@ -90,7 +92,7 @@ def _examine(backend: Backend) -> Iterator[Finding]:
 
 
 def made_for_nobody(backend: Backend) -> Any:
-    """A driver object in the context of no real user."""
+    """A driver object in a context without a real user."""
     return backend.make(
         context.RequestContext(NOBODY, NOBODY, is_admin=True, overwrite=False, service_catalog=[])
     )

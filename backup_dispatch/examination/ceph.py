@@ -13,20 +13,20 @@ from backup_dispatch.drivers.native import in_native_threads
 from backup_dispatch.examination.finding import Finding, Options, State, told_by
 
 SECONDS = "10"
-"""To wait for a monitor, and for an answer."""
+"""Seconds to wait for a monitor, and for an answer."""
 
 TIMEOUTS = ("client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout")
-"""The options of Ceph's client that bound how long it waits; without, it may wait for ever."""
+"""The timeouts of Ceph's client; without them it may wait forever."""
 
 _NO_KEY = frozenset({"ObjectNotFound", "PermissionDeniedError", "PermissionError", "IOError"})
 _NO_RIGHTS = frozenset({"PermissionDeniedError", "PermissionError"})
 
 
 def ceph(options: Options, module: dict[str, Any], make: Callable[[], Any]) -> Iterator[Finding]:
-    """Look at all that the driver needs before it writes.
+    """Check everything that the driver needs before it writes.
 
     :param module: the names in the driver's module.
-    :param make: makes a driver object, which does not connect yet.
+    :param make: creates a driver object, which does not connect yet.
     """
     if module.get("rados") is None or module.get("rbd") is None:
         yield Finding(
@@ -72,7 +72,7 @@ def ceph(options: Options, module: dict[str, Any], make: Callable[[], Any]) -> I
 
 
 def wait_no_longer(driver: Any, client: Any) -> None:
-    """Let a client of Ceph's give up after some seconds, connected or not."""
+    """Let a Ceph client time out after so many seconds, connected or not."""
     for name in TIMEOUTS:
         with suppress(driver.rados.Error):  # some releases do not have all of them
             client.conf_set(name, SECONDS)
@@ -80,11 +80,11 @@ def wait_no_longer(driver: Any, client: Any) -> None:
 
 def _not_connected(options: Options, error: Exception, client: Any) -> str:
     user, conf = options.set_to("backup_ceph_user"), options.set_to("backup_ceph_conf")
-    # What Ceph says where no monitor is named is what it says where there is no key.
+    # Ceph's error is the same whether no monitor is configured or the key is missing.
     if type(error).__name__ == "ObjectNotFound" and not client.conf_get("mon_host"):
         return f"{conf} names no monitor. Set mon_host there."
     if type(error).__name__ in _NO_KEY:
-        # Where the client looks by itself is named after the configuration's file.
+        # The client's default path contains the name of the configuration file.
         stem = os.path.splitext(os.path.basename(options["backup_ceph_conf"]))[0]
         name = options["backup_ceph_user"]
         return (
@@ -111,7 +111,7 @@ def _pool(options: Options, driver: Any, client: Any) -> Finding:
         if _timed_out(error):
             text = f"Ceph's OSDs do not answer for {where}: {told_by(error)}. Look at ceph -s."
         elif type(error).__name__ in _NO_RIGHTS:
-            # No command that sets the rights: it would take those away that it does not name.
+            # No command that sets the capabilities: it would remove those that it does not name.
             text = (
                 f"Ceph does not let the user {user} read {where}: {told_by(error)}. Add to the "
                 f"rights that ceph auth get client.{user} shows: mon 'profile rbd' and osd "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The container that a chunked driver writes into: there before, or made and removed."""
+"""The container that a chunked driver writes to: already there, or created and removed."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import os
 from contextlib import suppress
 from typing import Any
 
+from backup_dispatch.drivers.folders import folder_of
+
 NOT_FOUND = 404
 
 
-class Container:
-    """One container of a driver's: a folder, a container of Swift's, a bucket.
+class StoreContainer:
+    """One container of a driver: a folder, a Swift container, a bucket.
 
-    One that is there before it is made here is never removed; a store does not let another be
-    removed that is not empty.
+    One that already existed is never removed; of those created here, a store refuses to remove one
+    that is not empty.
 
     :param driver: one of Cinder's chunked drivers.
     """
@@ -23,12 +25,12 @@ class Container:
         self.name = name
         self._driver = driver
         self._kind = type(driver).__module__.rpartition(".")[2]
-        self._folder = getattr(driver, "backup_path", None)
+        self._folder = folder_of(driver)
         self._made = False
         self._first_made = ""
 
     def make(self) -> None:
-        """Make it as the driver does, if it is not there.
+        """Create it as the driver does, if it does not exist.
 
         :raises Exception: whatever the driver or its client raises.
         """
@@ -39,7 +41,7 @@ class Container:
         self._driver.put_container(self.name)
 
     def is_there(self) -> bool:
-        """Whether it is there; taken to be where there is no way to ask."""
+        """Whether it exists; assumed if there is no way to ask."""
         if self._folder:
             return os.path.isdir(self._path)
         if self._kind == "gcs":
@@ -59,7 +61,7 @@ class Container:
         return True
 
     def remove_if_made(self) -> None:
-        """Remove it if it was made here.
+        """Remove it if it was created here.
 
         :raises Exception: whatever the driver's client raises.
         """
@@ -80,7 +82,7 @@ class Container:
         return os.path.join(self._folder or "", self.name)
 
     def _remove_folders(self) -> None:
-        """Remove it, and the folders above it that were made with it, unless others use them."""
+        """Remove it, and the parent folders created with it, unless others use them."""
         path = self._path
         os.rmdir(path)
         with suppress(OSError):
@@ -90,7 +92,7 @@ class Container:
 
 
 def _first_absent(path: str) -> str:
-    """The uppermost part of the path that is not there."""
+    """The uppermost part of the path that does not exist."""
     while not os.path.lexists(os.path.dirname(path)):
         path = os.path.dirname(path)
     return path

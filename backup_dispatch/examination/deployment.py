@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What concerns the service as a whole: what Cinder runs, on which hosts, and whose records."""
+"""Checks of the service as a whole: Cinder's driver, the hosts, and the records' owners."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _LINE = f"Change the line to: backup_driver = {records.DISPATCHER}"
 
 
 def what_cinder_runs(conf: Any) -> Finding:
-    """Whether ``backup_driver`` names the dispatcher: else nothing of it is used."""
+    """Whether ``backup_driver`` names the dispatcher: else it is not used at all."""
     path = conf.backup_driver
     where = f"[DEFAULT] backup_driver = {path}"
     try:
         named = importutils.import_class(path)
     except (ImportError, ValueError) as error:
-        # What Cinder would say of a class that is missing has a traceback in it.
+        # Cinder's own message about a missing class contains a traceback.
         told = told_by(error).partition(" ([")[0]
         text = f"{where} cannot be loaded ({told}), so cinder-backup does not start. {_LINE}"
         return Finding(WHAT_CINDER_RUNS, State.DOWN, text)
@@ -45,9 +45,9 @@ def what_cinder_runs(conf: Any) -> Finding:
 
 
 def coordination(conf: Any, context: Any, *, here: str | None = None) -> Finding:
-    """Whether the hosts that run cinder-backup see one another's locks.
+    """Whether the cinder-backup hosts share their locks.
 
-    :param here: a host that counts though it may not have said yet that it lives.
+    :param here: a host that counts even if it has not reported yet.
     """
     services = objects.ServiceList.get_all(context, {"binary": BINARY})
     hosts = {service.host for service in services if service.is_up} | ({here} if here else set())
@@ -63,7 +63,7 @@ def coordination(conf: Any, context: Any, *, here: str | None = None) -> Finding
 
 
 def ownerless_records(context: Any, enabled: Backends) -> Iterator[Finding]:
-    """Records that say a backend which is not enabled: those backups can only be listed."""
+    """Records of backends that are not enabled: those backups can only be listed."""
     yield Finding("records")
     for tally in tallies(context):
         if records.is_unresolved(tally.service):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What looking at a backend found: what was looked at, how that is, and how to mend it."""
+"""The result of examining a backend: what was checked, its state, and the remedy."""
 
 from __future__ import annotations
 
@@ -10,36 +10,46 @@ from typing import Any
 
 from oslo_config import cfg
 
+from backup_dispatch.drivers.interface import Step
 from backup_dispatch.errors import one_line, reason_of
 
 
 class State(IntEnum):
-    """How well something is; the larger, the worse. The names in small letters are the contract's
-    words.
+    """The state of something; the larger, the worse. In lower case, the names are the words of the
+    driver interface.
     """
 
     UP = 0
     WARN = 1
-    """It works; somebody should read the text."""
+    """It works; the operator should read the text."""
     UNKNOWN = 2
-    """Whether it works could not be found out; the text says why."""
+    """Whether it works is unknown; the text says why."""
     UNWRITABLE = 3
-    """No backup can be made; what there is may still be restored and deleted."""
+    """No backup can be created; existing ones may still be restored and deleted."""
     DOWN = 4
     """Nothing works."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was checked.
 
-    :ivar subject: what that was, as a noun; empty where the look ended before it was known.
-    :ivar text: one line that says what is wrong, where, and how to mend it; empty if it is up.
+    :ivar subject: what that was, as a noun; empty if the check ended before it was known.
+    :ivar text: one line that says what is wrong, where, and the remedy; empty if it is up.
     """
 
     subject: str
     state: State = State.UP
     text: str = ""
+
+
+def found(step: Step) -> Finding:
+    """Convert what a driver reported of one thing.
+
+    :raises KeyError: the state is none of those of :data:`~.interface.Step`.
+    """
+    subject, word, text = step
+    return Finding(subject, State[word.upper()], text)
 
 
 class Options:
@@ -65,11 +75,11 @@ class Options:
 
     @property
     def creates_containers(self) -> bool:
-        """Whether Cinder's chunked drivers make a missing container; before 28 they always do."""
+        """Whether Cinder's chunked drivers create a missing container; before 28 they always do."""
         return bool(getattr(self._conf, "backup_create_containers", True))
 
     def missing(self, *names: str) -> Finding | None:
-        """What to say if one of these is not set."""
+        """The message if one of these is not set."""
         for name in names:
             if not self[name]:
                 return Finding("options", State.DOWN, f"{self.where(name)} is not set. Set it.")
@@ -79,8 +89,8 @@ class Options:
 def names_beside(driver_class: type[Any]) -> dict[str, Any]:
     """The names in the module that defines the class.
 
-    Not by ``sys.modules``: a backend with a section has a copy of the module that is not there. And
-    not by any one method, for each may have been replaced from elsewhere.
+    Not through ``sys.modules``: the module copy of a backend with a section is not in it. And not
+    through a single method, because any of them may have been replaced from elsewhere.
     """
     for value in vars(driver_class).values():
         names: dict[str, Any] = getattr(value, "__globals__", {})
@@ -90,10 +100,10 @@ def names_beside(driver_class: type[Any]) -> dict[str, Any]:
 
 
 def options_of(driver_class: type[Any]) -> Options:
-    """The options that one of Cinder's drivers reads: with a section, that one's come first."""
+    """The options that one of Cinder's drivers reads: its section, if any, takes precedence."""
     return Options(names_beside(driver_class).get("CONF", cfg.CONF))
 
 
 def told_by(error: BaseException) -> str:
-    """What an exception says, without the period that a sentence goes on after."""
+    """An exception's text without its final period, so that a sentence can continue."""
     return one_line(reason_of(error)).rstrip(". ")

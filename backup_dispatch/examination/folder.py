@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder that backups are kept in: posix's, and the shares of NFS and GlusterFS where mounted.
+"""The backup folder of posix, and the shares of NFS and GlusterFS if mounted.
 
-The drivers of shares mount as soon as an object of theirs is made, and change the folder's mode: so
-none is made here.
+The drivers of shares mount in their constructor, and change the folder's mode: so none is
+instantiated here.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from backup_dispatch.drivers.native import in_native_threads
 from backup_dispatch.examination.finding import Finding, Options, State
 
 OBJECTS_LEFT = 10
-"""Objects of ``backup_file_size`` that there should be room for."""
+"""Number of objects of ``backup_file_size`` that should fit."""
 
 SECONDS = 5.0
-"""To wait for a file server's port."""
+"""Seconds to wait for a file server's port."""
 
 NFS_PORT = 2049
 GLUSTERFS_PORT = 24007
@@ -31,7 +31,7 @@ _GIB = 2**30
 
 
 class _Disk:
-    """The calls that hang where a file server does; to be made in native threads."""
+    """The calls that hang if a file server does; to be made in native threads."""
 
     stat = staticmethod(os.stat)
     statvfs = staticmethod(os.statvfs)
@@ -43,7 +43,7 @@ class _Disk:
 
 
 def posix(options: Options) -> Iterator[Finding]:
-    """Look at ``backup_posix_path``."""
+    """Check ``backup_posix_path``."""
     path = options["backup_posix_path"]
     if not path:
         yield Finding("options", State.DOWN, f"{options.where('backup_posix_path')} is not set.")
@@ -52,12 +52,12 @@ def posix(options: Options) -> Iterator[Finding]:
 
 
 def nfs(options: Options) -> Iterator[Finding]:
-    """Look at ``backup_share``, if it is mounted."""
+    """Check ``backup_share``, if it is mounted."""
     yield from _share(options, "backup_share", "backup_mount_point_base", NFS_PORT)
 
 
 def glusterfs(options: Options) -> Iterator[Finding]:
-    """Look at ``glusterfs_backup_share``, if it is mounted."""
+    """Check ``glusterfs_backup_share``, if it is mounted."""
     yield from _share(
         options, "glusterfs_backup_share", "glusterfs_backup_mount_point", GLUSTERFS_PORT
     )
@@ -142,7 +142,7 @@ def _folder(path: str, option: str, options: Options) -> Iterator[Finding]:
 
 
 def _absent(disk: _Disk, path: str, option: str, user: str) -> Finding:
-    """Cinder's driver makes the folder with its first backup, if it may."""
+    """Cinder's driver creates the folder with its first backup, if permitted."""
     parent = os.path.abspath(path)
     while not os.path.lexists(parent):
         parent = os.path.dirname(parent)

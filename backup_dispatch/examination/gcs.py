@@ -13,10 +13,10 @@ FORBIDDEN = 403
 
 
 def gcs(options: Options, module: dict[str, Any], make: Callable[[], Any]) -> Iterator[Finding]:
-    """Look at all that the driver needs before it writes.
+    """Check everything that the driver needs before it writes.
 
     :param module: the names in the driver's module.
-    :param make: makes a driver object, which does not connect yet.
+    :param make: creates a driver object, which does not connect yet.
     """
     if module.get("service_account") is None:
         yield Finding(
@@ -60,7 +60,7 @@ def _bucket(options: Options, connection: Any) -> Finding:
     bucket = options["backup_gcs_bucket"]
     where = options.set_to("backup_gcs_bucket")
     try:
-        # What the driver asks before each backup.
+        # The driver's request before each backup.
         asked = connection.buckets().list(project=project, prefix=bucket, fields="items(name)")
         found = [one.get("name") for one in asked.execute().get("items", [])]
     except Exception as error:

@@ -14,10 +14,10 @@ ABSENT = frozenset({"NoSuchBucket", "404"})
 
 
 def s3(options: Options, module: dict[str, Any], make: Callable[[], Any]) -> Iterator[Finding]:
-    """Look at all that the driver needs before it writes.
+    """Check everything that the driver needs before it writes.
 
     :param module: the names in the driver's module.
-    :param make: makes a driver object, which does not connect yet.
+    :param make: creates a driver object, which does not connect yet.
     """
     if module.get("boto3") is None:
         yield Finding(
@@ -40,7 +40,7 @@ def s3(options: Options, module: dict[str, Any], make: Callable[[], Any]) -> Ite
         yield Finding("options", State.DOWN, text)
         return
     try:
-        # The driver's own check lists them, so whoever may not cannot start the service.
+        # The driver's own check lists them: without that permission the service cannot start.
         client.list_buckets()
     except Exception as error:
         yield _refused(options, error)

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a backend takes data and gives them back: one small object, written, read and deleted.
+"""Whether a backend stores and returns data: one small object, written, read and deleted.
 
-Cinder's chunked drivers write it with what they write backups with; for Ceph it is an object in the
-pool. Another driver may do so itself with a method::
-
-    try_out() -> Iterable[tuple[str, str, str]]
-
-which tells the same as ``examine()``. It leaves nothing behind, also where a step fails, and its
-text names what could not be removed.
+Cinder's chunked drivers write it in the way that they write backups; for Ceph it is an object in
+the pool. Another driver may offer its own:
+:class:`~backup_dispatch.drivers.interface.SupportsTryOut`.
 """
 
 from __future__ import annotations
@@ -18,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from backup_dispatch import database
-from backup_dispatch.drivers.ceph import is_ceph
-from backup_dispatch.drivers.custody import is_chunked
+from backup_dispatch.drivers.families import is_ceph, is_chunked
+from backup_dispatch.drivers.interface import SupportsTryOut
+from backup_dispatch.drivers.offers import offered
 from backup_dispatch.examination.backends import (
     NEEDS_DATABASE,
     can_be_examined,
     made_for_nobody,
 )
 from backup_dispatch.examination.ceph import wait_no_longer
-from backup_dispatch.examination.containers import Container
-from backup_dispatch.examination.finding import Finding, State, options_of, told_by
+from backup_dispatch.examination.containers import StoreContainer
+from backup_dispatch.examination.finding import Finding, State, found, options_of, told_by
 from backup_dispatch.examination.swift import SINGLE_USER
 
 if TYPE_CHECKING:
@@ -43,14 +40,15 @@ _SWIFT = "cinder.backup.drivers.swift.SwiftBackupDriver"
 def try_out(backend: Backend) -> Iterator[Finding]:
     """Write a small object, read it back, compare it, and delete it.
 
-    Ends as the caller's own work does: an interruption removes the object before it goes on.
+    Can be interrupted like the caller itself: the object is removed before the interruption is
+    passed on.
 
-    :raises Exception: the driver cannot even be made.
+    :raises Exception: the driver cannot even be instantiated.
     """
     try:
         yield from _try_out(backend)
     except database.ERRORS:
-        # As when it is looked at: not the backend's fault.
+        # As when it is examined: not the backend's fault.
         yield Finding(SUBJECT, State.UNKNOWN, NEEDS_DATABASE)
 
 
@@ -67,9 +65,9 @@ def _try_out(backend: Backend) -> Iterator[Finding]:
     if not can_be_examined(backend):
         driver.check_for_setup_error()
         yield Finding("its own check")
-    if hasattr(driver, "try_out"):
-        for subject, word, text in driver.try_out():
-            yield Finding(subject, State[word.upper()], text)
+    trying = offered(driver, SupportsTryOut)
+    if trying is not None:
+        yield from (found(step) for step in trying.try_out())
     elif is_chunked(driver):
         yield _tried(_ChunkedDrivers(driver))
     elif is_ceph(driver):
@@ -94,8 +92,8 @@ class _ChunkedDrivers:
     def __init__(self, driver: Any) -> None:
         self._driver = driver
         self._name = PREFIX + str(uuid4())
-        # posix and its kin have a folder for each backup.
-        self._container = Container(driver, driver.backup_default_container or self._name)
+        # posix, nfs and glusterfs have a folder for each backup.
+        self._container = StoreContainer(driver, driver.backup_default_container or self._name)
         self.place = f"{self._name} in {self._container.name}"
 
     def write(self, data: bytes) -> None:
@@ -144,7 +142,7 @@ class _Rados:
 
     def _in_pool(self, call: str, *arguments: Any) -> Any:
         client, pool = self._driver._connect_to_rados()
-        # While Ceph's client waits, no signal ends the command.
+        # While Ceph's client waits, the command does not react to signals.
         wait_no_longer(self._driver, client)
         try:
             return getattr(pool, call)(self._name, *arguments)
@@ -171,7 +169,7 @@ def _tried(small: _ChunkedDrivers | _Rados) -> Finding:
 
 
 def _removed(small: _ChunkedDrivers | _Rados) -> str:
-    """Remove it, and say what is left if that fails; an object that never came to be is none."""
+    """Remove it, and report what is left if that fails; an object never created is not an error."""
     try:
         small.remove()
     except Exception as error:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Swift: its address, whether it lets us in, and the container.
+"""Swift: its URL, authentication, and the container.
 
-The driver's own check asks Swift for its capabilities, without a login, and nothing at all where
-the address is to come from the service catalog.
+The driver's own check queries Swift's capabilities, without authentication, and does nothing if
+the URL comes from the service catalog.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MakeDriver = Callable[[], Any]
 
 
 def swift(options: Options, module: dict[str, Any], make: MakeDriver) -> Iterator[Finding]:
-    """Look at the address, and log in where the configuration says as whom.
+    """Check the URL, and authenticate if the configuration has a user.
 
     :param module: the names in the driver's module.
-    :param make: makes a driver object for a user, which does not connect yet.
+    :param make: creates a driver object for a user, which does not connect yet.
     """
     if module.get("swift") is None:
         yield Finding(
@@ -42,7 +42,7 @@ def swift(options: Options, module: dict[str, Any], make: MakeDriver) -> Iterato
 
 
 def _as_each_user(options: Options, client: Any) -> Iterator[Finding]:
-    """Each backup is made with the token of whoever asks for it: there is none here."""
+    """Each backup is created with the requesting user's token: there is none here."""
     if not options["backup_swift_url"]:
         yield Finding(
             "options",
@@ -72,7 +72,7 @@ def _as_each_user(options: Options, client: Any) -> Iterator[Finding]:
 
 
 def _refuse_plain_account(options: Options) -> Iterator[Finding]:
-    """The driver puts the project's id right behind this address."""
+    """The driver appends the project's ID directly to this URL."""
     url = options["backup_swift_url"]
     if not url.endswith(("_", "/")):
         yield Finding(
@@ -145,7 +145,7 @@ def _logged_in(options: Options, connection: Any, container: str) -> Iterator[Fi
 
 def _status(error: Exception) -> int | None:
     status = getattr(error, "http_status", None)
-    # For a Keystone that refuses, the client tells no status.
+    # If Keystone refuses, the client reports no status.
     refused = "Unauthorized" in str(error) and type(error).__name__ == "ClientException"
     return UNAUTHORIZED if refused and not status else status
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``datera-backup``: what lies on a container's device, for whoever has only that."""
+"""``datera-backup``: inspect and salvage containers from their devices alone."""

@@ -16,21 +16,21 @@ from datera_backup.container import (
     Container,
     ContainerError,
     ContainerTooNew,
+    DamageKind,
     Entry,
+    EntryState,
     FileDevice,
-    Finding,
     LayoutDamaged,
     PackageMissing,
-    State,
 )
 from datera_backup.container.format.codec import Codec
 from datera_backup.container.format.superblock import VERSION
 from datera_backup.container.slots import Slot, Slots
 
 _GONE = {
-    State.DYING: "deleted; its room is about to be given back",
-    State.VACANT: "deleted; all of its room is being given back",
-    State.DEAD: "deleted; what no other backup needs of it was given back",
+    EntryState.DYING: "deleted; its space is about to be reclaimed",
+    EntryState.VACANT: "deleted; all of its space is being reclaimed",
+    EntryState.DEAD: "deleted; its space was reclaimed, except what other backups need",
 }
 
 UNREAD = (OSError, ContainerTooNew, PackageMissing)
@@ -38,7 +38,7 @@ UNREAD = (OSError, ContainerTooNew, PackageMissing)
 
 
 @dataclass(frozen=True)
-class Backup:
+class InspectedBackup:
     """One backup of the container.
 
     :ivar commit: None where it has none, or one that cannot be read.
@@ -75,18 +75,18 @@ class Inspection:
     tail: int
     slots: tuple[Slot, ...]
     faulty: tuple[int, ...]
-    backups: tuple[Backup, ...]
+    backups: tuple[InspectedBackup, ...]
 
     @property
     def damage(self) -> list[str]:
         """All that is not what was written."""
         slots = [
-            f"Superblock {number} is {slot.finding.value}; the other one serves."
+            f"Superblock {number} is {slot.finding.value}; the other one is used."
             for number, slot in enumerate(self.slots)
             if slot.finding is not None
         ]
         copies = [
-            f"The metadata at byte {place} is not whole; its copy serves." for place in self.faulty
+            f"The metadata at byte {place} is damaged; its copy is used." for place in self.faulty
         ]
         return slots + copies + [line for backup in self.backups for line in backup.damage]
 
@@ -117,19 +117,19 @@ def inspect(path: Path) -> Inspection:
         )
 
 
-def _backup(container: Container, entry: Entry) -> Backup:
+def _backup(container: Container, entry: Entry) -> InspectedBackup:
     if entry.state.is_gone:
-        return Backup(entry, note=_GONE[entry.state])
+        return InspectedBackup(entry, note=_GONE[entry.state])
     try:
         reader = BackupReader(container, entry.backup_id)
     except BackupUncommitted as open_one:
-        return Backup(entry, note=str(open_one))
+        return InspectedBackup(entry, note=str(open_one))
     except UNREAD as unread:
-        return Backup(entry, unknown=(_unread(entry, unread),))
+        return InspectedBackup(entry, unknown=(_unread(entry, unread),))
     except ContainerError as damage:
         if is_unreadable(damage):
-            return Backup(entry, unknown=(_unread(entry, damage),))
-        return Backup(entry, damage=(str(damage),))
+            return InspectedBackup(entry, unknown=(_unread(entry, damage),))
+        return InspectedBackup(entry, damage=(str(damage),))
     codecs: Counter[str] = Counter()
     damaged, unknown = [], []
     commit = reader.commit
@@ -152,7 +152,7 @@ def _backup(container: Container, entry: Entry) -> Backup:
             manifests += 1
             counts = Counter(chunk.codecs)
             codecs.update({_codec(one): n for one, n in counts.items() if one})
-    return Backup(
+    return InspectedBackup(
         entry,
         commit,
         codecs,
@@ -169,8 +169,8 @@ def _codec(number: int) -> str:
 
 
 def is_unreadable(error: ContainerError) -> bool:
-    """Whether the device reports an error, so that nobody knows what is there."""
-    return isinstance(error, LayoutDamaged) and error.finding is Finding.UNREADABLE
+    """Whether the device reports an error, which proves no damage."""
+    return isinstance(error, LayoutDamaged) and error.finding is DamageKind.UNREADABLE
 
 
 def _unread(entry: Entry, why: Exception) -> str:

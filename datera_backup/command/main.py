@@ -32,7 +32,7 @@ SOUND, DAMAGED, UNUSABLE, NOT_KNOWN, CANCELLED = 0, 1, 2, 3, 130
 CODES = {"sound": SOUND, "DAMAGED": DAMAGED, "not known": NOT_KNOWN}
 
 UNOPENED = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM)
-"""Errors of a device that was named wrongly, or by somebody who may not read it."""
+"""Errors of a device that does not exist or that this user may not read."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,7 +85,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         usage=f"{NAME} {SALVAGE} DEVICE [--with DEVICE …] (BACKUP OUTPUT | --list)",
         description="Writes a backup's volume as far as its blocks are found and are what was "
         "backed up, and beside it OUTPUT.map, which says in ddrescue's format what is missing. "
-        "Superblocks are done without: then the devices are scanned. Exit 1 if anything is "
+        "Superblocks are not required: without them the devices are scanned. Exit 1 if anything is "
         "missing. Nothing is written to the devices.",
     )
     salvaging.add_argument("device", type=Path, metavar="DEVICE", help="as for inspect")
@@ -115,7 +115,7 @@ def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no backup's id") from None
+        raise argparse.ArgumentTypeError(f"{text} is not a backup ID") from None
 
 
 def _inspect(device: Path, form: str) -> int:
@@ -171,7 +171,11 @@ def _looked_at(device: Path, look: Callable[[], int]) -> int:
     except OSError as exc:
         named = exc.filename or device
         reason = exc.strerror or str(exc)
-        hint = " Be root, or one of the group disk." if isinstance(exc, PermissionError) else ""
+        hint = (
+            " Run as root, or as a member of group disk."
+            if isinstance(exc, PermissionError)
+            else ""
+        )
         code = UNUSABLE if exc.errno in UNOPENED else NOT_KNOWN
         return _failed(f"{named} cannot be read: {reason}.{hint}", code)
     except UNREAD as exc:

@@ -8,7 +8,7 @@ from typing import Any
 from prettytable import PrettyTable
 
 from backup_dispatch.command.units import in_units
-from datera_backup.command.inspection import Backup, Inspection, when
+from datera_backup.command.inspection import InspectedBackup, Inspection, when
 from datera_backup.container.format.superblock import Superblock
 from datera_backup.container.slots import Slot
 
@@ -46,7 +46,7 @@ def _slot(block: Superblock | None) -> dict[str, Any] | None:
     }
 
 
-def _json(backup: Backup) -> dict[str, Any]:
+def _json(backup: InspectedBackup) -> dict[str, Any]:
     entry, commit = backup.entry, backup.commit
     told: dict[str, Any] = {
         "backup": str(entry.backup_id),
@@ -143,7 +143,7 @@ def _table(found: Inspection) -> str:
     return str(table.get_string())
 
 
-def _row(backup: Backup) -> list[str]:
+def _row(backup: InspectedBackup) -> list[str]:
     entry, commit = backup.entry, backup.commit
     state = entry.state.name.lower()
     if backup.damage or backup.unknown:
@@ -166,7 +166,7 @@ def _row(backup: Backup) -> list[str]:
     ]
 
 
-def _chunks(backup: Backup, inherited: int) -> str:
+def _chunks(backup: InspectedBackup, inherited: int) -> str:
     empty = backup.chunks - backup.manifests
     kinds = [(empty, "zero"), (inherited, "inherited")]
     told = ", ".join(f"{count} {kind}" for count, kind in kinds if count)

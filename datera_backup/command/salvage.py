@@ -16,8 +16,8 @@ from backup_dispatch.command.progress import ProgressLine
 from backup_dispatch.command.units import in_units
 from datera_backup.command.inspection import when
 from datera_backup.container import FileDevice
-from datera_backup.engine import FileSink, Settings
-from datera_backup.engine.salvaging import Salvageable, Salvaged, Salvaging
+from datera_backup.engine import EngineSettings, FileSink
+from datera_backup.engine.salvage import Salvageable, Salvaged, Salvaging
 
 _SHOWN = 20
 
@@ -47,7 +47,7 @@ def salvage(devices: Sequence[Path], backup_id: UUID, output: Path) -> Salvaged:
             try:
                 file.truncate(reader.commit.source_size)
                 sink = FileSink(file.fileno())
-                found = salvaging.salvage(reader, sink, Settings(), progress)
+                found = salvaging.salvage(reader, sink, EngineSettings(), progress)
             except BaseException:
                 # Without its map it would pass for a whole one.
                 output.unlink(missing_ok=True)

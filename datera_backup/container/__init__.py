@@ -4,7 +4,6 @@
 from datera_backup.container.container import Container, Remains
 from datera_backup.container.device import Device, FileDevice
 from datera_backup.container.errors import (
-    Absent,
     AlreadyAContainer,
     BackupExists,
     BackupNotInContainer,
@@ -12,21 +11,22 @@ from datera_backup.container.errors import (
     BackupUnderWay,
     BackupUnfinished,
     BlockDamaged,
+    BytesAbsent,
+    BytesUnreadable,
     CommitDamaged,
     ContainerChanged,
     ContainerError,
     ContainerFull,
     ContainerMissing,
     ContainerTooNew,
+    DamageKind,
     DeviceTooShort,
-    Finding,
     GeometryMismatch,
     LayoutDamaged,
     ManifestDamaged,
     MetadataTooLarge,
     NotAContainer,
     PackageMissing,
-    Unreadable,
     WrongContainer,
 )
 from datera_backup.container.format.capacity import worst_case
@@ -35,22 +35,27 @@ from datera_backup.container.format.commit import Commit, Statistics
 from datera_backup.container.format.geometry import (
     CHUNK_BLOCKS,
     DEFAULT_SEGMENT_SIZE,
+    GIB,
+    KIB,
     LOG_START,
     METADATA_LIMIT,
+    MIB,
     Digest,
     Geometry,
 )
 from datera_backup.container.format.manifest import ChunkMap
-from datera_backup.container.format.superblock import Entry, Spot, State
+from datera_backup.container.format.superblock import Entry, EntryState, Spot
 from datera_backup.container.reader import BackupReader
 from datera_backup.container.writer import BackupWriter, NewBackup
 
 __all__ = [
     "CHUNK_BLOCKS",
     "DEFAULT_SEGMENT_SIZE",
+    "GIB",
+    "KIB",
     "LOG_START",
     "METADATA_LIMIT",
-    "Absent",
+    "MIB",
     "AlreadyAContainer",
     "BackupExists",
     "BackupNotInContainer",
@@ -60,6 +65,8 @@ __all__ = [
     "BackupUnfinished",
     "BackupWriter",
     "BlockDamaged",
+    "BytesAbsent",
+    "BytesUnreadable",
     "ChunkMap",
     "Codec",
     "Commit",
@@ -70,12 +77,13 @@ __all__ = [
     "ContainerFull",
     "ContainerMissing",
     "ContainerTooNew",
+    "DamageKind",
     "Device",
     "DeviceTooShort",
     "Digest",
     "Entry",
+    "EntryState",
     "FileDevice",
-    "Finding",
     "Geometry",
     "GeometryMismatch",
     "LayoutDamaged",
@@ -86,9 +94,7 @@ __all__ = [
     "PackageMissing",
     "Remains",
     "Spot",
-    "State",
     "Statistics",
-    "Unreadable",
     "WrongContainer",
     "worst_case",
 ]

@@ -7,11 +7,13 @@ from collections.abc import Collection
 from uuid import UUID
 
 from datera_backup.container.copies import Copies
+from datera_backup.container.device import Device
 from datera_backup.container.errors import CommitDamaged, LayoutDamaged
 from datera_backup.container.format import commit as commits
 from datera_backup.container.format.commit import Commit
-from datera_backup.container.format.record import COMMIT, RecordRef
-from datera_backup.container.format.superblock import State, Superblock
+from datera_backup.container.format.log_record import COMMIT, RecordRef
+from datera_backup.container.format.superblock import EntryState, Superblock
+from datera_backup.container.log import peek
 
 
 def read(copies: Copies, container_id: UUID, backup_id: UUID, ref: RecordRef) -> Commit:
@@ -42,7 +44,7 @@ def require(block: Superblock, living: Collection[UUID], damaged_slots: Collecti
 
     :raises LayoutDamaged: one is not.
     """
-    committed = {entry.backup_id for entry in block.entries if entry.state is State.COMMITTED}
+    committed = {entry.backup_id for entry in block.entries if entry.state is EntryState.COMMITTED}
     lost = set(living) - committed
     if lost:
         names = ", ".join(sorted(map(str, lost)))
@@ -50,4 +52,21 @@ def require(block: Superblock, living: Collection[UUID], damaged_slots: Collecti
             f"Container {block.container_id} should hold backup {names}, but its superblock "
             f"(generation {block.generation}, damaged slots: {list(damaged_slots) or 'none'}) "
             "does not have them as committed; nothing was written."
+        )
+
+
+def require_newest(device: Device, block: Superblock) -> None:
+    """Check that nobody has written behind the log by a later state of the superblock.
+
+    :raises LayoutDamaged: the superblock is older than what lies there.
+    """
+    found = peek(device, block.tail, lambda header, at: header.offset == at)
+    if found is None or found.owner.container_id != block.container_id:
+        return
+    # What failed or was deleted was begun by this state of the superblock, or by one before.
+    if found.owner.generation > block.generation:
+        raise LayoutDamaged(
+            f"The superblock of container {block.container_id} (generation {block.generation}) is "
+            f"older than backup {found.owner.backup_id}, which was begun behind its log in "
+            f"generation {found.owner.generation}; nothing was written."
         )

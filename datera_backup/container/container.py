@@ -5,19 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
 from datera_backup.container import committed
 from datera_backup.container.copies import Copies
 from datera_backup.container.device import Device
+from datera_backup.container.directory import Directory
 from datera_backup.container.errors import (
     BackupExists,
     BackupNotInContainer,
     BackupUncommitted,
     BackupUnderWay,
-    ContainerChanged,
     ContainerFull,
     DeviceTooShort,
     WrongContainer,
@@ -26,9 +25,15 @@ from datera_backup.container.format import commit as commits
 from datera_backup.container.format.clock import Clock, utc_now
 from datera_backup.container.format.commit import Commit
 from datera_backup.container.format.geometry import DEFAULT_SEGMENT_SIZE
-from datera_backup.container.format.record import Owner, RecordRef
-from datera_backup.container.format.superblock import MAX_ENTRIES, Entry, Spot, State, Superblock
-from datera_backup.container.log import survey
+from datera_backup.container.format.log_record import Owner, RecordRef
+from datera_backup.container.format.superblock import (
+    MAX_ENTRIES,
+    Entry,
+    EntryState,
+    Spot,
+    Superblock,
+)
+from datera_backup.container.log import MOST_UNDER_WAY, survey
 from datera_backup.container.reader import BackupReader
 from datera_backup.container.reclaiming import reclaim, vacate
 from datera_backup.container.slots import Slots
@@ -47,18 +52,14 @@ class Remains(Enum):
 class Container:
     """An open container.
 
-    Whoever changes it holds a lock; any number may read committed backups meanwhile. An object
+    A writer holds the container's lock; any number of readers may read committed backups. An object
     serves one thread at a time, but readers that were made from it serve many.
     """
 
     def __init__(self, device: Device, slots: Slots, block: Superblock, clock: Clock) -> None:
         """Use :meth:`format` or :meth:`open` instead."""
         self._device = device
-        self._slots = slots
-        self._block = block
-        self._clock = clock
-        self._copies = Copies(device, block.container_id)
-        self._distrusted = {(spot.container_id, spot.offset) for spot in block.spots}
+        self._directory = Directory(device, slots, block, clock)
 
     @classmethod
     def format(cls, device: Device, container_id: UUID, *, clock: Clock = utc_now) -> Container:
@@ -103,7 +104,7 @@ class Container:
     @property
     def id(self) -> UUID:
         """The container's id, which is that of the first backup in it."""
-        return self._block.container_id
+        return self._directory.block.container_id
 
     @property
     def device(self) -> Device:
@@ -113,32 +114,45 @@ class Container:
     @property
     def copies(self) -> Copies:
         """The metadata on it."""
-        return self._copies
+        return self._directory.copies
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All backups that the superblock knows, in the order of the log, dead ones too."""
-        return self._block.entries
+        return self._directory.block.entries
 
     @property
     def committed(self) -> tuple[UUID, ...]:
         """The backups that can be restored, oldest first."""
-        return tuple(e.backup_id for e in self.entries if e.state is State.COMMITTED)
+        return tuple(e.backup_id for e in self.entries if e.state is EntryState.COMMITTED)
+
+    @property
+    def begun(self) -> tuple[UUID, ...]:
+        """The backups that were begun and never committed; they may still be written."""
+        return tuple(e.backup_id for e in self.entries if e.state is EntryState.OPEN)
 
     @property
     def damaged_slots(self) -> tuple[int, ...]:
-        """Superblock slots (0, 1) that were not readable; the other one serves."""
-        return self._slots.damaged
+        """Superblock slots (0, 1) that were not readable; the other one is used."""
+        return self._directory.damaged_slots
+
+    @property
+    def may_be_stale(self) -> bool:
+        """Whether the device may have lost a newer superblock, by what it shows of the older ones.
+
+        Then :meth:`begin` must be told of all backups that are known to be good here.
+        """
+        return self._directory.may_be_stale
 
     @property
     def spots(self) -> tuple[Spot, ...]:
         """Stored bytes that were found bad."""
-        return self._block.spots
+        return self._directory.block.spots
 
     @property
     def tail(self) -> int:
         """The byte where the next backup begins."""
-        return self._block.tail
+        return self._directory.block.tail
 
     @property
     def room(self) -> int:
@@ -148,7 +162,7 @@ class Container:
     @property
     def is_full(self) -> bool:
         """Whether there is room for no other entry."""
-        return self._block.is_full
+        return self._directory.block.is_full
 
     @property
     def remains(self) -> Remains:
@@ -159,11 +173,11 @@ class Container:
     @property
     def distrusts_any(self) -> bool:
         """Whether any block was found bad once."""
-        return bool(self._distrusted)
+        return self._directory.distrusts_any
 
     def distrusts(self, container_id: UUID, offset: int) -> bool:
         """Whether a block was found bad once, by where it lies."""
-        return (container_id, offset) in self._distrusted
+        return self._directory.distrusts(container_id, offset)
 
     def commit_of(self, backup_id: UUID) -> Commit:
         """Return a committed backup's record; ``.containers`` says what a restore needs open.
@@ -172,7 +186,7 @@ class Container:
         :raises BackupUncommitted: it was begun and never committed.
         :raises CommitDamaged: the record is not the one that was written, and neither is its copy.
         """
-        entry = self._entry(backup_id)
+        entry = self._directory.entry_of(backup_id)
         if entry.state.is_gone:
             raise BackupNotInContainer(backup_id, self.id, deleted=True)
         if entry.commit is None:
@@ -180,7 +194,7 @@ class Container:
             raise BackupUncommitted(
                 backup_id, self.id, started=entry.started, segments=segments, log_bytes=log_bytes
             )
-        return committed.read(self._copies, self.id, backup_id, entry.commit)
+        return committed.read(self.copies, self.id, backup_id, entry.commit)
 
     def begin(
         self,
@@ -195,12 +209,13 @@ class Container:
 
         The range of a backup that was begun and never committed is used again once that has ended.
 
-        :param living: all backups that are known to be good here. Each must be committed in the
+        :param living: backups that are known to be good here. Each must be committed in the
             superblock, so that a damaged superblock never leads to overwriting them.
         :param parent: what an incremental is compared with, with all containers of its chain.
-        :param ended: backups of which it is known that nobody writes them any more.
+        :param ended: backups that are known to be no longer written.
         :raises BackupUnderWay: one was begun that is neither among them nor the new one.
-        :raises LayoutDamaged: one of ``living`` is not committed here.
+        :raises LayoutDamaged: one of ``living`` is not committed here, or the superblock is older
+            than what lies behind the log.
         :raises BackupNotInContainer: ``parent`` was deleted meanwhile.
         :raises BackupExists: ``new.backup_id`` is committed here or was.
         :raises GeometryMismatch: the new backup has not its parent's geometry.
@@ -208,12 +223,13 @@ class Container:
         :raises ContainerFull: the superblock has no room for another backup.
         """
         commits.metadata_json(new.metadata)
-        self._reload()
-        committed.require(self._block, living, self.damaged_slots)
+        self._directory.reload()
+        committed.require(self._directory.block, living, self.damaged_slots)
+        committed.require_newest(self._device, self._directory.block)
         for entry in self.entries:
-            if entry.state is State.OPEN and entry.backup_id not in {new.backup_id, *ended}:
+            if entry.state is EntryState.OPEN and entry.backup_id not in {new.backup_id, *ended}:
                 raise BackupUnderWay(entry.backup_id, self.id)
-        kept = tuple(entry for entry in self.entries if entry.state is not State.OPEN)
+        kept = tuple(entry for entry in self.entries if entry.state is not EntryState.OPEN)
         if any(entry.backup_id == new.backup_id for entry in kept):
             raise BackupExists(new.backup_id, self.id)
         if parent is not None:
@@ -221,12 +237,12 @@ class Container:
         if len(kept) >= MAX_ENTRIES:
             raise ContainerFull(f"Container {self.id}", len(kept) + 1, MAX_ENTRIES)
         self._discard_open()
-        now = self._clock()
+        now = self._directory.now()
         opened = Entry(
             backup_id=new.backup_id,
             parent_id=None if parent is None else parent.commit.backup_id,
-            state=State.OPEN,
-            generation=self._block.generation + 1,
+            state=EntryState.OPEN,
+            generation=self._directory.block.generation + 1,
             start=self.tail,
             end=0,
             commit=None,
@@ -241,18 +257,18 @@ class Container:
             parent=parent,
             started=now,
             segment_size=segment_size,
-            check=lambda: self._check(opened, parent),
-            commit=lambda ref, end: self._commit(opened, ref, end),
-            clock=self._clock,
+            check=lambda: self._require_open(opened, parent),
+            commit=lambda ref, end: self._directory.commit(opened, ref, end),
+            clock=self._directory.now,
         )
-        self._store((*kept, opened), now)
+        self._directory.store_entries((*kept, opened), now)
         return writer
 
     def drop(self, backup_id: UUID, chain: Iterable[Container] = ()) -> Remains:
         """Delete a backup, committed or only begun, and say what is left; its children live on.
 
-        What no living backup needs of it is given back to the device, here and in the rest of the
-        chain. A call that was interrupted is finished by the next one.
+        Its space that no living backup needs is reclaimed, here and in the rest of the chain. An
+        interrupted call is finished by the next one.
 
         :param chain: the chain's other containers, which may be changed too: those that the
             backup's blocks lie in, and those that have blocks here.
@@ -263,137 +279,92 @@ class Container:
         return self.remains
 
     def doom(self, backup_id: UUID) -> None:
-        """Let a backup not be read any more, though it keeps its room; take back one only begun.
+        """Make a backup unreadable, though it keeps its space; discard one that is only begun.
 
         :raises BackupNotInContainer: it is not here, or was deleted before.
         """
-        self._reload()
-        gone = self._entry(backup_id)
-        if gone.state is State.DEAD:
+        self._directory.reload()
+        gone = self._directory.entry_of(backup_id)
+        if gone.state is EntryState.DEAD:
             raise BackupNotInContainer(backup_id, self.id, deleted=True)
-        if gone.state is State.OPEN:
+        if gone.state is EntryState.OPEN:
             self._discard_open()
-            self._store(tuple(entry for entry in self.entries if entry is not gone), self._clock())
-        elif gone.state is State.COMMITTED:
-            self._change(gone, State.DYING)
+            self._directory.store_entries(one for one in self.entries if one is not gone)
+        elif gone.state is EntryState.COMMITTED:
+            self._directory.change(gone, EntryState.DYING)
 
     def require(self, backup_id: UUID, *, or_dying: bool = False) -> None:
-        """Look again whether a backup is committed, or is at least not given back yet.
+        """Check again that a backup is committed, or at least that its space is not reclaimed.
 
-        :raises BackupNotInContainer: it is not, or not any more.
+        :raises BackupNotInContainer: it is not, or no longer.
         """
-        self._reload()
-        good = (State.COMMITTED, State.DYING) if or_dying else (State.COMMITTED,)
-        if self._entry(backup_id).state not in good:
+        self._directory.reload()
+        good = (EntryState.COMMITTED, EntryState.DYING) if or_dying else (EntryState.COMMITTED,)
+        if self._directory.entry_of(backup_id).state not in good:
             raise BackupNotInContainer(backup_id, self.id, deleted=True)
 
     def reclaim(self, chain: Iterable[Container]) -> None:
-        """Give back what only deleted backups needed; ``chain`` as for :meth:`drop`."""
+        """Reclaim the space that only deleted backups needed; ``chain`` as for :meth:`drop`."""
         others = tuple(container for container in chain if container.id != self.id)
         for other in others:
-            other._reload()
+            other._directory.reload()
         for entry in self.entries:
-            if entry.state in (State.DYING, State.VACANT) and entry.commit is not None:
+            if entry.state in (EntryState.DYING, EntryState.VACANT) and entry.commit is not None:
                 self._finish(entry, entry.commit, others)
         if not any(other.remains is Remains.BACKUPS for other in others):
             self._forget_dead_tail()
 
     def remember(self, spots: Iterable[Spot]) -> None:
-        """Write down which stored bytes were found bad: no incremental inherits them any more."""
-        self._reload()
+        """Record which stored bytes were found bad: no later incremental inherits them."""
+        self._directory.reload()
         known = set(self.spots)
         new = tuple(dict.fromkeys(spot for spot in spots if spot not in known))
         if new:
-            now = self._clock()
-            self._put(replace(self._block, spots=(*self.spots, *new)), now)
+            self._directory.store(replace(self._directory.block, spots=(*self.spots, *new)))
 
     def repair(self) -> None:
-        """Write metadata again that was met damaged, where its copy is whole; may raise OSError."""
-        self._reload()
-        self._copies.repair()
+        """Repair metadata that was found damaged, from its copy; may raise OSError."""
+        self._directory.reload()
+        self.copies.repair()
         if self.damaged_slots:
-            self._store(self.entries, self._clock())
+            self._directory.store_entries(self.entries)
 
     def _finish(self, entry: Entry, commit: RecordRef, others: Sequence[Container]) -> None:
-        vacant = entry.state is State.VACANT
+        vacant = entry.state is EntryState.VACANT
         if not vacant and not reclaim(self, entry, commit, others):
             # Written down, because what it was found out from is given back now.
-            self._change(entry, State.VACANT)
+            self._directory.change(entry, EntryState.VACANT)
             vacant = True
         if vacant:
             vacate(self, entry, commit)
-        self._change(entry, State.DEAD)
+        self._directory.change(entry, EntryState.DEAD)
 
     def _discard_open(self) -> None:
-        """Take back what a backup has written that was begun and never committed."""
+        """Discard what a backup wrote that was begun and never committed."""
         for entry in self.entries:
-            if entry.state is State.OPEN:
+            if entry.state is EntryState.OPEN:
                 _, length = survey(self._device, entry.backup_id, entry.start)
+                # Behind the last record that is there with all before it, others may be: several
+                # were being written. Nothing lies behind an open backup.
+                length = min(length + MOST_UNDER_WAY, self._device.size - entry.start)
                 self._device.discard(entry.start, length)
 
     def _forget_dead_tail(self) -> None:
         """Let the next backup begin where the last one that is not gone ends."""
         kept = list(self.entries)
-        while kept and kept[-1].state is State.DEAD:
+        while kept and kept[-1].state is EntryState.DEAD:
             gone = kept.pop()
             self._device.discard(gone.start, gone.end - gone.start)
         if len(kept) < len(self.entries):
-            tail = replace(self._block, entries=tuple(kept)).tail
+            block = replace(self._directory.block, entries=tuple(kept))
             # What will lie there is not what was found bad.
-            spots = tuple(s for s in self.spots if s.container_id != self.id or s.offset < tail)
-            self._put(replace(self._block, entries=tuple(kept), spots=spots), self._clock())
+            tail = block.tail
+            spots = (s for s in self.spots if s.container_id != self.id or s.offset < tail)
+            self._directory.store(replace(block, spots=tuple(spots)))
 
-    def _change(self, entry: Entry, state: State) -> None:
-        self._reload()
-        now = self._clock()
-        changed = replace(entry, state=state, changed=now)
-        self._store(
-            tuple(changed if e.backup_id == entry.backup_id else e for e in self.entries), now
-        )
-
-    def _check(self, opened: Entry, parent: BackupReader | None = None) -> None:
-        """Look whether the range of a begun backup is still its own, and its parent still there."""
+    def _require_open(self, opened: Entry, parent: BackupReader | None) -> None:
+        """Check that a begun backup's range is still its own, and that its parent still exists."""
         if parent is not None:
             # In another container it may be deleted meanwhile; giving it back waits for our lock.
             parent.require_living(or_dying=parent.home_id != self.id)
-        self._reload()
-        if opened not in self.entries:
-            raise ContainerChanged(
-                f"Backup {opened.backup_id} is no longer begun in container {self.id}: somebody "
-                "else wrote to it."
-            )
-
-    def _commit(self, opened: Entry, ref: RecordRef, end: int) -> None:
-        """Turn a begun backup into a committed one."""
-        self._check(opened)
-        now = self._clock()
-        done = replace(opened, state=State.COMMITTED, end=end, commit=ref, changed=now)
-        self._store(tuple(done if entry == opened else entry for entry in self.entries), now)
-
-    def _entry(self, backup_id: UUID) -> Entry:
-        for entry in self.entries:
-            if entry.backup_id == backup_id:
-                return entry
-        raise BackupNotInContainer(backup_id, self.id)
-
-    def _reload(self) -> None:
-        """See what others, who held the lock meanwhile, made of the superblock."""
-        block = self._slots.load()
-        if block.container_id != self.id:
-            raise WrongContainer(self.id, block.container_id)
-        if block.generation != self._block.generation:
-            # A range may have been given back and used again.
-            self._device.forget()
-            self._copies.forget_faulty()
-        self._take(block)
-
-    def _store(self, kept: tuple[Entry, ...], now: datetime) -> None:
-        self._put(replace(self._block, entries=kept), now)
-
-    def _put(self, block: Superblock, now: datetime) -> None:
-        self._take(self._slots.store(self._block, block, now))
-
-    def _take(self, block: Superblock) -> None:
-        if block.spots != self._block.spots:
-            self._distrusted = {(spot.container_id, spot.offset) for spot in block.spots}
-        self._block = block
+        self._directory.require_open(opened)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metadata records, each of which stands twice: read from wherever it is whole, and repaired."""
+"""Metadata records, each stored twice: read from an intact copy, and repaired."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from uuid import UUID
 
 from datera_backup.container import notices
 from datera_backup.container.device import Device, read
-from datera_backup.container.errors import Absent, LayoutDamaged
+from datera_backup.container.errors import BytesAbsent, LayoutDamaged
 from datera_backup.container.format.geometry import RECORD_HEADER_SIZE
-from datera_backup.container.format.record import (
+from datera_backup.container.format.log_record import (
     RecordRef,
     checksum_of,
     decode_header,
@@ -31,15 +31,15 @@ class Copies:
         self._container_id = container_id
         self._faulty: dict[int, RecordRef] = {}
         self.thorough = False
-        """Whether readers look at a record's copy too where the record itself is whole."""
+        """Whether readers check a record's copy too if the record itself is intact."""
 
     @property
     def faulty(self) -> tuple[int, ...]:
-        """Where readers met a record that is not whole, while its other copy is."""
+        """Where readers found a damaged record with an intact copy."""
         return tuple(sorted(self._faulty))
 
     def forget_faulty(self) -> None:
-        """Repair nothing that was met so far: its place may be another record's by now."""
+        """Forget all findings: their places may belong to other records by now."""
         self._faulty.clear()
 
     def read(
@@ -64,7 +64,7 @@ class Copies:
             raise damaged(str(exc)) from exc
 
     def repair(self) -> None:
-        """Write again what readers met damaged, from the other copy.
+        """Repair what readers found damaged, from the other copy.
 
         :raises OSError: the device reports an error.
         """
@@ -85,7 +85,7 @@ class Copies:
 
     def _whole(self, ref: RecordRef, expected: Expected, most: int) -> bytes:
         if not RECORD_HEADER_SIZE <= ref.length <= RECORD_HEADER_SIZE + most:
-            raise LayoutDamaged(f"its length is said to be {ref.length} bytes")
+            raise LayoutDamaged(f"its length is claimed to be {ref.length} bytes")
         failures: dict[int, LayoutDamaged] = {}
         raw = None
         for place in places(ref.offset):
@@ -101,7 +101,7 @@ class Copies:
             if (header.kind, header.level, header.number) != expected or (
                 header.owner.container_id != self._container_id
             ):
-                raise LayoutDamaged("another record lies there")
+                raise LayoutDamaged("another record is there")
             self._note(failures, ref)
             return raw
         first = next(iter(failures.values()))
@@ -116,11 +116,11 @@ class Copies:
                 self._faulty[place] = ref
                 notices.tell(
                     f"The metadata at byte {place} of container {self._container_id} is "
-                    f"{failure.finding.value}, its copy serves: {failure}"
+                    f"{failure.finding.value}, its copy is used: {failure}"
                 )
 
     def _read(self, ref: RecordRef, place: int) -> bytes:
-        """Return what lies in one of the two places, if it is the record that is meant."""
+        """Return the contents of one of the two places, if it is the expected record."""
         raw = read(self._device, place, ref.length)
         if not _is(raw, ref):
             # It may be what this host had cached before another one wrote there.
@@ -129,8 +129,8 @@ class Copies:
         if _is(raw, ref):
             return raw
         if not any(raw):
-            raise Absent("there are zeros")
-        raise LayoutDamaged("the checksum is another one")
+            raise BytesAbsent("there are zeros")
+        raise LayoutDamaged("the checksum does not match")
 
 
 def _is(raw: bytes, ref: RecordRef) -> bool:

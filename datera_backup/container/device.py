@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The block device below a container: the only way by which this package reaches bytes."""
+"""The block device below a container: the only access to it of this package."""
 
 from __future__ import annotations
 
 import mmap
 import os
+import stat
 from collections.abc import Sequence
 from typing import Protocol
 
 from datera_backup.container import discarding, notices
-from datera_backup.container.errors import Absent, Unreadable
+from datera_backup.container.errors import BytesAbsent, BytesUnreadable
 
 Buffer = bytes | bytearray | memoryview
+
+_BLOCKS = 64 << 10
+"""What is read of so many bytes at once is not read again soon."""
 
 _MAX_VECTOR = 1024
 """Buffers that Linux takes in one call, ``IOV_MAX``."""
@@ -27,8 +31,8 @@ class Device(Protocol):
     def pread(self, offset: int, buffer: memoryview) -> None:
         """Fill the whole buffer from ``offset``.
 
-        :raises Absent: the device ends before the buffer is full.
-        :raises OSError: the device reports an error; :func:`read_into` makes it `Unreadable`.
+        :raises BytesAbsent: the device ends before the buffer is full.
+        :raises OSError: the device reports an error; :func:`read_into` makes it `BytesUnreadable`.
         """
 
     def pwrite(self, offset: int, *buffers: Buffer) -> None:
@@ -38,10 +42,10 @@ class Device(Protocol):
         """
 
     def flush(self) -> None:
-        """Return when everything that was written before survives a power cut."""
+        """Flush: return when everything written before survives a power cut."""
 
     def forget(self, offset: int = 0, length: int | None = None) -> None:
-        """Let the next reading of a range see what other hosts have written there.
+        """Drop the cached pages of a range, so that the next read sees other hosts' writes.
 
         What was written through this object stays.
 
@@ -49,7 +53,7 @@ class Device(Protocol):
         """
 
     def discard(self, offset: int, length: int) -> bool:
-        """Give the room of a range back, whose bytes mean nothing any more.
+        """Discard a range that is no longer needed.
 
         :param length: bytes. What is not a whole number of the device's own units may stay.
         :returns: whether the device can do that; else nothing was done.
@@ -70,6 +74,7 @@ class FileDevice:
             self._fd = file
         else:
             self._fd = os.open(file, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
+        self._is_device = stat.S_ISBLK(os.fstat(self._fd).st_mode)
 
     @property
     def size(self) -> int:
@@ -79,27 +84,30 @@ class FileDevice:
     def pread(self, offset: int, buffer: memoryview) -> None:
         """Fill the whole buffer from ``offset``.
 
-        :raises Absent: the device ends before the buffer is full.
+        :raises BytesAbsent: the device ends before the buffer is full.
         """
         done = 0
         while done < len(buffer):
             count = os.preadv(self._fd, [buffer[done:]], offset + done)
             if count == 0:
-                raise Absent(
+                raise BytesAbsent(
                     f"The device ends at byte {offset + done}, before byte {offset + len(buffer)}."
                 )
             done += count
+        if self._is_device and len(buffer) >= _BLOCKS:
+            # Blocks are read once, and would fill the host's page cache; metadata may stay.
+            os.posix_fadvise(self._fd, offset, len(buffer), os.POSIX_FADV_DONTNEED)
 
     def pwrite(self, offset: int, *buffers: Buffer) -> None:
         """Write all the buffers one after the other, the first at ``offset``."""
         write_all(self._fd, offset, buffers)
 
     def flush(self) -> None:
-        """Return when everything that was written before survives a power cut."""
+        """Flush: return when everything written before survives a power cut."""
         os.fdatasync(self._fd)
 
     def forget(self, offset: int = 0, length: int | None = None) -> None:
-        """Let the next reading of a range see what other hosts have written there.
+        """Drop the cached pages of a range, so that the next read sees other hosts' writes.
 
         A host keeps in its page cache what it has read of a device for as long as anybody there has
         the device open, whatever other hosts write to it.
@@ -112,7 +120,7 @@ class FileDevice:
         os.posix_fadvise(self._fd, first, size + -size % mmap.PAGESIZE, os.POSIX_FADV_DONTNEED)
 
     def discard(self, offset: int, length: int) -> bool:
-        """Give the room of a range back: a hole in a file, UNMAP on a device.
+        """Discard a range: a hole in a file, UNMAP on a device.
 
         A device that fails once is not asked again: what is not given back does no harm.
         """
@@ -121,7 +129,7 @@ class FileDevice:
                 self._discards = discarding.discard(self._fd, offset, length)
             except OSError as exc:
                 self._discards = False
-                notices.tell(f"Room on the device is not given back: {exc}.")
+                notices.tell(f"Space on the device cannot be discarded: {exc}.")
         return self._discards
 
     def close(self) -> None:
@@ -154,14 +162,14 @@ def write_all(descriptor: int, offset: int, buffers: Sequence[Buffer]) -> None:
 def read_into(device: Device, offset: int, buffer: memoryview) -> None:
     """Fill the whole buffer from ``offset``.
 
-    :raises Absent: the device ends before.
-    :raises Unreadable: the device reports an error.
+    :raises BytesAbsent: the device ends before.
+    :raises BytesUnreadable: the device reports an error.
     """
     _require(device, offset, len(buffer))
     try:
         device.pread(offset, buffer)
     except OSError as exc:
-        raise Unreadable(
+        raise BytesUnreadable(
             f"The device reports an error between bytes {offset} and {offset + len(buffer)}: {exc}."
         ) from exc
 
@@ -169,8 +177,8 @@ def read_into(device: Device, offset: int, buffer: memoryview) -> None:
 def read(device: Device, offset: int, length: int) -> bytes:
     """Return ``length`` bytes from ``offset``.
 
-    :raises Absent: the device ends before.
-    :raises Unreadable: the device reports an error.
+    :raises BytesAbsent: the device ends before.
+    :raises BytesUnreadable: the device reports an error.
     """
     # Before memory is set aside for it: a damaged record may claim any length.
     _require(device, offset, length)
@@ -182,7 +190,7 @@ def read(device: Device, offset: int, length: int) -> bytes:
 def _require(device: Device, offset: int, length: int) -> None:
     """Check that a range lies on the device: a forged one may have any offset.
 
-    :raises Absent: the device ends before.
+    :raises BytesAbsent: the device ends before.
     """
     if offset + length > device.size:
-        raise Absent(f"The device ends at byte {device.size}, before byte {offset + length}.")
+        raise BytesAbsent(f"The device ends at byte {device.size}, before byte {offset + length}.")

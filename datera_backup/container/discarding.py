@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Giving back room of a file or a block device, which Python has no call for."""
+"""Discarding ranges of a file or a block device, which Python has no call for."""
 
 from __future__ import annotations
 
@@ -22,21 +22,37 @@ _LIBC.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c
 
 
 def discard(descriptor: int, offset: int, length: int) -> bool:
-    """Give back the whole units of 4 KiB in a range.
+    """Discard the whole units of 4 KiB in a range.
 
     :returns: whether that can be done there; else nothing was done.
     :raises OSError: the device reports an error.
     """
-    first = -(-offset // _UNIT) * _UNIT
-    end = (offset + length) // _UNIT * _UNIT
+    first, end = whole_units(offset, offset + length)
     if first >= end:
         return True
-    if _LIBC.fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, first, end - first) == 0:
-        return True
-    error = ctypes.get_errno()
-    if error not in _CANNOT:
+    try:
+        punch(descriptor, first, end - first)
+    except OSError as exc:
+        if exc.errno not in _CANNOT:
+            raise
+        return _discard_device(descriptor, first, end - first)
+    return True
+
+
+def whole_units(start: int, end: int) -> tuple[int, int]:
+    """Return the part of a range that is whole units of 4 KiB; it may be empty, or negative."""
+    return -(-start // _UNIT) * _UNIT, end // _UNIT * _UNIT
+
+
+def punch(descriptor: int, offset: int, length: int) -> None:
+    """Make a range of a file or a device read as zeros without storing any: the kernel's promise.
+
+    :param length: bytes; on a device, as the offset, a multiple of its logical blocks.
+    :raises OSError: that cannot be done there, or it failed half-way.
+    """
+    if _LIBC.fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, offset, length) != 0:
+        error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
-    return _discard_device(descriptor, first, end - first)
 
 
 def _discard_device(descriptor: int, offset: int, length: int) -> bool:

@@ -69,21 +69,21 @@ class ContainerFull(ContainerError):
 
 
 class ContainerChanged(ContainerError):
-    """Somebody else changed the container while this process was writing to it."""
+    """Another process changed the container while this one was writing to it."""
 
 
 class BackupUnderWay(ContainerError):
-    """A backup was begun in the container, and nobody says that it has ended."""
+    """A backup was begun in the container, and is not known to have ended."""
 
     def __init__(self, backup_id: UUID, container_id: UUID) -> None:
         super().__init__(
-            f"Backup {backup_id} was begun in container {container_id}, and may still be written."
+            f"Backup {backup_id} was begun in container {container_id}, and may still be running."
         )
         self.backup_id = backup_id
         self.container_id = container_id
 
 
-class Finding(Enum):
+class DamageKind(Enum):
     """What is wrong with bytes that should be there."""
 
     UNREADABLE = "unreadable"
@@ -100,19 +100,19 @@ class LayoutDamaged(ContainerError):
     :ivar finding: in which way.
     """
 
-    finding = Finding.DAMAGED
+    finding = DamageKind.DAMAGED
 
 
-class Unreadable(LayoutDamaged):
+class BytesUnreadable(LayoutDamaged):
     """The device reports an error where bytes should be."""
 
-    finding = Finding.UNREADABLE
+    finding = DamageKind.UNREADABLE
 
 
-class Absent(LayoutDamaged):
+class BytesAbsent(LayoutDamaged):
     """There is nothing where bytes should be."""
 
-    finding = Finding.ABSENT
+    finding = DamageKind.ABSENT
 
 
 class DeviceTooShort(LayoutDamaged):
@@ -120,7 +120,7 @@ class DeviceTooShort(LayoutDamaged):
 
 
 class ManifestDamaged(LayoutDamaged):
-    """A chunk's manifest, or the way to it, is not what was committed, and its copy neither."""
+    """A chunk's manifest, or an index page above it, is damaged, and so is its copy."""
 
 
 class CommitDamaged(LayoutDamaged):
@@ -139,7 +139,7 @@ class BlockDamaged(LayoutDamaged):
         source_offset: int,
         device_offset: int,
         length: int,
-        finding: Finding,
+        finding: DamageKind,
         reason: str,
     ) -> None:
         """Name the block.

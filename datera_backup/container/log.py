@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log of a container: blocks in segments, metadata in areas where each record stands twice."""
+"""The log of a container: blocks in segments, metadata in areas that store each record twice."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from datera_backup.container.device import Buffer, Device, read
@@ -17,12 +18,13 @@ from datera_backup.container.format.geometry import (
     AREA_SIZE,
     COPY_DISTANCE,
     KIB,
+    MIB,
     RECORD_HEADER_SIZE,
     Geometry,
     aligned,
     padded,
 )
-from datera_backup.container.format.record import (
+from datera_backup.container.format.log_record import (
     KINDS,
     SEGMENT,
     Header,
@@ -33,20 +35,28 @@ from datera_backup.container.format.record import (
     is_whole,
     places,
 )
+from datera_backup.container.writes import AtOnce, Writes, nothing
+
+MOST_UNDER_WAY = 64 * MIB
+"""Bytes of the log that may lie behind the first write that has not ended yet."""
 
 _BATCH = 128 * KIB
 
 
 class Log:
-    """Where what is written next goes."""
+    """Where what is written next goes.
+
+    :ivar writes: makes the writes.
+    """
 
     def __init__(self, device: Device, container_id: UUID, offset: int) -> None:
         self._device = device
+        self.writes: Writes = AtOnce()
         self._container_id = container_id
         self.offset = offset
 
     def take(self, length: int) -> int:
-        """Set a range aside and return where it begins.
+        """Allocate a range and return where it begins.
 
         :raises ContainerFull: the device ends before it does.
         """
@@ -58,18 +68,27 @@ class Log:
         offset, self.offset = self.offset, end
         return offset
 
+    def write(self, offset: int, *buffers: Buffer, then: Callable[[], None] = nothing) -> None:
+        """Begin to write all the buffers one after the other, the first at ``offset``.
+
+        :param buffers: kept as they are, until they have been written.
+        :param then: as :meth:`Writes.put` has it.
+        """
+        self.writes.put(partial(self._device.pwrite, offset, *buffers), then)
+
 
 class Segments:
-    """Gathers blocks, as they are given, until they are written in one go."""
+    """Gathers blocks, as they are given, until they are written in one go.
 
-    def __init__(
-        self, device: Device, log: Log, owner: Owner, size: int, geometry: Geometry
-    ) -> None:
-        self._device = device
+    :ivar count: segments whose writing was begun.
+    :ivar written: those of them that are on the device, and so are all before them.
+    """
+
+    def __init__(self, log: Log, owner: Owner, size: int, geometry: Geometry) -> None:
         self._log = log
         self._owner = owner
         self._room = segment_room(size, geometry)
-        self.count = 0
+        self.count = self.written = 0
         self.stored_bytes = 0
         self._empty()
 
@@ -86,7 +105,7 @@ class Segments:
         """Take one stored block and return the byte of the device where it will lie.
 
         :param number: counted from the start of the source.
-        :param data: kept as it is, until ``count`` has grown.
+        :param data: kept as it is, until ``written`` is above what ``count`` is now.
         :raises ContainerFull: the device ends before.
         """
         length = len(data)
@@ -103,7 +122,7 @@ class Segments:
         return offset
 
     def zeroed(self, first: int, count: int) -> None:
-        """Note that blocks are zero which were not in the parent."""
+        """Record that blocks are zero that were not zero in the parent."""
         if self._zeroed and sum(self._zeroed[-1]) == first:
             first, before = self._zeroed.pop()
             count += before
@@ -141,9 +160,13 @@ class Segments:
             trailer=len(trailer),
         )
         pad = bytes(padded(length) - length)
-        self._device.pwrite(offset, header.seal(trailer), *self._parts, trailer, pad)
+        parts = (header.seal(trailer), *self._parts, trailer, pad)
         self.count += 1
         self._empty()
+        self._log.write(offset, *parts, then=self._is_written)
+
+    def _is_written(self) -> None:
+        self.written += 1
 
 
 class MetadataAreas:
@@ -152,10 +175,7 @@ class MetadataAreas:
     :param make_way: ends what is being gathered for the log, called before an area is set aside.
     """
 
-    def __init__(
-        self, device: Device, log: Log, owner: Owner, make_way: Callable[[], None]
-    ) -> None:
-        self._device = device
+    def __init__(self, log: Log, owner: Owner, make_way: Callable[[], None]) -> None:
         self._log = log
         self._owner = owner
         self._make_way = make_way
@@ -168,7 +188,7 @@ class MetadataAreas:
     def put(
         self, kind: bytes, number: int, plain: bytes, *, count: int, level: int = 0
     ) -> RecordRef:
-        """Take a record; it lies on the device after :meth:`flush`.
+        """Take a record; it lies on the device after :meth:`flush` and all writes.
 
         :raises ContainerFull: the device ends before.
         """
@@ -200,14 +220,14 @@ class MetadataAreas:
         return offset
 
     def flush(self) -> None:
-        """Write what was taken, and let the next record begin where nothing else is written."""
+        """Begin to write what was taken; the next record begins where nothing else is written."""
         if not self._batch:
             return
         length = self._used - self._batch_at
         self._used = padded(self._used)
         pad = bytes(self._used - self._batch_at - length)
         for place in places(self._base + self._batch_at):
-            self._device.pwrite(place, *self._batch, pad)
+            self._log.write(place, *self._batch, pad)
         self._batch = []
         self._batch_at = self._used
 
@@ -223,7 +243,7 @@ class MetadataAreas:
 
 
 def survey(device: Device, backup_id: UUID, start: int) -> tuple[int, int]:
-    """Find how far an uncommitted backup came: its segments on the device, and bytes of log.
+    """Return how many segments and bytes of the log an uncommitted backup has written.
 
     The survey ends at the first record that is not this backup's next one: older ones may lie
     there.
@@ -246,7 +266,7 @@ def survey(device: Device, backup_id: UUID, start: int) -> tuple[int, int]:
 def peek(
     device: Device, offset: int, lies_at: Callable[[Header, int], bool] = lambda _header, _at: True
 ) -> Header | None:
-    """Return the header of the record at ``offset``; None where no whole one lies.
+    """Return the header of the record at ``offset``; None if there is no intact one.
 
     Of a segment what says what lies in it is part of the whole, but not its blocks, which have
     digests of their own.

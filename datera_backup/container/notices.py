@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is worth telling, kept until somebody comes who may log.
+"""Warnings of threads that may not log, kept until they can be logged.
 
 Most of this package runs in threads of the operating system, and these must not log: under eventlet
 the locks of logging are green ones.
@@ -15,7 +15,7 @@ _waiting: deque[str] = deque(maxlen=_MOST)
 
 
 def tell(message: str) -> None:
-    """Leave a warning for whoever calls :func:`told` next; any thread may."""
+    """Leave a warning for the next caller of :func:`told`; from any thread."""
     _waiting.append(message)
 
 

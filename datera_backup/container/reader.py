@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading one committed backup, whichever containers its blocks lie in."""
+"""Reading one committed backup, from all containers that hold its blocks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from datera_backup.container.errors import ContainerMissing, ManifestDamaged
 from datera_backup.container.format import manifest
 from datera_backup.container.format.commit import Commit
 from datera_backup.container.format.index import Refs
+from datera_backup.container.format.log_record import MANIFEST, RecordRef
 from datera_backup.container.format.manifest import ChunkMap
-from datera_backup.container.format.record import MANIFEST, RecordRef
 from datera_backup.container.tree import Stretch, TreeReader
 
 
 class Home(Protocol):
-    """A container as far as reading goes: an open one, or one that was found by a scan."""
+    """What reading needs of a container: an open one, or one found by a scan."""
 
     @property
     def id(self) -> UUID:
@@ -46,7 +46,7 @@ class Home(Protocol):
         """Whether a block was found bad once, by where it lies."""
 
     def require(self, backup_id: UUID, *, or_dying: bool = False) -> None:
-        """Look again whether a backup is committed, or is at least not given back yet."""
+        """Check again that a backup is committed, or at least that its space is not reclaimed."""
 
 
 class BackupReader:
@@ -86,7 +86,7 @@ class BackupReader:
         return MappingProxyType({key: one.device for key, one in self._containers.items()})
 
     def require_living(self, *, or_dying: bool = False) -> None:
-        """Look again whether the backup is still committed.
+        """Check again that the backup is still committed.
 
         :param or_dying: it may have been deleted, as long as nothing of it was given back.
         :raises BackupNotInContainer: it was deleted.
@@ -103,7 +103,7 @@ class BackupReader:
                 raise ContainerMissing(self._commit.backup_id, container_id)
 
     def look_at_copies(self) -> None:
-        """From now on find out of all metadata that is read whether its copy is whole too.
+        """From now on, check both copies of all metadata that is read.
 
         :raises CommitDamaged: neither of the commit record is.
         """
@@ -124,7 +124,7 @@ class BackupReader:
         """Return what refers to an index page, which is not read; that of level 0 is a manifest.
 
         :returns: None where all below it is zero, or there is no such page.
-        :raises ManifestDamaged: the way to it is damaged.
+        :raises ManifestDamaged: an index page above it is damaged.
         """
         return self._tree.ref(level, number)
 
@@ -148,7 +148,7 @@ class BackupReader:
     def manifest_ref(self, number: int) -> RecordRef | None:
         """Return where a chunk's manifest lies; None where the chunk is all zero.
 
-        :raises ManifestDamaged: the way to it is damaged.
+        :raises ManifestDamaged: an index page above it is damaged.
         """
         return self._tree.manifest(number)
 
@@ -185,9 +185,9 @@ class BackupReader:
         if chunk.block_count != blocks:
             raise damaged(f"it is of {chunk.block_count} blocks")
         if max(chunk.lengths, default=0) > commit.geometry.block_size:
-            raise damaged("it has a block that is longer than blocks are")
+            raise damaged("it has a block longer than the block size")
         if not set(chunk.containers) <= set(commit.containers):
-            raise damaged("it refers to a container that the commit does not name")
+            raise damaged("it refers to a container that the commit record does not name")
         return chunk
 
     def inheritable(self, number: int) -> ChunkMap | None:
@@ -200,7 +200,7 @@ class BackupReader:
         try:
             chunk = self.chunk(number)
         except ManifestDamaged as exc:
-            notices.tell(f"{exc} Its blocks are stored anew.")
+            notices.tell(f"{exc} Its blocks are stored again.")
             return None
         if chunk is None or not self._distrusts_any:
             return chunk

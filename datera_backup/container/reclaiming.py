@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Giving back to the device what only a deleted backup needed.
+"""Reclaiming the space that only a deleted backup needed.
 
 What a backup refers to at some place of the volume was written by one backup of its chain and is
 referred to, at the same place, by that one and by those that came after it until it changed. So
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 from uuid import UUID
 
 from datera_backup.container import committed, notices
@@ -23,21 +23,28 @@ from datera_backup.container.errors import LayoutDamaged
 from datera_backup.container.format.commit import Commit
 from datera_backup.container.format.geometry import aligned, padded
 from datera_backup.container.format.index import FAN_OUT, pages_at
+from datera_backup.container.format.log_record import RecordRef, places
 from datera_backup.container.format.manifest import ChunkMap
-from datera_backup.container.format.record import RecordRef, places
-from datera_backup.container.format.superblock import Entry, State
-from datera_backup.container.reader import BackupReader
-
-if TYPE_CHECKING:
-    from datera_backup.container.container import Container
+from datera_backup.container.format.superblock import Entry, EntryState
+from datera_backup.container.reader import BackupReader, Home
 
 _MOST_RANGES = 1 << 16
 
 
-def reclaim(home: Container, entry: Entry, commit: RecordRef, others: Sequence[Container]) -> bool:
-    """Give back what only this backup needed, which was deleted.
+class ChainMember(Home, Protocol):
+    """An open container, of which the superblock can be read."""
 
-    A call that was interrupted can be made again. What cannot be found out keeps its room.
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All backups that the superblock knows, in the order of the log, dead ones too."""
+
+
+def reclaim(
+    home: ChainMember, entry: Entry, commit: RecordRef, others: Sequence[ChainMember]
+) -> bool:
+    """Reclaim the space that only this deleted backup needed.
+
+    A call that was interrupted can be made again. What is unknown keeps its space.
 
     :param commit: where its commit record lies.
     :param others: the other containers of the chain.
@@ -55,7 +62,7 @@ def reclaim(home: Container, entry: Entry, commit: RecordRef, others: Sequence[C
             gone, near, entry, {one.id: one.device for one in containers}
         ).give_back()
     except LayoutDamaged as exc:
-        notices.tell(f"Backup {entry.backup_id} keeps some of its room: {exc}")
+        notices.tell(f"Backup {entry.backup_id} keeps some of its space: {exc}")
         own_serves = True
     if own_serves:
         erase(home.device, commit)
@@ -64,8 +71,8 @@ def reclaim(home: Container, entry: Entry, commit: RecordRef, others: Sequence[C
     return own_serves
 
 
-def vacate(home: Container, entry: Entry, commit: RecordRef) -> None:
-    """Give back the whole range of a backup that no living one needs anything of."""
+def vacate(home: ChainMember, entry: Entry, commit: RecordRef) -> None:
+    """Reclaim the whole range of a backup that no living backup needs."""
     erase(home.device, commit)
     home.device.discard(entry.start, entry.end - entry.start)
     home.device.flush()
@@ -81,13 +88,15 @@ def erase(device: Device, commit: RecordRef) -> None:
             device.flush()
         except OSError as exc:
             # The superblock says that it was deleted; only a scan would find it there.
-            notices.tell(f"The commit record of a deleted backup at byte {place} stays: {exc}.")
+            notices.tell(
+                f"The commit record of a deleted backup at byte {place} is not overwritten: {exc}."
+            )
         device.discard(place, length)
 
 
 def neighbours(
-    backup_id: UUID, containers: Iterable[Container]
-) -> Iterator[tuple[Container, UUID]]:
+    backup_id: UUID, containers: Iterable[ChainMember]
+) -> Iterator[tuple[ChainMember, UUID]]:
     """Yield the living backups that have none but deleted ones between them and this one.
 
     Where a container of the chain is gone, it is no longer known who was whose parent in it: all
@@ -109,7 +118,7 @@ def neighbours(
                 continue
             seen.add(near)
             container, entry = nodes[near]
-            if entry.state is State.COMMITTED:
+            if entry.state is EntryState.COMMITTED:
                 yield container, near
             else:
                 pending.append(near)
@@ -128,7 +137,7 @@ def _reachable(start: UUID, next_to: Mapping[UUID, Sequence[UUID]]) -> set[UUID]
 class _Doomed:
     """A container as the home of a backup that was deleted, and can still be read."""
 
-    container: Container
+    container: ChainMember
     entry: Entry
 
     @property

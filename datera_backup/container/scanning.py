@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding what a device holds without its superblock: by the records, each of which says its own.
+"""Scanning a device without its superblock, by its self-describing records.
 
 A record counts only where it says that it lies, and only if it is of this container: what a volume
 held may itself look like a container.
@@ -19,10 +19,10 @@ from datera_backup.container.copies import Copies
 from datera_backup.container.device import Device, read
 from datera_backup.container.errors import (
     BackupNotInContainer,
+    BytesUnreadable,
     ContainerError,
     LayoutDamaged,
     NotAContainer,
-    Unreadable,
 )
 from datera_backup.container.format import segment
 from datera_backup.container.format.commit import Commit
@@ -35,7 +35,7 @@ from datera_backup.container.format.geometry import (
     RECORD_HEADER_SIZE,
     padded,
 )
-from datera_backup.container.format.record import (
+from datera_backup.container.format.log_record import (
     COMMIT,
     KINDS,
     SEGMENT,
@@ -51,7 +51,7 @@ _SMALLEST = 4 * KIB
 
 
 class FoundSegment(NamedTuple):
-    """A segment whose header and list of blocks are whole.
+    """A segment whose header and list of blocks are intact.
 
     :param payload: the byte of the device where its first block lies.
     :param length: bytes of all blocks.
@@ -69,7 +69,7 @@ Segments = dict[tuple[UUID, int], dict[int, FoundSegment]]
 
 @dataclass(frozen=True)
 class FoundCommit:
-    """A commit record that is whole in one of its two places."""
+    """A commit record of which at least one copy is intact."""
 
     ref: RecordRef
     generation: int
@@ -95,11 +95,11 @@ class Scan:
 
     @property
     def distrusts_any(self) -> bool:
-        """Nothing is known of what was found bad before."""
+        """A scan knows of no blocks found bad before."""
         return False
 
     def distrusts(self, _container_id: UUID, _offset: int) -> bool:
-        """Nothing is known of what was found bad before."""
+        """A scan knows of no blocks found bad before."""
         return False
 
     def commit_of(self, backup_id: UUID) -> Commit:
@@ -113,7 +113,7 @@ class Scan:
         return found.commit
 
     def require(self, backup_id: UUID, *, or_dying: bool = False) -> None:
-        """Look whether a backup was found.
+        """Check that a backup was found.
 
         :raises BackupNotInContainer: it was not.
         """
@@ -148,7 +148,7 @@ def scan(device: Device, progress: Callable[[int, int], None] = lambda _done, _a
         counts[header.owner.container_id] += 1
         found[header.owner.container_id].take(offset, header)
     if not counts:
-        raise NotAContainer("Nothing on the device is a record of a container.")
+        raise NotAContainer("The device holds no record of a container.")
     container_id, _ = counts.most_common(1)[0]
     copies = Copies(device, container_id)
     commits = [
@@ -207,7 +207,7 @@ def _commit(copies: Copies, container_id: UUID, offset: int, header: Header) -> 
 def _records(
     device: Device, unreadable: list[tuple[int, int]], progress: Callable[[int, int], None]
 ) -> Iterator[tuple[int, Header]]:
-    """Yield all records that are whole, and where they lie."""
+    """Yield all intact records and their offsets."""
     size = device.size
     behind = LOG_START
     for offset in range(LOG_START, size, _WINDOW):
@@ -229,7 +229,7 @@ def _records(
 
 
 def _lies_at(header: Header, place: int) -> bool:
-    """Whether a record says that it, or its first copy, lies where it was found."""
+    """Whether a record was found at the offset that it names, or where its copy belongs."""
     if header.offset == place:
         return True
     return header.kind != SEGMENT and header.offset + COPY_DISTANCE == place
@@ -241,7 +241,7 @@ def _readable(
     """Yield what can be read of a range."""
     try:
         yield offset, read(device, offset, length)
-    except Unreadable:
+    except BytesUnreadable:
         if length <= _SMALLEST:
             unreadable.append((offset, length))
             return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two places of the superblock: one is always whole, whenever the power goes."""
+"""The two slots of the superblock: one is intact at any time, also after a power cut."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from datera_backup.container import notices
 from datera_backup.container.device import Device, read
 from datera_backup.container.errors import (
     AlreadyAContainer,
+    BytesUnreadable,
     ContainerChanged,
     ContainerFull,
-    Finding,
+    DamageKind,
     LayoutDamaged,
     NotAContainer,
-    Unreadable,
 )
 from datera_backup.container.format import superblock
 from datera_backup.container.format.geometry import LOG_START, SLOT_DISTANCE, padded
@@ -27,14 +27,14 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Slot:
-    """What one place holds.
+    """The contents of one slot.
 
     :ivar block: the superblock; None where it is not whole.
     :ivar finding: what is wrong then.
     """
 
     block: Superblock | None
-    finding: Finding | None = None
+    finding: DamageKind | None = None
 
 
 class Slots:
@@ -42,19 +42,24 @@ class Slots:
 
     Generation ``g`` lies in slot ``g % 2``. Every change is written twice, as two generations one
     after the other, each flushed: so the loss of either slot loses nothing.
+
+    :ivar damaged: slots that are not whole.
+    :ivar may_be_stale: whether the device may have lost a newer superblock than the one in use: a
+        slot is damaged, or the two are not of successive generations, as each change leaves them.
     """
 
     def __init__(self, device: Device) -> None:
         self._device = device
         self._known: dict[bytes, Superblock] = {}
         self.damaged: tuple[int, ...] = ()
+        self.may_be_stale = False
 
     def refuse_remains(self) -> None:
         """Check that the device can be formatted.
 
         :raises AlreadyAContainer: a slot holds a superblock, or one that is damaged.
         :raises ContainerFull: the device has no room for the two slots.
-        :raises Unreadable: what is in a slot cannot be read.
+        :raises BytesUnreadable: what is in a slot cannot be read.
         """
         if self._device.size < LOG_START:
             raise ContainerFull("An empty container", LOG_START, self._device.size)
@@ -67,10 +72,10 @@ class Slots:
                 )
 
     def load(self) -> Superblock:
-        """Return the newest superblock that is whole, past what this host has cached.
+        """Return the newest intact superblock, bypassing the page cache.
 
         :raises NotAContainer: neither slot was ever written.
-        :raises Unreadable: neither slot is whole, and one cannot be read.
+        :raises BytesUnreadable: neither slot is whole, and one cannot be read.
         :raises LayoutDamaged: neither slot is whole.
         :raises ContainerTooNew: another version wrote the newest.
         """
@@ -88,11 +93,13 @@ class Slots:
             if whole:
                 self._tell(slots, damaged)
                 self.damaged = damaged
+                generations = {block.generation for block in whole}
+                self.may_be_stale = max(generations) - min(generations) != 1
                 return max(whole, key=lambda block: block.generation)
             self.damaged = damaged
-            written = written or any(slot.finding is not Finding.ABSENT for slot in slots)
-        if any(slot.finding is Finding.UNREADABLE for slot in slots):
-            raise Unreadable(
+            written = written or any(slot.finding is not DamageKind.ABSENT for slot in slots)
+        if any(slot.finding is DamageKind.UNREADABLE for slot in slots):
+            raise BytesUnreadable(
                 "Neither superblock of the container can be used: "
                 + ", ".join(
                     f"number {n} is {slot.finding.value}"
@@ -116,7 +123,7 @@ class Slots:
     def store(self, old: Superblock, new: Superblock, now: datetime) -> Superblock:
         """Replace the superblock, durably, and return it as it was written last.
 
-        A slot that the device cannot read back is done without, as long as the other one is right.
+        A slot that the device cannot read back is ignored, as long as the other one is right.
 
         :param old: what the slots hold now.
         :raises ContainerFull: there are more entries than a slot takes.
@@ -145,11 +152,13 @@ class Slots:
             written[number] = raw
         self.damaged = self._read_back(new, written, failed)
         if len(self.damaged) == _SLOTS:
-            raise failures[0] if failures else Unreadable("Neither superblock can be read back.")
+            raise (
+                failures[0] if failures else BytesUnreadable("Neither superblock can be read back.")
+            )
         return new
 
     def _survives(self, number: int) -> bool:
-        """Whether the other slot is whole, though this one could not be written."""
+        """Whether the other slot is intact, though this one could not be written."""
         return self._read(1 - number).block is not None
 
     def _read_back(
@@ -160,7 +169,7 @@ class Slots:
         for number, raw in written.items():
             try:
                 found = read(self._device, number * SLOT_DISTANCE, len(raw))
-            except Unreadable as exc:
+            except BytesUnreadable as exc:
                 notices.tell(f"Superblock {number} of container {new.container_id}: {exc}")
                 unreadable.append(number)
                 continue
@@ -171,38 +180,42 @@ class Slots:
             else:
                 raise ContainerChanged(
                     f"The superblock of container {new.container_id} is not what was just written "
-                    f"(generation {new.generation}): somebody else writes to it."
+                    f"(generation {new.generation}): another process writes to it."
                 )
         return tuple(sorted(unreadable))
 
     def _read(self, number: int) -> Slot:
         offset = number * SLOT_DISTANCE
         try:
-            head = read(self._device, offset, superblock.HEAD_SIZE)
-            length = superblock.length_of(head)
+            # As much as one has by all that is known, so that one request is enough.
+            most = max(map(len, self._known), default=superblock.HEAD_SIZE)
+            raw = read(self._device, offset, padded(most))
+            length = superblock.length_of(raw)
             if not length:
-                absent = not head.startswith(superblock.MAGIC)
-                return Slot(None, Finding.ABSENT if absent else Finding.DAMAGED)
-            raw = read(self._device, offset, length)
+                absent = not raw.startswith(superblock.MAGIC)
+                return Slot(None, DamageKind.ABSENT if absent else DamageKind.DAMAGED)
+            if length > len(raw):
+                raw += read(self._device, offset + len(raw), length - len(raw))
+            raw = raw[:length]
             block = self._known.get(raw) or superblock.decode(raw)
         except LayoutDamaged as exc:
             return Slot(None, exc.finding)
         except ValueError:  # what this version does not know, under a right checksum
-            return Slot(None, Finding.DAMAGED)
+            return Slot(None, DamageKind.DAMAGED)
         if block is None:
-            return Slot(None, Finding.DAMAGED)
+            return Slot(None, DamageKind.DAMAGED)
         self._know(raw, block)
         return Slot(block)
 
     def _know(self, raw: bytes, block: Superblock) -> None:
-        """Keep what a slot holds: to decode thousands of entries again takes its time."""
+        """Cache a slot's contents: decoding thousands of entries again takes time."""
         self._known[raw] = block
         while len(self._known) > _SLOTS:
             del self._known[next(iter(self._known))]
 
     def _tell(self, slots: tuple[Slot, ...], damaged: tuple[int, ...]) -> None:
         for number in set(damaged).difference(self.damaged):
-            finding = slots[number].finding or Finding.DAMAGED
+            finding = slots[number].finding or DamageKind.DAMAGED
             notices.tell(
-                f"Superblock {number} of the container is {finding.value}; the other one serves."
+                f"Superblock {number} of the container is {finding.value}; the other one is used."
             )

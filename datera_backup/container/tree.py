@@ -12,15 +12,18 @@ from datera_backup.container.errors import LayoutDamaged, ManifestDamaged
 from datera_backup.container.format import index
 from datera_backup.container.format.commit import Commit
 from datera_backup.container.format.index import FAN_OUT, REF_SIZE, Refs
-from datera_backup.container.format.record import INDEX, RecordRef
+from datera_backup.container.format.log_record import INDEX, RecordRef
 
 Put = Callable[[int, int, Refs], RecordRef]
 """Writes a page of a level and a number."""
 
+_Page = tuple[int, RecordRef | None, Refs]
+"""A page's number, what refers to it, and what it refers to."""
+
 
 @dataclass(frozen=True)
 class Stretch:
-    """Chunks one after the other of which the tree says the same.
+    """Consecutive chunks with the same finding in the tree.
 
     :param ref: the manifest, of one chunk; None where all are zero, or it is not known.
     :param error: why it is not known.
@@ -118,8 +121,9 @@ class TreeReader:
         self._chunks = commit.geometry.chunks(commit.source_size)
         self._depth = index.depth_for(self._chunks)
         self._damaged = damaged
-        # The last page of each level: chunks are asked for in their order.
-        self._last: list[tuple[int, RecordRef | None, Refs]] = [(-1, None, ())] * (self._depth + 1)
+        # The last two pages of each level: chunks are asked for in their order, by one that reads
+        # ahead and by one that follows.
+        self._last: list[tuple[_Page, ...]] = [()] * (self._depth + 1)
 
     @property
     def depth(self) -> int:
@@ -129,7 +133,7 @@ class TreeReader:
     def manifest(self, chunk: int) -> RecordRef | None:
         """Return where a chunk's manifest lies; None where it is all zero.
 
-        :raises ManifestDamaged: a page on the way to it is damaged.
+        :raises ManifestDamaged: a page on an index page above it is damaged.
         """
         return self.ref(0, chunk)
 
@@ -167,14 +171,17 @@ class TreeReader:
     def page(self, level: int, number: int) -> tuple[RecordRef | None, Refs]:
         """Return a page and what refers to it; nothing at all where it is all zero or beyond.
 
-        :raises ManifestDamaged: it is damaged, or one on the way to it.
+        :raises ManifestDamaged: it is damaged, or one above it.
         """
         if level > self._depth or number >= index.pages_at(self._chunks, level):
             return None, ()
         last = self._last[level]
-        if last[0] != number:
-            last = self._last[level] = (number, *self._read(level, number))
-        return last[1], last[2]
+        for kept, ref, refs in last:
+            if kept == number:
+                return ref, refs
+        ref, refs = self._read(level, number)
+        self._last[level] = ((number, ref, refs), *last[:1])
+        return ref, refs
 
     def _read(self, level: int, number: int) -> tuple[RecordRef | None, Refs]:
         ref = self.ref(level, number)

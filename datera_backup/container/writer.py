@@ -23,14 +23,15 @@ from datera_backup.container.format.codec import Codec
 from datera_backup.container.format.commit import MOST_WRITERS, Commit, Statistics, Writer
 from datera_backup.container.format.geometry import MOST_CONTAINERS, Geometry
 from datera_backup.container.format.index import Refs
+from datera_backup.container.format.log_record import COMMIT, INDEX, MANIFEST, Owner, RecordRef
 from datera_backup.container.format.manifest import ChunkMap, ManifestBuilder
-from datera_backup.container.format.record import COMMIT, INDEX, MANIFEST, Owner, RecordRef
 from datera_backup.container.log import Log, MetadataAreas, Segments
 from datera_backup.container.reader import BackupReader
 from datera_backup.container.tree import TreeWriter
+from datera_backup.container.writes import Writes
 
 _CHUNKS_PER_CHECK = 64
-"""Another host is noticed within so many chunks that changed; a look costs two reads."""
+"""Another writer is noticed within so many changed chunks; a check costs two reads."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class BackupWriter:
     ) -> None:
         """Start at a byte of the log.
 
-        :param check: looks whether the backup's range is still its own; called now and then.
+        :param check: checks that the backup's range is still its own; called now and then.
         :param commit: makes the superblock say that the backup is committed, given the commit
             record and the end of the backup's range.
         :raises GeometryMismatch: the backup has not its parent's geometry.
@@ -90,8 +91,8 @@ class BackupWriter:
         self._commit = commit
         self._clock = clock
         self._log = Log(device, owner.container_id, start)
-        self._segments = Segments(device, self._log, owner, segment_size, new.geometry)
-        self._metadata = MetadataAreas(device, self._log, owner, self._segments.close)
+        self._segments = Segments(self._log, owner, segment_size, new.geometry)
+        self._metadata = MetadataAreas(self._log, owner, self._segments.close)
         at_home = parent is not None and parent.home_id == owner.container_id
         self._tree = TreeWriter(
             new.geometry.chunks(new.source_size), self._put_page, parent if at_home else None
@@ -99,10 +100,13 @@ class BackupWriter:
         self._chunks = self._manifests = self._inherited_manifests = 0
         # A dictionary because it keeps the order in which the containers came up.
         self._containers: dict[UUID, None] = {owner.container_id: None}
-        self._zero_blocks = self._new_blocks = self._inherited_blocks = self._new_bytes = 0
+        self._zero_blocks = self._new_blocks = self._inherited_blocks = 0
+        # Bytes by which the new blocks are fewer than as many whole ones.
+        self._short_by = 0
         self._inherited_here = 0
         self._parent_chunk: ChunkMap | None = None
         self._builder = ManifestBuilder(owner.container_id)
+        self._first_block = 0
         self._blocks_here = self._blocks_in_next()
 
     @property
@@ -132,13 +136,27 @@ class BackupWriter:
 
     @property
     def segments(self) -> int:
-        """Segments written so far: when it grows, all blocks taken before are on the device."""
+        """Segments that are on the device; those before them are, too."""
+        return self._segments.written
+
+    @property
+    def segment(self) -> int:
+        """The number of the segment that the next block goes to, or the one after it."""
         return self._segments.count
+
+    def write_through(self, writes: Writes) -> None:
+        """Have the backup's bytes written by somebody else; before the first block is taken."""
+        self._log.writes = writes
+
+    def compared_with(self, chunk: ChunkMap) -> None:
+        """Take note of the parent's chunk at the place of the next block: it is not read again."""
+        if chunk.number == self._chunks:
+            self._parent_chunk = chunk
 
     def zeros(self, count: int) -> None:
         """Take ``count`` blocks that are all zero.
 
-        :raises ContainerChanged: somebody else took the backup's place.
+        :raises ContainerChanged: another process took the backup's range.
         :raises ValueError: the source has not so many blocks left.
         """
         self._zero_blocks += count
@@ -160,11 +178,11 @@ class BackupWriter:
         :param chunk: the parent's chunk, :meth:`BackupReader.inheritable`.
         :param first: the first block's number within the chunk; none of them may be zero there.
         :raises ChainTooLong: the backup would have blocks in too many containers.
-        :raises ContainerChanged: somebody else took the backup's place.
+        :raises ContainerChanged: another process took the backup's range.
         :raises ValueError: the source, or the chunk, has not so many blocks, or one is zero.
         """
         if count > self._missing():
-            raise ValueError(f"Chunk {chunk.number} has not {count} blocks from {first} on.")
+            raise ValueError(f"Chunk {chunk.number} does not have {count} blocks from {first} on.")
         self._builder.inherit(chunk, first, count)
         self._inherited_blocks += count
         self._inherited_here += count
@@ -174,37 +192,46 @@ class BackupWriter:
     def store(self, digest: bytes, codec: Codec, data: Buffer) -> None:
         """Take a new block.
 
-        :param data: kept as it is: it must not change before :attr:`segments` has grown.
-        :raises ContainerChanged: somebody else took the backup's place.
+        :param data: kept as it is: it must not change before :attr:`segments` is above what
+            :attr:`segment` is then.
+        :raises ContainerChanged: another process took the backup's range.
         :raises ContainerFull: the device ends before.
         :raises ValueError: the source has not so many blocks.
         """
-        self._missing()
-        block = self._chunks * self.geometry.blocks_per_chunk + self._builder.block_count
+        builder = self._builder
+        place = builder.block_count
+        if place >= self._blocks_here:
+            self._missing()
+        block = self._first_block + place
         offset = self._segments.add(block, digest, codec, data)
-        self._builder.add(self._owner.container_id, offset, len(data), codec, digest)
+        builder.add(self._owner.container_id, offset, len(data), codec, digest)
         self._new_blocks += 1
-        # The source's only short block is its last one, and may be this.
-        self._new_bytes += self.geometry.length_of(self.source_size, block)
-        self._end_chunk_if_full()
+        if place + 1 == self._blocks_here:
+            # The source's only short block is its last one, and may be this.
+            whole, length = self.geometry.block_size, self.geometry.length_of
+            self._short_by += whole - length(self.source_size, block)
+            self._end_chunk_if_full()
 
     def commit(self) -> Commit:
         """Make the backup durable and valid; on return it survives a power cut.
 
         :raises BackupUnfinished: blocks are missing.
-        :raises ContainerChanged: somebody else took the backup's place.
+        :raises ContainerChanged: another process took the backup's range.
         :raises ContainerFull: the device ends before.
         """
         if self._chunks != self.geometry.chunks(self.source_size):
-            raise BackupUnfinished(f"Backup {self.backup_id} has not got all blocks of its source.")
+            raise BackupUnfinished(f"Backup {self.backup_id} is missing blocks of its source.")
         self._check()
         root = self._tree.finish()
         self._segments.close()
         # The commit record is discarded when the backup is deleted: nothing else lies beside it.
         self._metadata.flush()
+        # A commit record stands for all that it names, so that is there first.
+        self._log.writes.wait()
         commit = self._summary(root)
         ref = self._metadata.put(COMMIT, 0, commits.encode(commit), count=0)
         self._metadata.flush()
+        self._log.writes.wait()
         # All that the superblock is about to name must be there before it is named.
         self._device.flush()
         self._commit(ref, self._metadata.end)
@@ -235,7 +262,7 @@ class BackupWriter:
                 zero_blocks=self._zero_blocks,
                 new_blocks=self._new_blocks,
                 inherited_blocks=self._inherited_blocks,
-                new_bytes=self._new_bytes,
+                new_bytes=self._new_blocks * self.geometry.block_size - self._short_by,
                 stored_bytes=self._segments.stored_bytes,
                 segments=self._segments.count,
                 manifests=self._manifests,
@@ -259,6 +286,7 @@ class BackupWriter:
             return False
 
     def _begin_chunk(self) -> None:
+        self._first_block = self._chunks * self.geometry.blocks_per_chunk
         if not self._builder.block_count:
             # Many chunks of a large volume are passed over: what is empty serves again.
             self._blocks_here = self._blocks_in_next()

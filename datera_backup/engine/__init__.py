@@ -12,17 +12,20 @@ from datera_backup.engine.errors import (
     SourceUnreadable,
     VolumeFailed,
 )
-from datera_backup.engine.job import Job, Progress
+from datera_backup.engine.opening import open_sink, open_source
+from datera_backup.engine.pipeline.job import Job, Progress
+from datera_backup.engine.rbd import RbdSink, RbdSource
 from datera_backup.engine.restore import Damage, RestoreJob, RestoreReport, VerifyJob
-from datera_backup.engine.settings import Settings
-from datera_backup.engine.sink import FileSink, ObjectSink, Sink, open_sink
-from datera_backup.engine.source import FileSource, ObjectSource, Source, open_source
+from datera_backup.engine.settings import EngineSettings
+from datera_backup.engine.sink import FileSink, ObjectSink, Sink
+from datera_backup.engine.source import FileSource, ObjectSource, Source, past_the_cache
 from datera_backup.engine.surplus import SurplusJob
 
 __all__ = [
     "BackupJob",
     "Damage",
     "EngineError",
+    "EngineSettings",
     "FileSink",
     "FileSource",
     "Job",
@@ -30,9 +33,10 @@ __all__ = [
     "ObjectSink",
     "ObjectSource",
     "Progress",
+    "RbdSink",
+    "RbdSource",
     "RestoreJob",
     "RestoreReport",
-    "Settings",
     "Sink",
     "SinkNotDurable",
     "SinkTooSmall",
@@ -45,4 +49,5 @@ __all__ = [
     "VolumeFailed",
     "open_sink",
     "open_source",
+    "past_the_cache",
 ]

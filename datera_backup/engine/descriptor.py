@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a file object has below it."""
+"""The descriptor of a file object."""
 
 from __future__ import annotations
 

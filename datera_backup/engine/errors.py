@@ -46,7 +46,7 @@ class SourceUnreadable(VolumeFailed):
 class SinkUnwritable(VolumeFailed):
     """Writing the volume failed.
 
-    :ivar offset: the first byte of the block that was not written.
+    :ivar offset: the first byte of the block, or of what was written at once, that was not written.
     """
 
     def __init__(self, offset: int, reason: Exception) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In which order a chunk's blocks are read: as they lie in their containers."""
+"""In what parts, and in which order, volumes and containers are read and written."""
 
 from __future__ import annotations
 
@@ -23,6 +23,23 @@ class Run:
     length: int
     places: tuple[int, ...]
 
+    def blocks(self) -> Iterator[tuple[int, int, int]]:
+        """Yield each block's place, where in the run its stored bytes begin, and their number."""
+        rows, lengths = self.chunk.rows, self.chunk.lengths
+        at = 0
+        for place in self.places:
+            length = lengths[rows[place]]
+            yield place, at, length
+            at += length
+
+
+def parts(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield a range in parts that end at multiples of ``size``, but for the last one."""
+    while start < end:
+        until = min(end, (start // size + 1) * size)
+        yield start, until
+        start = until
+
 
 def runs(
     chunk: ChunkMap,
@@ -34,24 +51,34 @@ def runs(
 
     :param chosen: tells of a block's number within the chunk whether to read it; None: all.
     """
-    rows, indices, offsets, lengths = chunk.rows, chunk.indices, chunk.offsets, chunk.lengths
     places = [
         place
         for place, codec in enumerate(chunk.codecs)
         if codec and (chosen is None or chosen(place))
     ]
-    places.sort(key=lambda place: (indices[rows[place]], offsets[rows[place]]))
+    rows = [chunk.rows[place] for place in places]
+    # A tuple for each block, and no call: this runs while nothing else of the process can.
+    stored = zip(
+        map(chunk.indices.__getitem__, rows),
+        map(chunk.offsets.__getitem__, rows),
+        map(chunk.lengths.__getitem__, rows),
+        places,
+        strict=True,
+    )
     run: list[int] = []
     index = start = end = 0
-    for place in places:
-        row = rows[place]
-        fits = len(run) < max_blocks and end - start + lengths[row] <= max_length
-        if run and not (fits and indices[row] == index and offsets[row] == end):
+    for its_index, offset, length, place in sorted(stored):
+        if run and not (
+            offset == end
+            and its_index == index
+            and len(run) < max_blocks
+            and end - start + length <= max_length
+        ):
             yield Run(chunk, chunk.containers[index], start, end - start, tuple(run))
             run = []
         if not run:
-            index, start = indices[row], offsets[row]
+            index, start = its_index, offset
         run.append(place)
-        end = offsets[row] + lengths[row]
+        end = offset + length
     if run:
         yield Run(chunk, chunk.containers[index], start, end - start, tuple(run))

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Getting a backup back, or only finding out whether that would go well."""
+"""Restoring a backup, or only verifying it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from datera_backup.container import (
-    Absent,
+    MIB,
     BackupReader,
     BlockDamaged,
+    BytesAbsent,
     ChunkMap,
     LayoutDamaged,
     ManifestDamaged,
@@ -18,21 +20,30 @@ from datera_backup.container import (
 from datera_backup.container.device import Buffer, Device, read_into
 from datera_backup.container.format.manifest import zero_runs
 from datera_backup.container.tree import Stretch
-from datera_backup.engine.buffers import Buffers
 from datera_backup.engine.errors import SinkTooSmall
-from datera_backup.engine.job import Job, Progress, Step
-from datera_backup.engine.plan import Run, runs
+from datera_backup.engine.pipeline.ahead import read_ahead
+from datera_backup.engine.pipeline.buffers import Buffers, is_worth_keeping
+from datera_backup.engine.pipeline.job import Job, Progress, Step
+from datera_backup.engine.pipeline.requests import Requests
+from datera_backup.engine.pipeline.threads import unpatched_threading
+from datera_backup.engine.pipeline.writes import Writes
+from datera_backup.engine.plan import Run, parts, runs
+from datera_backup.engine.rbd import MOST_REQUESTS, RbdSink
 from datera_backup.engine.sample import Sample
-from datera_backup.engine.settings import Settings
+from datera_backup.engine.settings import EngineSettings
 from datera_backup.engine.sink import NullSink, Sink
 from datera_backup.engine.verifier import Verifier
 
-_MOST_ZEROS = 16 << 20
+_MOST_ZEROS = 16 * MIB
+"""Bytes of zeros that are under way at once in large ranges: a cancelled job waits for these."""
+
+_ZEROS_AT_ONCE = 4 * MIB
+"""Bytes that are zeroed in one call: a whole object of Ceph's, which is freed."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """Blocks that do not come back.
+    """Blocks that cannot be restored.
 
     :param offset: of the first of their bytes in the source.
     :param length: bytes of the source.
@@ -75,7 +86,7 @@ class RestoreJob(Job[RestoreReport]):
         sink: Sink,
         *,
         write_zeros: bool,
-        settings: Settings | None = None,
+        settings: EngineSettings | None = None,
         on_damage: OnDamage | None = None,
     ) -> None:
         """Prepare; nothing is read or written yet.
@@ -91,19 +102,19 @@ class RestoreJob(Job[RestoreReport]):
             backup.require_all()
         if sink.size < backup.commit.source_size:
             raise SinkTooSmall(backup.commit.source_size, sink.size)
-        settings = settings or Settings()
-        super().__init__(
-            _Stages(backup, sink, settings, write_zeros, on_damage=on_damage),
-            settings,
-            settings.restore_rate,
-        )
+        settings = (settings or EngineSettings()).for_blocks(backup.commit.geometry.block_size)
+        if isinstance(sink, RbdSink):
+            settings = settings.within(MOST_REQUESTS)
+        requests = Requests()
+        stages = _Stages(backup, settings, requests, sink, write_zeros, on_damage=on_damage)
+        super().__init__(stages, requests, settings, settings.restore_rate)
 
 
 class VerifyJob(Job[RestoreReport]):
     """Reads and verifies the blocks of a backup without writing them anywhere.
 
-    One that looks at all of them looks at both copies of the metadata, so that
-    ``Container.repair`` knows afterwards what to mend.
+    One that reads all of them reads both copies of the metadata, so that
+    ``Container.repair`` knows afterwards what to repair.
 
     :ivar sample: which of them.
     """
@@ -114,7 +125,7 @@ class VerifyJob(Job[RestoreReport]):
         *,
         share: float = 1.0,
         seed: int = 0,
-        settings: Settings | None = None,
+        settings: EngineSettings | None = None,
         on_damage: OnDamage | None = None,
     ) -> None:
         """Prepare; nothing is read yet.
@@ -122,7 +133,7 @@ class VerifyJob(Job[RestoreReport]):
         :param share: of the blocks that are not zero, which of them by ``seed``; see
             :class:`datera_backup.engine.sample.Sample`.
         :param on_damage: without it the first damage ends the job.
-        :raises CommitDamaged: the commit record is damaged by now, and its copy.
+        :raises CommitDamaged: the commit record has been damaged since, and so has its copy.
         :raises ContainerMissing: a container of the chain was not handed in.
         :raises ValueError: ``share`` is out of its bounds.
         """
@@ -133,14 +144,11 @@ class VerifyJob(Job[RestoreReport]):
         backup.require_all()
         if share == 1:
             backup.look_at_copies()
-        settings = settings or Settings()
+        settings = (settings or EngineSettings()).for_blocks(backup.commit.geometry.block_size)
         chosen = None if share == 1 else lambda _place: sample.draw()
-        sink = NullSink(backup.commit.source_size)
-        super().__init__(
-            _Stages(backup, sink, settings, False, chosen=chosen, on_damage=on_damage),
-            settings,
-            settings.restore_rate,
-        )
+        requests = Requests()
+        stages = _Stages(backup, settings, requests, chosen=chosen, on_damage=on_damage)
+        super().__init__(stages, requests, settings, settings.restore_rate)
 
 
 @dataclass
@@ -148,49 +156,64 @@ class Batch:
     """Blocks that lie one after the other in one container, or a run of zeros.
 
     :param length: bytes of the source.
+    :param lost: chunks of which nothing is known.
+    :param data: the stored bytes, once they are fetched.
     :param plain: what came out: ranges of the source, verified.
-    :param damage: what did not come out.
+    :param damage: what did not come out, by the blocks' numbers within the chunk.
     """
 
     length: int
     zeros_at: int | None = None
+    lost: Damage | None = None
     run: Run | None = None
     data: memoryview | None = None
     buffer: memoryview | None = None
     plain: list[tuple[int, list[Buffer]]] = field(default_factory=list)
-    damage: list[Damage] = field(default_factory=list)
+    damage: dict[int, Damage] = field(default_factory=dict)
+
+    def copy(self) -> None:
+        """Have nothing of what came out lie in the buffer any more."""
+        for _, buffers in self.plain:
+            buffers[:] = [bytes(part) if type(part) is memoryview else part for part in buffers]
 
 
 class _Stages:
     def __init__(
         self,
         backup: BackupReader,
-        sink: Sink,
-        settings: Settings,
-        write_zeros: bool,
+        settings: EngineSettings,
+        requests: Requests,
+        sink: Sink | None = None,
+        write_zeros: bool = False,
         *,
         chosen: Callable[[int], bool] | None = None,
         on_damage: OnDamage | None = None,
     ) -> None:
         self._backup = backup
         self._commit = backup.commit
-        self._sink = sink
+        self._requests = requests
+        self._settings = settings
+        # What is only verified goes nowhere, so that nobody has to be asked for it.
+        self._sink = NullSink(backup.commit.source_size) if sink is None else sink
+        most_zeros = min(settings.requests, _MOST_ZEROS // _ZEROS_AT_ONCE)
+        self._writes = Writes(requests, 0 if sink is None else settings.batch_writes)
+        self._large_zeros = Writes(requests, 0 if sink is None else most_zeros)
         self._write_zeros = write_zeros
         self._chosen = chosen
         self._on_damage = on_damage
         self._verifier = Verifier(backup.commit)
-        block_size = backup.commit.geometry.block_size
-        self._batch_blocks = max(1, settings.batch_size // block_size)
-        self._batch_size = self._batch_blocks * block_size
-        self._buffers = Buffers(self._batch_size)
+        self._buffers = Buffers(settings.batch_size)
+        self._counting = unpatched_threading().Lock()
         self._done = self._blocks = self._zero_bytes = self._written = self._stored = 0
 
     def produce(self) -> Iterator[Step[Batch]]:
         geometry, size = self._commit.geometry, self._commit.source_size
-        for stretch in self._backup.stretches():
+        most, ahead = self._settings.batch_size, self._settings.requests
+        stretches = read_ahead(self._requests, self._backup.stretches(), self._chunk_of, ahead)
+        for stretch, read in stretches:
+            chunk = stretch.error if read is None else read
             start = stretch.first * geometry.chunk_size
             stop = min(start + stretch.count * geometry.chunk_size, size)
-            chunk = self._chunk(stretch)
             if isinstance(chunk, ManifestDamaged):
                 yield Step(self._lost(Damage(start, stop - start, chunk)))
                 continue
@@ -202,63 +225,80 @@ class _Stages:
                     start + first * geometry.block_size,
                     min(start + end * geometry.block_size, size),
                 )
-            for run in runs(chunk, self._batch_blocks, self._batch_size, self._chosen):
-                yield from self._read(run)
+            for run in runs(chunk, most // geometry.block_size, most, self._chosen):
+                batch = Batch(self._length_of(run), run=run)
+                yield Step(batch, needs_fetch=True, needs_work=True, moves=batch.length)
 
-    def _chunk(self, stretch: Stretch) -> ChunkMap | ManifestDamaged | None:
-        """Return what is known of one chunk, or of several that are zero or lost."""
+    def _chunk_of(self, stretch: Stretch) -> Callable[[], ChunkMap | ManifestDamaged] | None:
+        """Return what reads a chunk's manifest; None where there is none, or none that is known."""
         if stretch.ref is None:
-            return stretch.error
-        try:
-            return self._backup.chunk(stretch.first)
-        except ManifestDamaged as exc:
-            return exc
+            return None
+        ref, number = stretch.ref, stretch.first
+
+        def read() -> ChunkMap | ManifestDamaged:
+            try:
+                return self._backup.chunk_at(ref, number)
+            except ManifestDamaged as exc:
+                return exc
+
+        return read
 
     def _lost(self, damage: Damage) -> Batch:
         """Return what stands for blocks that do not come back, or end the job."""
         if self._on_damage is None:
             raise damage.error
-        return Batch(damage.length, damage=[damage])
+        return Batch(damage.length, lost=damage)
 
     def _zeros(self, start: int, end: int) -> Iterator[Step[Batch]]:
         if not self._write_zeros:
             yield Step(Batch(end - start, zeros_at=start))
             return
-        # In parts that are written soon enough for a cancellation to be noticed.
-        for part in range(start, end, _MOST_ZEROS):
-            length = min(_MOST_ZEROS, end - part)
-            yield Step(Batch(length, zeros_at=part), moves=length)
+        for at, until in parts(start, end, _MOST_ZEROS):
+            yield Step(Batch(until - at, zeros_at=at), moves=until - at)
 
-    def _read(self, run: Run) -> Iterator[Step[Batch]]:
-        buffer = self._buffers.take()
-        data = buffer[: run.length]
-        try:
-            read_into(self._device(run.container), run.offset, data)
-        except LayoutDamaged as exc:
-            self._buffers.give(buffer)
-            if len(run.places) > 1:
-                for place, at in _places_in(run):
-                    yield from self._read(_part(run, place, at))
-                return
-            (place,) = run.places
-            error = unread(self._verifier, run, place, 0, exc)
-            yield Step(self._lost(self._damage(run, place, error)))
+    def fetch(self, batch: Batch) -> None:
+        run = batch.run
+        if run is None:
             return
-        length = sum(self._length(run, place) for place in run.places)
-        yield Step(Batch(length, run=run, data=data, buffer=buffer), needs_work=True, moves=length)
+        batch.buffer = self._buffers.take()
+        batch.data = batch.buffer[: run.length]
+        try:
+            read_into(self._device(run.container), run.offset, batch.data)
+        except LayoutDamaged as exc:
+            self._fetch_each(batch, run, batch.data, exc)
+
+    def _fetch_each(self, batch: Batch, run: Run, data: memoryview, failure: LayoutDamaged) -> None:
+        """Read again block by block what cannot be read together."""
+        for place, at, length in run.blocks():
+            try:
+                if len(run.places) == 1:
+                    raise failure
+                read_into(self._device(run.container), run.offset + at, data[at : at + length])
+            except LayoutDamaged as exc:
+                self._lose(batch, run, place, self._verifier.unread(run, place, at, exc))
+
+    def _lose(self, batch: Batch, run: Run, place: int, error: BlockDamaged) -> None:
+        """Take note of a block that does not come back, or end the job."""
+        if self._on_damage is None:
+            raise error
+        damage = Damage(error.source_offset, self._length(run, place), error)
+        batch.damage[place] = damage
 
     def _device(self, container_id: UUID) -> Device:
         device = self._backup.devices.get(container_id)
         if device is None:
-            raise Absent("the container is not there")
+            raise BytesAbsent("the container is not there")
         return device
+
+    def _length_of(self, run: Run) -> int:
+        """Bytes of the source that the run's blocks have; only the source's last may be short."""
+        last = max(run.places)
+        whole = (len(run.places) - 1) * self._commit.geometry.block_size
+        return whole + self._length(run, last)
 
     def _length(self, run: Run, place: int) -> int:
         block = self._verifier.block_number(run, place)
         return self._commit.geometry.length_of(self._commit.source_size, block)
-
-    def _damage(self, run: Run, place: int, error: BlockDamaged) -> Damage:
-        return Damage(error.source_offset, self._length(run, place), error)
 
     def worker(self) -> Callable[[Batch], None]:
         verifier = Verifier(self._commit)
@@ -275,50 +315,74 @@ class _Stages:
                 try:
                     read_into(device, run.offset + at, fresh)
                 except LayoutDamaged as exc:
-                    raise unread(verifier, run, place, at, exc) from exc
+                    raise verifier.unread(run, place, at, exc) from exc
                 return verifier.plain(run, place, at, fresh)
 
         def work(batch: Batch) -> None:
             run, data = batch.run, batch.data
             if run is None or data is None:
                 return
-            expected = -1
-            for place, at in _places_in(run):
-                length = run.chunk.length(place)
+            expected, together, lent = -1, list[Buffer](), 0
+            for place, at, length in run.blocks():
+                if place in batch.damage:
+                    continue
                 try:
                     plain = plain_of(run, place, at, data[at : at + length])
                 except BlockDamaged as exc:
-                    if self._on_damage is None:
-                        raise
-                    batch.damage.append(self._damage(run, place, exc))
+                    self._lose(batch, run, place, exc)
                     continue
                 if place != expected:
-                    offset = verifier.block_number(run, place) * block_size
-                    batch.plain.append((offset, []))
-                batch.plain[-1][1].append(plain)
+                    together = []
+                    batch.plain.append((verifier.block_number(run, place) * block_size, together))
+                together.append(plain)
+                lent += length if type(plain) is memoryview else 0
                 expected = place + 1
+            if batch.buffer is not None and not is_worth_keeping(batch.buffer, lent):
+                if lent:
+                    batch.copy()
+                buffer, batch.buffer, batch.data = batch.buffer, None, None
+                self._buffers.give(buffer)
 
         return work
 
     def consume(self, batch: Batch) -> None:
+        if self._on_damage is not None:
+            for damage in (batch.lost, *batch.damage.values()):
+                if damage is not None:
+                    self._on_damage(damage)
+        if batch.plain or (batch.zeros_at is not None and self._write_zeros):
+            large = batch.zeros_at is not None and batch.length > MIB
+            writes = self._large_zeros if large else self._writes
+            writes.put(partial(self._write, batch))
+        else:
+            self._end(batch, 0)
+
+    def _write(self, batch: Batch) -> None:
+        written = 0
         if batch.zeros_at is not None:
-            self._zero_bytes += batch.length
-            if self._write_zeros:
-                self._sink.zero(batch.zeros_at, batch.length)
-                self._written += batch.length
+            end = batch.zeros_at + batch.length
+            for at, until in parts(batch.zeros_at, end, _ZEROS_AT_ONCE):
+                self._requests.check()
+                self._sink.zero(at, until - at)
+            written = batch.length
         for offset, buffers in batch.plain:
             self._sink.write(offset, buffers)
-            self._written += sum(map(len, buffers))
-        if self._on_damage is not None:
-            for damage in batch.damage:
-                self._on_damage(damage)
-        if batch.run is not None:
-            self._blocks += len(batch.run.places) - len(batch.damage)
-            self._stored += batch.run.length
+            written += sum(map(len, buffers))
+        self._end(batch, written)
+
+    def _end(self, batch: Batch, written: int) -> None:
+        """Count a batch, in the thread that wrote it: the consumer may wait for something else."""
+        with self._counting:
+            self._written += written
+            if batch.zeros_at is not None:
+                self._zero_bytes += batch.length
+            if batch.run is not None:
+                self._blocks += len(batch.run.places) - len(batch.damage)
+                self._stored += batch.run.length
+            self._done += batch.length
         if batch.buffer is not None:
             batch.plain = []
             self._buffers.give(batch.buffer)
-        self._done += batch.length
 
     def finish(self) -> RestoreReport:
         self._sink.flush()
@@ -331,20 +395,3 @@ class _Stages:
 
     def progress(self) -> Progress:
         return Progress(self._done, self._commit.source_size, self._stored)
-
-
-def unread(verifier: Verifier, run: Run, place: int, at: int, error: LayoutDamaged) -> BlockDamaged:
-    """Return the error that names a block which cannot be read."""
-    return verifier.damaged(run, place, at, error.finding, str(error).rstrip("."))
-
-
-def _places_in(run: Run) -> Iterator[tuple[int, int]]:
-    """Yield each block of a run, and where in it its stored bytes begin."""
-    at = 0
-    for place in run.places:
-        yield place, at
-        at += run.chunk.length(place)
-
-
-def _part(run: Run, place: int, at: int) -> Run:
-    return replace(run, offset=run.offset + at, length=run.chunk.length(place), places=(place,))

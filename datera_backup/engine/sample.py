@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which blocks of a backup to look at, where looking at all of them takes too long."""
+"""A random sample of a backup's blocks, for verifications of a share."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Sample:
         :raises ValueError: ``share`` is out of its bounds.
         """
         if not 0 < share <= 1:
-            raise ValueError(f"a share of {share} is not above 0 and up to 1")
+            raise ValueError(f"a share of {share} is not above 0 and at most 1")
         self.size = self._wanted = min(of, math.ceil(share * of))
         self.of = self._left = of
-        # Nobody gains by foreseeing what is looked at.
+        # Not for security: a predictable sample does no harm.
         self._random = random.Random(seed).random  # noqa: S311
 
     def draw(self) -> bool:

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a restore's bytes go."""
+"""Sinks: the volumes that restores write."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 
+from datera_backup.container import MIB, discarding
 from datera_backup.container.device import Buffer, write_all
-from datera_backup.engine.descriptor import has_descriptor, object_size, size_of
+from datera_backup.engine.descriptor import object_size, size_of
 from datera_backup.engine.errors import SinkNotDurable, SinkUnwritable
-from datera_backup.engine.threads import native
+from datera_backup.engine.pipeline.threads import unpatched_threading
 
-_ZEROS = memoryview(bytes(1 << 20))
+_ZEROS = memoryview(bytes(MIB))
 
 
 class Sink(Protocol):
-    """A volume that is written by one thread, at offsets in any order."""
+    """A volume. Several threads write it at once, ranges that do not overlap, in any order."""
 
     @property
     def size(self) -> int:
@@ -51,13 +53,15 @@ class FileSink:
 
         :param size: bytes the volume has; a regular file that is shorter is extended to it.
         """
-        # Held, because a file object closes its descriptor when nobody has it any more.
+        # Held, because a file object closes its descriptor when it is garbage collected.
         self._file = file
         self._fd = fd = file if isinstance(file, int) else file.fileno()
         self._size = size_of(fd)
         if size is not None and self._size < size and stat.S_ISREG(os.fstat(fd).st_mode):
             os.ftruncate(fd, size)
             self._size = size
+        self._reports_holes = stat.S_ISREG(os.fstat(fd).st_mode)
+        self._punches = True
 
     @property
     def size(self) -> int:
@@ -86,20 +90,58 @@ class FileSink:
         return offset
 
     def zero(self, offset: int, length: int) -> None:
-        """Make a range read as zeros, whatever was there.
+        """Make a range read as zeros, whatever was there; nothing is stored where that can be done.
 
         :raises SinkUnwritable: that failed.
         """
-        for start in range(0, length, len(_ZEROS)):
-            with _written_at(offset + start, OSError):
-                write_all(self._fd, offset + start, [_ZEROS[: length - start]])
+        for start, end in self._stored(offset, offset + length):
+            first, last = discarding.whole_units(start, end)
+            if first < last and self._punched(first, last):
+                self._write_zeros(start, first)
+                self._write_zeros(last, end)
+            else:
+                self._write_zeros(start, end)
+
+    def _stored(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the parts of a range that are no holes; a device does not report any."""
+        if not self._reports_holes:
+            yield start, end
+            return
+        stop = start
+        while stop < end and (begin := self._seek(stop, os.SEEK_DATA, end)) < end:
+            stop = min(self._seek(begin, os.SEEK_HOLE, end), end)
+            yield begin, stop
+
+    def _seek(self, offset: int, what: int, end: int) -> int:
+        try:
+            return os.lseek(self._fd, offset, what)
+        except OSError as exc:
+            if exc.errno == errno.ENXIO:  # nothing but a hole up to the end of the file
+                return end
+            # Not told, so that it counts as data.
+            return offset if what == os.SEEK_DATA else end
+
+    def _punched(self, start: int, end: int) -> bool:
+        """Free a range that will read as zeros, where that can be done."""
+        if self._punches:
+            try:
+                discarding.punch(self._fd, start, end - start)
+            except OSError:
+                # Whatever the reason, zeros are written instead; if that fails too, it is told.
+                self._punches = False
+        return self._punches
+
+    def _write_zeros(self, start: int, end: int) -> None:
+        for at in range(start, end, len(_ZEROS)):
+            with written_at(at, OSError):
+                write_all(self._fd, at, [_ZEROS[: end - at]])
 
     def flush(self) -> None:
         """Return when all that was written is durable.
 
         :raises SinkNotDurable: it may not be.
         """
-        with _flushed(OSError):
+        with flushed(OSError):
             os.fsync(self._fd)
 
 
@@ -109,10 +151,10 @@ class ObjectSink:
     def __init__(self, file: BinaryIO, *, size: int | None = None) -> None:
         """Use the object, whose position will move.
 
-        :param size: bytes the volume has, where the object does not tell.
+        :param size: bytes of the volume, for objects that cannot report it.
         """
         self._file = file
-        self._lock = native().Lock()
+        self._lock = unpatched_threading().Lock()
         self._size = object_size(file) if size is None else size
 
     @property
@@ -126,7 +168,7 @@ class ObjectSink:
         :raises SinkUnwritable: that failed.
         """
         with self._lock:
-            with _written_at(offset):
+            with written_at(offset):
                 self._file.seek(offset)
             for buffer in buffers:
                 self._write_all(offset, memoryview(buffer))
@@ -138,22 +180,22 @@ class ObjectSink:
         :raises SinkUnwritable: that failed.
         """
         with self._lock:
-            with _written_at(offset):
+            with written_at(offset):
                 self._file.seek(offset)
             for start in range(0, length, len(_ZEROS)):
                 self._write_all(offset + start, _ZEROS[: length - start])
 
     def flush(self) -> None:
-        """Return when the object says that all is durable.
+        """Flush the object; return when all data is durable.
 
         :raises SinkNotDurable: it may not be.
         """
-        with self._lock, _flushed():
+        with self._lock, flushed():
             self._file.flush()
 
     def _write_all(self, offset: int, view: memoryview) -> None:
         while view:
-            with _written_at(offset):
+            with written_at(offset):
                 # Bytes, because not every binding takes a view; None from those that do not count.
                 count = self._file.write(bytes(view))
             count = len(view) if count is None else count
@@ -182,8 +224,11 @@ class NullSink:
 
 
 @contextmanager
-def _written_at(offset: int, kind: type[Exception] = Exception) -> Iterator[None]:
-    """Say where a write failed. Errors of a file object's own code may be of any kind."""
+def written_at(offset: int, kind: type[Exception] = Exception) -> Iterator[None]:
+    """Say where a write failed. Errors of the code of a file object, or of librbd, are of any kind.
+
+    :raises SinkUnwritable: it failed.
+    """
     try:
         yield
     except kind as failure:
@@ -191,20 +236,12 @@ def _written_at(offset: int, kind: type[Exception] = Exception) -> Iterator[None
 
 
 @contextmanager
-def _flushed(kind: type[Exception] = Exception) -> Iterator[None]:
+def flushed(kind: type[Exception] = Exception) -> Iterator[None]:
+    """Say that a flush failed.
+
+    :raises SinkNotDurable: it did.
+    """
     try:
         yield
     except kind as failure:
         raise SinkNotDurable(failure) from failure
-
-
-def open_sink(file: BinaryIO, *, size: int | None = None) -> Sink:
-    """Return the quickest sink for a file object: by its descriptor where it has one.
-
-    :param size: bytes the volume has; a regular file that is shorter is extended to it.
-    """
-    if not has_descriptor(file):
-        return ObjectSink(file, size=size)
-    # What the object has buffered must not be written after, and over, what goes below it.
-    file.flush()
-    return FileSink(file, size=size)

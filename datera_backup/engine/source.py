@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a backup's bytes come from."""
+"""Sources: the volumes that backups read."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 
-from datera_backup.engine.descriptor import has_descriptor, object_size, size_of
+from datera_backup.engine.descriptor import object_size, size_of
+from datera_backup.engine.direct import is_device, read_directly
 from datera_backup.engine.errors import SourceTruncated, SourceUnreadable
-from datera_backup.engine.threads import native
+from datera_backup.engine.pipeline.threads import unpatched_threading
 
 PAGE = 4096
 """Bytes that a read error is narrowed down to."""
@@ -22,7 +23,7 @@ MEDIUM_ERRORS = (errno.EIO, errno.ENODATA, errno.EILSEQ)
 
 
 class Source(Protocol):
-    """A volume that is read by one thread, at ascending offsets."""
+    """A volume. Several threads read it at once, ranges that do not overlap, in any order."""
 
     @property
     def size(self) -> int:
@@ -42,7 +43,7 @@ class Source(Protocol):
 class FileSource:
     """A device node or a file, read by its descriptor, which stays the caller's.
 
-    Its holes are skipped where it is a regular file; a device does not tell.
+    Holes of a regular file are skipped; a device does not report any.
     """
 
     def __init__(self, file: int | BinaryIO, *, size: int | None = None) -> None:
@@ -50,10 +51,11 @@ class FileSource:
 
         :param size: bytes to back up, where that is not the size of what is open.
         """
-        # Held, because a file object closes its descriptor when nobody has it any more.
+        # Held, because a file object closes its descriptor when it is garbage collected.
         self._file = file
         self._fd = fd = file if isinstance(file, int) else file.fileno()
         self._size = size_of(fd) if size is None else size
+        self._directly = False
 
     @property
     def size(self) -> int:
@@ -66,7 +68,8 @@ class FileSource:
         :raises SourceTruncated: the volume ends before.
         :raises SourceUnreadable: reading failed.
         """
-        done = 0
+        directly = self._directly
+        done = already = read_directly(self._fd, offset, buffer) if directly else 0
         while done < len(buffer):
             try:
                 count = os.preadv(self._fd, [buffer[done:]], offset + done)
@@ -78,6 +81,21 @@ class FileSource:
             if count == 0:
                 raise SourceTruncated(offset + done, self._size)
             done += count
+        if directly and done > already:
+            os.posix_fadvise(self._fd, offset, done, os.POSIX_FADV_DONTNEED)
+
+    @contextmanager
+    def directly(self) -> Iterator[None]:
+        """Begin no read through the page cache while the block runs.
+
+        Only what is a block device is read so. What is aligned neither in memory nor on the device
+        is read through the cache even then, and dropped from it.
+        """
+        self._directly = is_device(self._fd)
+        try:
+            yield
+        finally:
+            self._directly = False
 
     def _first_unreadable(self, start: int, end: int) -> int:
         """Return where the first page lies that cannot be read, of a range that cannot."""
@@ -132,8 +150,8 @@ class ObjectSource:
         :param size: bytes to back up, where that is not the size of what is open.
         """
         self._file = file
-        self._lock = native().Lock()
-        with _read_at(0):
+        self._lock = unpatched_threading().Lock()
+        with read_at(0):
             self._size = object_size(file) if size is None else size
 
     @property
@@ -149,10 +167,10 @@ class ObjectSource:
         """
         done = 0
         with self._lock:
-            with _read_at(offset):
+            with read_at(offset):
                 self._file.seek(offset)
             while done < len(buffer):
-                with _read_at(offset + done):
+                with read_at(offset + done):
                     data = self._file.read(len(buffer) - done)
                 if not data:
                     raise SourceTruncated(offset + done, self._size)
@@ -160,22 +178,27 @@ class ObjectSource:
                 done += len(data)
 
     def extents(self) -> Iterator[tuple[int, int]]:
-        """Yield the whole volume: an object does not tell where its holes are."""
+        """Yield the whole volume: an object does not report its holes."""
         yield 0, self._size
 
 
 @contextmanager
-def _read_at(offset: int) -> Iterator[None]:
-    """Say where a file object's own code failed; its errors, librbd's for one, are of any kind."""
+def past_the_cache(source: Source) -> Iterator[None]:
+    """Keep out of the host's page cache what reads of a source give that begin in the block."""
+    if isinstance(source, FileSource):
+        with source.directly():
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def read_at(offset: int) -> Iterator[None]:
+    """Say where the code of a file object, or of librbd, failed; its errors are of any kind.
+
+    :raises SourceUnreadable: it failed.
+    """
     try:
         yield
     except Exception as failure:
         raise SourceUnreadable(offset, failure) from failure
-
-
-def open_source(file: BinaryIO, *, size: int | None = None) -> Source:
-    """Return the quickest source for a file object: by its descriptor where it has one.
-
-    :param size: bytes to back up, where that is not the size of what is open.
-    """
-    return FileSource(file, size=size) if has_descriptor(file) else ObjectSource(file, size=size)

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding out whether anything stands behind a volume's end, where its device is larger."""
+"""Checking a device that is larger than its volume for data behind the volume's end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from datera_backup.engine.buffers import Buffers
-from datera_backup.engine.job import Job, Progress, Step
-from datera_backup.engine.settings import Settings
+from datera_backup.engine.pipeline.buffers import Buffers
+from datera_backup.engine.pipeline.job import Job, Progress, Step
+from datera_backup.engine.pipeline.requests import Requests
+from datera_backup.engine.settings import EngineSettings
 from datera_backup.engine.source import Source
 
 
@@ -18,13 +19,14 @@ class SurplusJob(Job[int | None]):
     It gives None where there is none. No more is read once one was found. Holes are not read.
     """
 
-    def __init__(self, source: Source, start: int, settings: Settings | None = None) -> None:
+    def __init__(self, source: Source, start: int, settings: EngineSettings | None = None) -> None:
         """Prepare; nothing is read yet.
 
         :param start: where the surplus begins.
         """
-        settings = settings or Settings()
-        super().__init__(_Stages(source, start, settings), settings, settings.backup_rate)
+        settings = settings or EngineSettings()
+        stages = _Stages(source, start, settings)
+        super().__init__(stages, Requests(), settings, settings.backup_rate)
 
 
 @dataclass
@@ -32,12 +34,12 @@ class Batch:
     """Bytes of the surplus."""
 
     offset: int
-    data: memoryview
-    buffer: memoryview
+    length: int
+    buffer: memoryview | None = None
 
 
 class _Stages:
-    def __init__(self, source: Source, start: int, settings: Settings) -> None:
+    def __init__(self, source: Source, start: int, settings: EngineSettings) -> None:
         self._source = source
         self._start = start
         self._size = settings.batch_size
@@ -50,16 +52,20 @@ class _Stages:
             for offset in range(max(start, self._start), end, self._size):
                 if self._found is not None:
                     return
-                buffer = self._buffers.take()
-                data = buffer[: min(self._size, end - offset)]
-                self._source.readinto(offset, data)
-                yield Step(Batch(offset, data, buffer), moves=len(data))
+                length = min(self._size, end - offset)
+                yield Step(Batch(offset, length), needs_fetch=True, moves=length)
+
+    def fetch(self, batch: Batch) -> None:
+        batch.buffer = self._buffers.take()
+        self._source.readinto(batch.offset, batch.buffer[: batch.length])
 
     def worker(self) -> Callable[[Batch], None]:
         return lambda _batch: None  # comparing with zeros is quicker than handing over
 
     def consume(self, batch: Batch) -> None:
-        data = batch.data
+        if batch.buffer is None:
+            return
+        data = batch.buffer[: batch.length]
         zeros = self._zeros if len(data) == self._size else bytearray(len(data))
         if self._found is None and zeros != data:
             self._found = batch.offset + next(at for at, byte in enumerate(data) if byte)

@@ -1,32 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API's paths, one module for each kind of thing."""
 
+from datera_emulator.api.routing import Router
 from datera_emulator.routes import (
     acl,
     app_instances,
-    app_templates,
     auth,
+    metadata,
+    performance,
+    snapshots,
+    storage_instances,
+    volumes,
+)
+from datera_emulator.routes.system import (
     description,
     initiators,
     ip_pools,
-    metadata,
-    performance,
     placement,
     session,
-    snapshot_policies,
-    snapshots,
-    storage_instances,
+    storage_nodes,
     system,
     tenants,
     users,
-    volume_templates,
-    volumes,
 )
-from datera_emulator.routing import Router
+from datera_emulator.routes.templates import app_templates, snapshot_policies, volume_templates
 
 _PARTS = (
     session,
     system,
+    storage_nodes,
     app_instances,
     storage_instances,
     auth,

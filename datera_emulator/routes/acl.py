@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from datera_emulator import render
-from datera_emulator.acl import referenced_groups, referenced_initiators
-from datera_emulator.admission import acl_changed
+from datera_emulator.api import render
+from datera_emulator.api.routing import Call, Listing, Result, Router
+from datera_emulator.api.schemas import ACL, LINK
 from datera_emulator.errors import Conflict, NotFound
-from datera_emulator.lookup import name_at, storage_instance_of
-from datera_emulator.routing import Call, Listing, Result, Router
-from datera_emulator.schemas import ACL, LINK
+from datera_emulator.rules.acl import named_initiator, referenced_groups, referenced_initiators
+from datera_emulator.rules.admission import acl_changed
+from datera_emulator.rules.lookup import name_at, storage_instance_of
 
 ROUTES = Router()
 
@@ -54,7 +54,7 @@ def link_initiator(call: Call) -> Result:
     if call.body["op"] == "add":
         _add(storage.initiators, referenced_initiators(call, [call.body])[0])
     else:
-        _remove(storage.initiators, name_at(call.body["path"], "initiators"))
+        _remove(storage.initiators, named_initiator(call, call.body))
     return _kept(call)
 
 

@@ -3,21 +3,22 @@
 
 from __future__ import annotations
 
-from datera_emulator import render
-from datera_emulator.building import (
+from datera_emulator.api import render
+from datera_emulator.api.routing import Call, Listing, Result, Router
+from datera_emulator.api.schemas import FORCE_ONLY, app_instance_create, app_instance_update
+from datera_emulator.documents import Document
+from datera_emulator.errors import Conflict, RequestInvalid
+from datera_emulator.rules.building import (
     check_app_instance_room,
     cloned_app_instance,
     new_app_instance,
 )
-from datera_emulator.changing import check_idle, storage_changes
-from datera_emulator.documents import Document
-from datera_emulator.errors import Conflict, RequestInvalid
-from datera_emulator.lookup import app_instance_of, snapshot_in
-from datera_emulator.model import AppInstance
-from datera_emulator.restoring import restore
-from datera_emulator.routing import Call, Listing, Result, Router
-from datera_emulator.schemas import FORCE_ONLY, app_instance_create, app_instance_update
-from datera_emulator.snapshot_policies import checked_policies
+from datera_emulator.rules.changing import check_idle, storage_changes
+from datera_emulator.rules.lookup import app_instance_of, snapshot_in
+from datera_emulator.rules.passing import pass_time
+from datera_emulator.rules.restoring import restore
+from datera_emulator.rules.snapshot_policies import checked_policies
+from datera_emulator.state.model import AppInstance
 
 ROUTES = Router()
 
@@ -32,7 +33,7 @@ def list_all(call: Call) -> Result:
         call.cluster.app_instances_of(call.tenant),
         show=lambda one: _shown(call, one),
         identity=lambda one: one.id,
-        read=render.pass_time,
+        read=pass_time,
     )
 
 
@@ -51,7 +52,7 @@ def show(call: Call) -> Result:
     """Show one app instance."""
     instance = app_instance_of(call)
     shown = _shown(call, instance)
-    render.pass_time(instance)
+    pass_time(instance)
     return shown
 
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from datera_emulator import render
-from datera_emulator.credentials import checked_auth
-from datera_emulator.lookup import storage_instance_of
-from datera_emulator.routing import Call, Result, Router
-from datera_emulator.schemas import AUTH
+from datera_emulator.api import render
+from datera_emulator.api.routing import Call, Result, Router
+from datera_emulator.api.schemas import AUTH
+from datera_emulator.rules.credentials import checked_auth
+from datera_emulator.rules.lookup import storage_instance_of
 
 ROUTES = Router()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import json
 
+from datera_emulator.api.routing import Call, Result, Router
+from datera_emulator.api.schemas import Schema, closed
 from datera_emulator.documents import Document
 from datera_emulator.errors import RequestInvalid
-from datera_emulator.lookup import app_instance_of
-from datera_emulator.routing import Call, Result, Router
-from datera_emulator.schemas import Schema, closed
+from datera_emulator.rules.lookup import app_instance_of
 
 ROUTES = Router()
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from datera_emulator import render
+from datera_emulator.api import render
+from datera_emulator.api.routing import Call, Result, Router
+from datera_emulator.api.schemas import PERFORMANCE
 from datera_emulator.errors import Conflict, NotFound
-from datera_emulator.lookup import Place, volume_of
-from datera_emulator.routing import Call, Result, Router
-from datera_emulator.schemas import PERFORMANCE
+from datera_emulator.rules.lookup import Place, volume_of
 
 ROUTES = Router()
 

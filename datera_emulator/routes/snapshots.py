@@ -6,13 +6,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-from datera_emulator import render
+from datera_emulator.api import render
+from datera_emulator.api.routing import Call, Listing, Result, Router
+from datera_emulator.api.schemas import SNAPSHOT_CREATE
 from datera_emulator.documents import Document
-from datera_emulator.errors import RequestInvalid
-from datera_emulator.lookup import app_instance_of, snapshot_in, volume_of
-from datera_emulator.model import AppInstance, Snapshot, Volume
-from datera_emulator.routing import Call, Listing, Result, Router
-from datera_emulator.schemas import SNAPSHOT_CREATE
+from datera_emulator.errors import RequestInvalid, SnapshotExists
+from datera_emulator.rules.lookup import app_instance_of, snapshot_in, volume_of
+from datera_emulator.rules.passing import settle
+from datera_emulator.state.model import AppInstance, Snapshot, Volume
 
 ROUTES = Router()
 
@@ -124,7 +125,7 @@ def _check_room(
         raise RequestInvalid(f"The cluster holds no more than {limits.snapshots} snapshots")
     wanted = call.body.get("uuid")
     if wanted and any(snapshot.uuid == wanted for snapshot in siblings.values()):
-        raise RequestInvalid(f"A snapshot with uuid {wanted} exists already")
+        raise SnapshotExists(f"A snapshot with uuid {wanted} exists already")
 
 
 def _fresh_id(call: Call, taken: dict[str, Snapshot] | set[str]) -> str:
@@ -146,7 +147,7 @@ def _taken(call: Call, volume: Volume, identity: str, wanted: str | None) -> Sna
 
 def _listing(instance: AppInstance, parent: str, snapshots: dict[str, Snapshot]) -> Listing:
     show: Callable[[Snapshot], Document] = lambda one: render.snapshot(parent, one)  # noqa: E731
-    return Listing(list(snapshots.values()), show, identity=lambda one: one.id, read=render.settle)
+    return Listing(list(snapshots.values()), show, identity=lambda one: one.id, read=settle)
 
 
 def _shown(
@@ -154,5 +155,5 @@ def _shown(
 ) -> Result:
     snapshot = snapshot_in(snapshots, call.arguments["timestamp"])
     shown = render.snapshot(parent, snapshot)
-    render.settle(snapshot)
+    settle(snapshot)
     return shown

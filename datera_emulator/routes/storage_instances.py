@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
-from datera_emulator import render
-from datera_emulator.building import (
+from datera_emulator.api import render
+from datera_emulator.api.routing import Call, Listing, Result, Router
+from datera_emulator.api.schemas import FORCE_ONLY, storage_instance_create, storage_instance_update
+from datera_emulator.documents import Document
+from datera_emulator.errors import Conflict, RequestInvalid
+from datera_emulator.rules.building import (
     check_storage_instance,
     check_storage_room,
     new_storage_instance,
 )
-from datera_emulator.changing import remove_storage, storage_change
-from datera_emulator.documents import Document
-from datera_emulator.errors import Conflict, RequestInvalid
-from datera_emulator.lookup import app_instance_of, storage_instance_of
-from datera_emulator.model import AppInstance, StorageInstance
-from datera_emulator.routing import Call, Listing, Result, Router
-from datera_emulator.schemas import FORCE_ONLY, storage_instance_create, storage_instance_update
+from datera_emulator.rules.changing import remove_storage, storage_change
+from datera_emulator.rules.lookup import app_instance_of, storage_instance_of
+from datera_emulator.rules.passing import pass_time
+from datera_emulator.state.model import AppInstance, StorageInstance
 
 ROUTES = Router()
 
@@ -36,7 +37,7 @@ def list_all(call: Call) -> Result:
             items,
             listing.show,
             listing.identity,
-            read=lambda one: render.pass_time(instance) if one is first else None,
+            read=lambda one: pass_time(instance) if one is first else None,
         )
     return listing
 
@@ -60,7 +61,7 @@ def show(call: Call) -> Result:
     """Show one storage instance."""
     instance, storage = storage_instance_of(call)
     shown = _shown(call, instance, storage)
-    render.pass_time(instance)
+    pass_time(instance)
     return shown
 
 

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from datera_emulator import render
-from datera_emulator.building import check_size, check_volume_room, new_volume
-from datera_emulator.changing import volume_change
+from datera_emulator.api import render
+from datera_emulator.api.routing import Call, Listing, Result, Router
+from datera_emulator.api.schemas import volume_create, volume_update
 from datera_emulator.errors import Conflict, RequestInvalid
-from datera_emulator.lookup import Place, storage_instance_of, volume_of
-from datera_emulator.restoring import restore
-from datera_emulator.routing import Call, Listing, Result, Router
-from datera_emulator.schemas import volume_create, volume_update
+from datera_emulator.rules.building import check_size, check_volume_room, new_volume
+from datera_emulator.rules.changing import volume_change
+from datera_emulator.rules.lookup import Place, storage_instance_of, volume_of
+from datera_emulator.rules.passing import pass_time
+from datera_emulator.rules.restoring import restore
 
 ROUTES = Router()
 
@@ -22,10 +23,13 @@ _ONE = f"{_COLLECTION}/:volume_name"
 def list_all(call: Call) -> Result:
     """List a storage instance's volumes."""
     instance, storage = storage_instance_of(call)
+    volumes = list(storage.volumes.values())
     return Listing(
-        list(storage.volumes.values()),
+        volumes,
         lambda one: render.volume(call.cluster, call.dialect, instance, storage, one),
         identity=lambda one: one.name,
+        # One list is one read, however many are on it.
+        read=lambda one: pass_time(instance) if one is volumes[0] else None,
     )
 
 
@@ -48,7 +52,7 @@ def show(call: Call) -> Result:
     """Show one volume."""
     place = volume_of(call)
     shown = _shown(call, place)
-    render.pass_time(place[0])
+    pass_time(place[0])
     return shown
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What API versions and product versions disagree on, as one value that is chosen at login."""
+"""The differences between API and product versions, as one value chosen at login."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ Numbers = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to speak to this cluster.
+    """What differs between clusters.
 
-    :param pages: lists come in pages, and a list can be asked for from an offset.
-    :param total_counts_filter: the total of a filtered list counts what the filter leaves.
-    :param initiator_force: an initiator may be made in a tenant whose parent already has it.
+    :param pages: lists are paginated and accept an offset.
+    :param total_counts_filter: the total of a filtered list counts only what matches.
+    :param initiator_force: an initiator can be created in a tenant whose parent already has it.
     :param placement_policies: placement is a reference to a policy, not a mode.
-    :param template_override: sizes may be given where an instance is made from a template.
-    :param ecosystem_data: metadata are ``int_ecosystem_data``, whatever the API version.
+    :param template_override: the size can be overridden when creating from a template.
+    :param online_resize: a volume can be extended while it is online.
+    :param ecosystem_data: metadata is kept as ``int_ecosystem_data``, in any API version.
     """
 
     api_version: str
@@ -30,6 +31,7 @@ class Dialect:
     initiator_force: bool
     placement_policies: bool
     template_override: bool
+    online_resize: bool
     ecosystem_data: bool
 
 
@@ -55,5 +57,7 @@ def dialect_for(api_version: str, product_version: str) -> Dialect:
         initiator_force=paged,
         placement_policies=paged and recent,
         template_override=paged and recent,
+        # Clients from then on resize without switching off; those before had to.
+        online_resize=numbers_of(product_version) >= (3, 0),
         ecosystem_data=recent,
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one family of errors that the connection layer raises.
+"""All errors that the connection layer raises.
 
-Every text says what was asked, of which cluster (host and port), and what it answered; none holds a
-password, a session's key or a CHAP secret.
+Every message names the request, the cluster (host and port) and its response; none contains a
+password, a session key or a CHAP secret.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ class Retriable(Exception):
 
 
 class DateraError(Exception):
-    """Anything that the cluster, or the way to it, did wrong."""
+    """Any failure of the cluster, or of the connection to it."""
 
 
 class SdkMissing(DateraError):
@@ -26,19 +26,19 @@ class SdkMissing(DateraError):
 
 
 class ClusterUnreachable(DateraError, Retriable):
-    """No connection came about, or a question that changes nothing was never answered."""
+    """No connection was established, or a read-only request was never answered."""
 
 
 class ClusterBusy(DateraError, Retriable):
-    """The cluster said for as long as we were willing to ask that it is busy."""
+    """The cluster reported that it is busy until the busy timeout was exhausted."""
 
 
 class SessionEnded(DateraError, Retriable):
-    """The cluster gave a session and no longer knew it when it was used, and a second one too."""
+    """The cluster did not accept a session that it had just issued, nor the one after it."""
 
 
 class CertificateRefused(DateraError):
-    """The two sides did not agree on TLS: a certificate is not trusted, or cannot be read."""
+    """The TLS handshake failed: a certificate is not trusted, or cannot be read."""
 
 
 class VersionNotOffered(DateraError):
@@ -50,11 +50,11 @@ class LoginRefused(DateraError):
 
 
 class PermissionRefused(DateraError):
-    """The user may not do this, or not in this tenant."""
+    """The user lacks the permission for this, or in this tenant."""
 
 
 class OutcomeUnknown(DateraError):
-    """The request was sent and no answer came: it may or may not have been carried out."""
+    """The request was sent and no response came: it may or may not have been carried out."""
 
 
 class NotReadyInTime(DateraError):
@@ -65,8 +65,16 @@ class NotOnCluster(DateraError):
     """What was asked for does not exist in this tenant."""
 
 
+class AbsenceUnproven(DateraError):
+    """An object is not found, and nothing proves that it is gone."""
+
+
+class TenantMissing(AbsenceUnproven):
+    """The tenant that it was in does not exist either."""
+
+
 class AlreadyOnCluster(DateraError):
-    """Something of that name, or the same change, is already there."""
+    """An object of that name exists already, or the change has been made already."""
 
 
 class RequestRefused(DateraError):
@@ -85,12 +93,12 @@ class RequestInvalid(RequestRefused):
 
 
 class LimitReached(RequestRefused):
-    """The cluster has as many of something as it takes."""
+    """The cluster has reached its limit for this kind of object."""
 
 
 class ClusterFault(DateraError):
-    """The cluster failed inside while working on the request."""
+    """The cluster had an internal error while processing the request."""
 
 
 class UnexpectedAnswer(DateraError):
-    """What came back is not an answer that this layer understands."""
+    """The response is not one that this layer understands."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How to reach one cluster: values only, checked when they are made."""
+"""Connection settings of one cluster, validated on construction."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class TLS:
 
     :param enabled: speak HTTPS.
     :param verify: refuse a certificate that is not trusted.
-    :param ca_bundle: file or directory with the authorities to trust; the system's where None.
-    :param client_cert: file with the certificate that this side shows.
-    :param client_key: file with its key, where that is not in the same file.
+    :param ca_bundle: file or directory with trusted CA certificates; the system's where None.
+    :param client_cert: file with the client certificate.
+    :param client_key: file with its private key, unless it is in the same file.
     """
 
     enabled: bool = True
@@ -31,10 +31,10 @@ class TLS:
 
 @dataclass(frozen=True)
 class OptionNames:
-    """How the options are called that messages tell an operator to set.
+    """Prefixes of the option names that messages tell an operator to set.
 
-    :param tls: what the names of the TLS options begin with.
-    :param own: what the names of the other options begin with.
+    :param tls: prefix of the TLS options.
+    :param own: prefix of the other options.
     """
 
     tls: str = "driver_"
@@ -48,13 +48,13 @@ class ClusterSettings:
     :param host: name or address of the management interface, without a port.
     :param api_version: ``2.1``, ``2.2`` or ``2.3``; a leading ``v`` is accepted.
     :param port: None and 7717 mean the protocol's own (7718 with TLS); any other is literal.
-    :param busy_timeout: seconds to go on asking a cluster that is busy or cannot be connected to.
+    :param busy_timeout: seconds to retry while the cluster is busy or unreachable.
     :param busy_interval: seconds between two such attempts.
     :param connect_timeout: seconds for one attempt to connect.
-    :param read_timeout: seconds of silence after which an answer is no longer expected.
-    :param driver_header: what the cluster's logs shall call this client.
-    :param names: how the options are called that all this comes from.
-    :raises ValueError: a value cannot be used; the text names it.
+    :param read_timeout: seconds without data after which a response is given up.
+    :param driver_header: name of this client in the cluster's logs.
+    :param names: names of the options that these values come from.
+    :raises ValueError: a value is invalid; the message names it.
     """
 
     host: str
@@ -73,9 +73,9 @@ class ClusterSettings:
 
     def __post_init__(self) -> None:
         if not self.host or any(c.isspace() or c in "/@?#\\" for c in self.host):
-            raise ValueError(f"{self.host!r} is not the name or address of a cluster")
+            raise ValueError(f"{self.host!r} is not a valid host name or address")
         if not self.username or not self.password:
-            raise ValueError(f"a user's name and password are needed for the cluster {self.host}")
+            raise ValueError(f"a user name and a password are required for the cluster {self.host}")
         if self.api_version.lstrip("v") not in API_VERSIONS:
             raise ValueError(
                 f"API version {self.api_version!r} is not supported; "

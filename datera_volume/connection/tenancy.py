@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an option of cinder.conf that names a tenant means; both drivers read one vocabulary."""
+"""The tenant option of cinder.conf, interpreted alike for both drivers."""
 
 from __future__ import annotations
 
-import re
+from datera_volume.connection.errors import RequestRefused
+from datera_volume.connection.names import NAME_RULE, is_name_or_uuid
+from datera_volume.connection.transport.paths import tenant_path
 
-from datera_volume.connection.paths import tenant_path
-
-_NAME = re.compile(
-    "[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}|[a-zA-Z_][a-zA-Z0-9_.-]{2,63}"
-)
-"""The cluster's own rule."""
+# The tenant of a volume is stored in its ``provider_id``, a column of this length.
+LONGEST_PATH = 255
 
 
 class BadTenant(ValueError):
-    """No tenant can be called so; the text says how one can."""
+    """Not a valid tenant name or path; the message gives the rule."""
 
 
 def configured_tenant(setting: str | None) -> str | None:
@@ -24,16 +22,22 @@ def configured_tenant(setting: str | None) -> str | None:
         case; anything else: the name of a tenant below ``/root``, or its path.
     :raises BadTenant: it is none of these.
     """
-    word = (setting or "").strip()
-    if word.lower() == "map":
+    text = (setting or "").strip()
+    if text.lower() == "map":
         return None
-    if word.lower() in ("", "none"):
+    if text.lower() in ("", "none"):
         return tenant_path(None)
-    parts = [part for part in word.split("/") if part]
-    for name in parts:
-        if not _NAME.fullmatch(name):
+    for name in [part for part in text.split("/") if part]:
+        if not is_name_or_uuid(name):
             raise BadTenant(
-                f"{setting!r} is no tenant's name or path: {name!r} is not 3 to 64 letters, "
-                "digits, underscores, dots and dashes, the first a letter or an underscore"
+                f"{setting!r} is not a valid tenant name or path: {name!r} is not {NAME_RULE}"
             )
-    return tenant_path(word)
+    try:
+        path = tenant_path(text)
+    except RequestRefused as exc:
+        raise BadTenant(str(exc)) from exc
+    if len(path) > LONGEST_PATH:
+        raise BadTenant(
+            f"{setting!r} is a path of {len(path)} characters; it must be at most {LONGEST_PATH}"
+        )
+    return path

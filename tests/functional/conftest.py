@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.api_version import make_default
-from tests.fixtures.array_schema import PRESENT, VERSION, ArraySchema
+from tests.fixtures.datera.api_version import make_default
+from tests.fixtures.datera.array_schema import PRESENT, VERSION, ArraySchema
 
 make_default()
 

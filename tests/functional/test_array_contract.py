@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from datera_emulator import Emulator
-from tests.fixtures.array_schema import ABSENT, PRESENT, ArraySchema
-from tests.fixtures.emulated_client import Client
+from tests.fixtures.datera.array_schema import ABSENT, PRESENT, ArraySchema
+from tests.fixtures.datera.emulated_client import Client
 
 pytestmark = pytest.mark.skipif(
     not PRESENT, reason=f"no request is held against an array's own schema: {ABSENT}"

@@ -27,9 +27,9 @@ from uuid import UUID
 from backup_dispatch.command.rescue_map import lines
 from datera_backup.container import BackupReader, Container, ContainerError
 from datera_backup.container.scanning import Scan, scan
-from datera_backup.engine import Damage, EngineError, RestoreJob, Settings, VerifyJob
-from datera_backup.engine.job import Job
-from datera_backup.engine.salvage import recover
+from datera_backup.engine import Damage, EngineError, EngineSettings, RestoreJob, VerifyJob
+from datera_backup.engine.pipeline.job import Job
+from datera_backup.engine.recovery import recover
 from datera_backup.engine.sink import NullSink
 from tests.fuzzing.forging import BASES, BOMBS, Edit, Forger, Overlay, bomb, parts
 
@@ -39,10 +39,13 @@ MOST_MEMORY = 128 * MIB
 SECONDS = 10.0
 """CPU time that a case may take."""
 
+HANGS_AFTER = 120.0
+"""Seconds after which a job that takes no CPU time counts as hanging."""
+
 ROOM = 64 * MIB
 """Bytes of the volume that is restored onto."""
 
-_ONE = Settings(workers=1, depth=2, batch_size=16384)
+_ONE = EngineSettings(workers=1, requests=1, depth=2, batch_size=16384)
 _NUMBERS = (0, 1, 2, 255, 4095, 4096, 4097, 65535, 1 << 20, 1 << 31, (1 << 32) - 1, 1 << 63)
 _OPERATIONS = (*["set"] * 4, "flip", "cut", "grow", "take", "bomb", "text", "digits")
 _TEXTS = ("[", "{", "9" * 400, "1e999,", '"\\ud800"', "null", "-1", '"a":', "\0")
@@ -116,17 +119,21 @@ def devices_of(one: Case) -> list[Overlay]:
     ]
 
 
-def here(job: Job[Any] | None) -> None:
-    """Run a job in this thread: a case is too small for threads to pay."""
+def carried_out(job: Job[Any] | None) -> None:
+    """Run a job to its end.
+
+    :raises TookTooLong: its threads still wait for something.
+    """
     if job is None:
         return
-    stages = job._stages
-    work = stages.worker()
-    for step in stages.produce():
-        if step.needs_work:
-            work(step.item)
-        stages.consume(step.item)
-    stages.finish()
+    job.start()
+    try:
+        if not job.wait(HANGS_AFTER):
+            raise TookTooLong
+    except TookTooLong:
+        job.cancel()
+        raise
+    job.result()
 
 
 class Trial:
@@ -186,7 +193,7 @@ class Trial:
         ]
         chosen = ways if self._part is None or scans else [ways[self._part % len(ways)]]
         for way in chosen:
-            self._attempt(lambda way=way: here(way()))
+            self._attempt(lambda way=way: carried_out(way()))
         if scans and reader.commit.source_size <= ROOM:
             missing = self._attempt(recover, reader, damage, lambda: scans, sink)
             if missing is not None:

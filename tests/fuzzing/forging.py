@@ -20,9 +20,9 @@ from typing import Any
 
 import zstandard
 
-from datera_backup.container import Absent, BackupReader, Container
-from datera_backup.container.format.record import KINDS, RecordRef
-from tests.fixtures.devices import Buffer, MemoryDevice
+from datera_backup.container import BackupReader, BytesAbsent, Container
+from datera_backup.container.format.log_record import KINDS, RecordRef
+from tests.fixtures.containers.devices import Buffer, MemoryDevice
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 BASES = {"chain": ("first", "second"), "third": ("third",)}
@@ -46,7 +46,7 @@ class Overlay:
         if end >= 1 << 63:
             raise OverflowError("as of a descriptor")
         if end > self.size:
-            raise Absent(f"The device ends at byte {self.size}.")
+            raise BytesAbsent(f"The device ends at byte {self.size}.")
         part = self._base[offset:end]
         buffer[: len(part)] = part
         buffer[len(part) :] = bytes(len(buffer) - len(part))

@@ -34,10 +34,10 @@ from datera_backup.container import (
     NewBackup,
     Spot,
 )
-from datera_backup.engine import BackupJob, Settings
-from tests.fixtures.chain_of_two import scattered
-from tests.fixtures.devices import MemoryDevice
-from tests.fixtures.moving import BytesSource, TickingClock
+from datera_backup.engine import BackupJob, EngineSettings
+from tests.fixtures.containers.chain_of_two import scattered
+from tests.fixtures.containers.devices import MemoryDevice
+from tests.fixtures.containers.moving import BytesSource, TickingClock
 
 GEOMETRY = Geometry(block_size=4096, chunk_size=2 * 4096)
 DEVICE_SIZE = 32 << 20
@@ -86,7 +86,7 @@ def take(
     job = BackupJob(
         BytesSource(data),
         writer,
-        Settings(workers=1, depth=2, batch_size=8192, codec=codec, level=6),
+        EngineSettings(workers=1, depth=2, batch_size=8192, codec=codec, level=6),
     )
     job.start()
     job.result()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Volumes from a real Glance's images: fetched once, cloned for those who may see them."""
+"""Volumes from a real Glance's images: downloaded once, cloned for projects that may see them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from openstack.exceptions import BadRequestException
 
 from datera_volume.connection import TLS, AppInstance, Cluster, ClusterSettings
-from demo.cinder_conf import VOLUME_BACKEND
-from demo.processes import Servers
+from demo.servers.cinder_conf import VOLUME_BACKEND
+from demo.servers.processes import Servers
 from demo.waiting import until
 from tests.services.stack.image_cloud import ImageCloud
 
@@ -34,7 +34,7 @@ def images(tmp_path: Path) -> Iterator[ImageCloud]:
 
 
 def kept(cloud: ImageCloud) -> dict[str, AppInstance]:
-    """What lies on the cluster, by name."""
+    """The app instances on the cluster, by name."""
     array = cloud.array
     assert array is not None
     tls = TLS(verify=True, ca_bundle=array.ca_bundle)
@@ -44,7 +44,7 @@ def kept(cloud: ImageCloud) -> dict[str, AppInstance]:
 
 
 def begin_with(cloud: ImageCloud, data: bytes) -> int:
-    """How many volumes on the cluster begin with these bytes."""
+    """The number of volumes on the cluster that begin with these bytes."""
     found = 0
     for path in (cloud.directory / VOLUME_BACKEND).rglob("*"):
         if path.is_file():
@@ -54,7 +54,7 @@ def begin_with(cloud: ImageCloud, data: bytes) -> int:
 
 
 def volume_of(connection: Any, image: Any) -> Any:
-    """Make a volume from an image, wherever that ends."""
+    """Create a volume from an image, whatever its final status."""
     storage = connection.block_storage
     made = storage.create_volume(
         name="from an image", size=1, image_id=image.id, volume_type=VOLUME_BACKEND
@@ -89,12 +89,12 @@ def test_an_image_is_fetched_once_for_all_who_may_see_it(
     )
     before = found[name].descr
 
-    # An image that changed is fetched anew.
+    # A changed image is downloaded again.
     admin.image.update_image(image, name="changed")
     assert volume_of(admin, image).status == "available"
     assert kept(images)[name].descr != before
 
-    # One that is its owner's alone is neither shown to another project nor cloned for it.
+    # A private image is neither visible to another project nor cloned for it.
     admin.image.update_image(image, visibility="private")
     assert volume_of(admin, image).status == "available"
     with pytest.raises(BadRequestException, match="unable to access requested image"):

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from datera_emulator import Emulator, brick
-from datera_emulator.sessions import Sessions
-from tests.fixtures.contract_backends import datera_options
+from datera_emulator import Emulator
+from datera_emulator.state.sessions import Sessions
+from datera_emulator.target import brick
+from tests.fixtures.backends.contract_backends import datera_options
 
 if TYPE_CHECKING:
-    from tests.fixtures.cinder_service import CinderService
+    from tests.fixtures.cinder.service import CinderService
 
 INITIATOR = "iqn.1993-08.org.debian:01:iscsihost"
 STRANGER = "iqn.1993-08.org.debian:01:stranger"
@@ -40,8 +41,8 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 def cinder(
     emulator: Emulator, start_cinder: Callable[..., CinderService]
 ) -> Iterator[CinderService]:
-    """A Cinder with volumes and backups on the cluster, CHAP switched on."""
-    from datera_backup.backend import forget_backends
+    """A Cinder with volumes and backups on the cluster, with CHAP."""
+    from datera_backup.storage.backend import forget_backends
 
     backend = f"""\
 volume_driver = datera_volume.driver.DateraDriver
@@ -64,7 +65,7 @@ chap_password = secretsecret1
 
 @pytest.fixture
 def logins(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The IQNs of the targets that somebody has logged in to."""
+    """The IQNs of the targets of all logins."""
     seen: list[str] = []
     real = Sessions.add
 
@@ -77,7 +78,7 @@ def logins(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def data_file(emulator: Emulator, name: str) -> Path:
-    """The file behind the only app instance whose name ends so."""
+    """The data file of the only app instance whose name has this ending."""
     cluster = emulator.cluster
     with cluster.lock:
         (found,) = [one for one in cluster.app_instances.values() if one.name.endswith(name)]
@@ -104,6 +105,29 @@ def test_a_volume_is_backed_up_and_restored(
     assert cinder.delete_backup(backup) is None
     assert not list(emulator.cluster.sessions)
     assert {one.admin_state for one in emulator.cluster.app_instances.values()} == {"offline"}
+
+
+def test_zeros_of_a_restore_are_freed_on_the_cluster(
+    emulator: Emulator, cinder: CinderService
+) -> None:
+    volume = cinder.create_volume(1)
+    path = data_file(emulator, volume.id)
+    expected = random.Random(2).randbytes(MIB)
+    with path.open("r+b") as file:
+        file.write(expected)
+    backup = cinder.create_backup(volume, "nightly")
+    assert backup.status == "available", (backup.fail_reason, cinder.failures)
+    with path.open("r+b") as file:
+        file.seek(100 * MIB)
+        file.write(random.Random(3).randbytes(20 * MIB))
+    assert path.stat().st_blocks * 512 >= 21 * MIB
+    target = cinder.restore_backup(backup, volume)
+    assert target.status == "available", cinder.failures
+    assert path.stat().st_blocks * 512 < 2 * MIB
+    with path.open("rb") as file:
+        assert file.read(MIB) == expected
+        file.seek(99 * MIB)
+        assert file.read(22 * MIB) == bytes(22 * MIB)
 
 
 def test_a_target_is_there_while_its_storage_is_online(

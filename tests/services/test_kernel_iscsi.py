@@ -7,11 +7,11 @@ from concurrent.futures import Future
 
 import pytest
 
-from tests.services.stack.guest import GuestDidNotRun
-from tests.services.stack.kernel_initiator import SECONDS
+from tests.services.stack.guests.guest import GuestDidNotRun
+from tests.services.stack.guests.kernel_initiator import SECONDS
 
 DEADLINE = 2 * SECONDS
-"""It has been under way for as long as all the other tests took."""
+"""It has been running for as long as all the other tests took."""
 
 
 def test_the_drivers_work_with_the_kernels_initiator(

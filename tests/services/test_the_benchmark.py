@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo.processes import PROJECT, environment
+from demo.servers.processes import PROJECT, environment
 from demo.waiting import until
 
 SECONDS = 300
 
 
 @contextmanager
-def benchmark(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Let it run in a folder; it is killed if it has not ended by itself."""
+def benchmark(folder: Path, *further: str) -> Iterator[subprocess.Popen[str]]:
+    """Run it in a folder; it is killed if it does not exit."""
     command = [sys.executable, "-m", "bench", "--size", "32M", "--runs", "1", "--no-service"]
     with subprocess.Popen(
-        [*command, "--peers", "ceph", "--directory", folder, "--format", "json"],
+        [*command, "--peers", "ceph", "--directory", folder, "--format", "json", *further],
         cwd=PROJECT,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -42,7 +42,7 @@ def daemons_in(folder: Path) -> list[int]:
         try:
             if f"CEPH_CONF={folder}/".encode() in (process / "environ").read_bytes():
                 found.append(int(process.name))
-        except OSError:  # it has ended, or is somebody else's
+        except OSError:  # it has exited, or is another user's
             continue
     return found
 
@@ -62,6 +62,24 @@ def test_ceph_has_a_full_backup_and_a_restore(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_volumes_in_ceph_are_backed_up_and_restored(tmp_path: Path) -> None:
+    with benchmark(tmp_path, "--rbd", "1G") as running:
+        output, errors = running.communicate(timeout=SECONDS)
+    assert running.returncode == 0, errors
+    rows = json.loads(output)["rbd"]
+    assert [
+        (row["volume"], row["driver"], row["bytes"] >> 20, list(row["steps"])) for row in rows
+    ] == [
+        ("file", "datera", 32, ["full", "unchanged", "restore"]),
+        ("small", "datera", 32, ["full", "unchanged", "restore"]),
+        ("large", "datera", 1024, ["full", "unchanged", "restore"]),
+        ("large", "ceph", 1024, ["full", "unchanged"]),
+    ]
+    assert all(run["seconds"] > 0 for row in rows for (run,) in row["steps"].values())
+    assert daemons_in(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_ceph_ends_with_a_benchmark_that_is_interrupted(tmp_path: Path) -> None:
     with benchmark(tmp_path) as running:
 
@@ -71,7 +89,7 @@ def test_ceph_ends_with_a_benchmark_that_is_interrupted(tmp_path: Path) -> None:
 
         until("Ceph's OSD", measures, seconds=SECONDS)
         assert daemons_in(tmp_path)
-        # Whoever is in a hurry presses twice.
+        # As a user in a hurry would.
         running.send_signal(signal.SIGINT)
         running.send_signal(signal.SIGTERM)
         _, errors = running.communicate(timeout=SECONDS)

@@ -21,7 +21,7 @@ class Adopt(CloudCommand):
     """Set the backend of one backup, or of all of a renamed backend.
 
     The backend is asked first. It must not say that it has nothing of the backup; where it cannot
-    tell, --force takes your word for it. With --from all records that name a backend that is not
+    tell, --force sets it all the same. With --from all records that name a backend that is not
     enabled any more are given to BACKEND, after you have seen how many, and confirmed.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``backup-dispatch check``: which backends there are, which of them are up, and what is amiss."""
+"""``backup-dispatch check``: which backends there are, which of them are up, and what is wrong."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.columns import Lines, UpDown, YesNo, short_name
 from backup_dispatch.command.durations import seconds
-from backup_dispatch.command.health import Examined, examined
 from backup_dispatch.command.outcome import NO, NOT_KNOWN
 from backup_dispatch.errors import ConfigurationInvalid
 from backup_dispatch.examination import deployment
 from backup_dispatch.examination.backends import NEEDS_DATABASE, can_be_examined, examine
 from backup_dispatch.examination.finding import Finding, State
+from backup_dispatch.examination.side_by_side import Examined, examined
 from backup_dispatch.examination.small_object import try_out
 
 CONF = cfg.CONF
@@ -50,7 +50,7 @@ class Check(CloudCommand, Lister):
             "--timeout",
             type=seconds,
             metavar="SECONDS",
-            help="seconds that each backend has to answer; else backup_dispatch_check_timeout",
+            help="timeout of each backend in seconds; default: backup_dispatch_check_timeout",
         )
         parser.add_argument(
             "--deep",
@@ -61,7 +61,7 @@ class Check(CloudCommand, Lister):
         parser.add_argument(
             "--strict",
             action="store_true",
-            help="exit 1 for a warning too",
+            help="exit with 1 on warnings too",
         )
         return parser
 
@@ -105,7 +105,7 @@ class Check(CloudCommand, Lister):
     def _backends(self, runs: Finding) -> tuple[Backend, ...]:
         """The backends; none where nothing of the dispatcher is configured.
 
-        :raises ConfigurationInvalid: the options cannot be meant.
+        :raises ConfigurationInvalid: the options are invalid.
         """
         if runs.state is not State.UP:
             if not self.cloud.is_configured:

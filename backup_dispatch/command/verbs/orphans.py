@@ -12,11 +12,13 @@ from cliff.lister import Lister
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.columns import Day, Lines
 from backup_dispatch.command.outcome import NO, NOT_KNOWN, CommandEnded, misused, worse
+from backup_dispatch.drivers.interface import Orphan, SupportsOrphans
+from backup_dispatch.drivers.offers import offered
 from backup_dispatch.errors import DispatchError, listed, reason_of
 
 COLUMNS = ("Backend", "Container", "Tenant", "Created", "GiB", "Backups", "Left alone because")
 
-Found = tuple[str, Any, Any]
+Found = tuple[str, SupportsOrphans, Orphan]
 """A backend's name, a driver object of it, and what its driver tells of a container."""
 
 
@@ -32,8 +34,8 @@ class Orphans(CloudCommand, Lister):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""
         parser = super().get_parser(prog_name)
-        parser.add_argument("--delete", action="store_true", help="remove them, after asking")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--delete", action="store_true", help="delete them, after confirmation")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
@@ -54,11 +56,11 @@ class Orphans(CloudCommand, Lister):
         found: list[Found] = []
         asked, unable = [], []
         for backend in self.cloud.enabled.enabled:
-            if not hasattr(backend.driver_class, "orphans"):
+            if offered(backend.driver_class, SupportsOrphans) is None:
                 unable.append(backend.name)
                 continue
             try:
-                driver = self.cloud.operators_driver(backend)
+                driver: SupportsOrphans = self.cloud.operators_driver(backend)
                 found += [(backend.name, driver, orphan) for orphan in driver.orphans()]
             except Exception as error:
                 if self.app.options.debug:
@@ -69,10 +71,10 @@ class Orphans(CloudCommand, Lister):
             else:
                 asked.append(backend.name)
         if unable:
-            self.say(f"Not asked, for their drivers cannot tell: {listed(unable)}.")
+            self.say(f"Not asked, because their drivers cannot list containers: {listed(unable)}.")
         if not asked:
             self.exit_code = NOT_KNOWN
-            self.say("No backend has told of its containers: it is not known what is there.")
+            self.say("No backend could list its containers: it is not known what is there.")
         return found, asked
 
     def _delete(self, found: Sequence[Found], yes: bool) -> set[tuple[str, str]]:
@@ -99,7 +101,7 @@ class Orphans(CloudCommand, Lister):
             misused(f"{_counted(names)} would be deleted: confirm with --yes.")
         for name in names:
             self.say(f"  {name}")
-        self.app.stderr.write(f"Delete {_counted(names)} for ever? [y/N] ")
+        self.app.stderr.write(f"Permanently delete {_counted(names)}? [y/N] ")
         self.app.stderr.flush()
         if self.app.stdin.readline().strip().lower() not in ("y", "yes"):
             raise CommandEnded("Nothing was deleted.")
@@ -109,7 +111,7 @@ def _counted(names: Sequence[str]) -> str:
     return "1 container" if len(names) == 1 else f"{len(names)} containers"
 
 
-def _row(backend: str, orphan: Any) -> tuple[Any, ...]:
+def _row(backend: str, orphan: Orphan) -> tuple[Any, ...]:
     backups = None if orphan.backups is None else Lines(orphan.backups)
     return (
         backend,

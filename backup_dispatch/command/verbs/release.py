@@ -19,7 +19,6 @@ from backup_dispatch.backends.loading import load_entry
 from backup_dispatch.backup_rows import Filter
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.outcome import NO, NOT_KNOWN, CommandEnded, misused, refuse, worse
-from backup_dispatch.command.vanilla import would_own
 from backup_dispatch.errors import listed
 
 CONF = cfg.CONF
@@ -34,9 +33,9 @@ class Release(CloudCommand, Lister):
     """List or rewrite what Cinder would disown without the dispatcher.
 
     Vanilla Cinder has one backup driver and owns the records that name its class. With --rewrite,
-    the records of one backend that name the backend or the dispatcher get to name only the class.
-    Do that with cinder-backup stopped, right before you switch it over: until then, the dispatcher
-    takes such records for those of the first backend of the class. Exit 3 if it is not known of a
+    records that name that backend or the dispatcher are rewritten to name only the class.
+    Do that with cinder-backup stopped, right before the switch: until then, the dispatcher takes
+    such records for those of the first backend of the class. Exit 3 if it is not known of a
     record whether the backend has its data; it is listed, and left as it is.
     """
 
@@ -49,16 +48,16 @@ class Release(CloudCommand, Lister):
             "--driver",
             metavar="CLASS",
             help="what backup_driver will be then: a backend's name or a driver's class path; "
-            "else the driver of the primary, or of the backend after --rewrite",
+            "default: the driver of the primary, or of the backend given to --rewrite",
         )
         parser.add_argument(
             "--rewrite", metavar="BACKEND", help="rewrite the records of this backend"
         )
-        parser.add_argument("--yes", action="store_true", help="rewrite without asking")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
         parser.add_argument(
             "--while-running",
             action="store_true",
-            help="rewrite although a cinder-backup is alive",
+            help="rewrite even if a cinder-backup service is up",
         )
         return parser
 
@@ -77,7 +76,7 @@ class Release(CloudCommand, Lister):
         reasons = {
             one.service: self._reason(one.service, driver)
             for one in tallies
-            if not would_own(driver, one.service)
+            if not records.would_own(driver, one.service)
         }
         for row in self.cloud.rows(Filter(services=reasons)):
             name, why = reasons[row.service]
@@ -144,8 +143,8 @@ class Release(CloudCommand, Lister):
         alive = [one.host for one in services if one.is_up]
         if alive:
             refuse(
-                f"cinder-backup is alive on {listed(alive)}: stop it first (for "
-                f"{CONF.service_down_time} s after its last sign of life it counts as alive), or "
+                f"cinder-backup is up on {listed(alive)}: stop it first (for "
+                f"{CONF.service_down_time} s after its last heartbeat it counts as up), or "
                 "add --while-running. Nothing was rewritten."
             )
 
@@ -167,7 +166,7 @@ class Release(CloudCommand, Lister):
         wanted = [
             one.service
             for one in self.cloud.tallies()
-            if not would_own(backend.class_path, one.service)
+            if not records.would_own(backend.class_path, one.service)
             and (records.is_unresolved(one.service) or self.cloud.owner_by(one.service) == backend)
         ]
         found: list[Any] = []

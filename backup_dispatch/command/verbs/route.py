@@ -12,7 +12,7 @@ from cliff.show import ShowOne
 from oslo_config import cfg
 from oslo_utils import uuidutils
 
-from backup_dispatch import choosing, records, routing
+from backup_dispatch import records, routing, rules
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.outcome import NOT_KNOWN, CommandEnded, misused, refuse
@@ -28,7 +28,7 @@ class Route(CloudCommand, ShowOne):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""
         parser = super().get_parser(prog_name)
-        parser.add_argument("name", metavar="NAME", help="the backup's name; '' for none")
+        parser.add_argument("name", metavar="NAME", help="name of the backup; '' for none")
         parser.add_argument(
             "--property",
             action="append",
@@ -36,9 +36,7 @@ class Route(CloudCommand, ShowOne):
             metavar="K=V",
             help="a property of the backup; can be repeated",
         )
-        parser.add_argument(
-            "--volume-type", metavar="T", help="name or id of the type of the volume"
-        )
+        parser.add_argument("--volume-type", metavar="T", help="name or ID of the volume's type")
         parser.add_argument(
             "--parent",
             metavar="ID",
@@ -50,9 +48,9 @@ class Route(CloudCommand, ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Apply the dispatcher's own rules."""
         properties = dict(_pair(text) for text in parsed_args.property)
-        request = routing.Request(
+        request = rules.Request(
             name=parsed_args.name,
-            wanted=properties.get(routing.PROPERTY),
+            wanted=properties.get(rules.PROPERTY),
             type_default=self._type_default(parsed_args.volume_type),
         )
         self._unresolved: list[OwnerUnresolved] = []
@@ -60,9 +58,9 @@ class Route(CloudCommand, ShowOne):
         enabled = self.cloud.enabled
         parent = None
         try:
-            choice = choosing.choose(request, enabled, CONF)
+            choice = routing.choose(request, enabled, CONF)
             if picked is not None:
-                choice, parent = choosing.with_parent(
+                choice, parent = routing.with_parent(
                     self._imagined(picked),
                     choice,
                     enabled,
@@ -106,7 +104,7 @@ class Route(CloudCommand, ShowOne):
             found = objects.VolumeType.get_by_name_or_id(self.cloud.context, volume_type)
         except exception.VolumeTypeNotFoundByName:
             refuse(f"There is no volume type {volume_type}.")
-        value: str | None = (found.extra_specs or {}).get(routing.EXTRA_SPEC)
+        value: str | None = (found.extra_specs or {}).get(rules.EXTRA_SPEC)
         return value
 
     def _imagined(self, picked: Any) -> Any:

@@ -13,24 +13,26 @@ from cliff.show import ShowOne
 from backup_dispatch.command import rescue_map
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.columns import Lines, Size
-from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import DONE, NO, misused
 from backup_dispatch.command.progress import ProgressLine
+from backup_dispatch.drivers.interface import SupportsSalvage
+from backup_dispatch.drivers.offers import offered
+from backup_dispatch.masking import masked
 
 _SHOWN = 20
 
 
 class Salvage(CloudCommand, ShowOne):
-    """Write all that is sound of a backup to a new file.
+    """Write all undamaged data of a backup to a new file.
 
-    Exit 1 if anything is missing. Beside OUTPUT lies OUTPUT.map then, which says in ddrescue's
-    format what is missing and why.
+    Exit 1 if anything is missing: OUTPUT.map then lists, in ddrescue's format, what is missing and
+    why.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""
         parser = super().get_parser(prog_name)
-        parser.add_argument("backup", metavar="BACKUP", help="its id, or its name if only one has")
+        parser.add_argument("backup", metavar="BACKUP", help="its ID, or its name if unique")
         parser.add_argument(
             "output", type=Path, metavar="OUTPUT", help="a new file, which will be sparse"
         )
@@ -46,14 +48,15 @@ class Salvage(CloudCommand, ShowOne):
         backup = self.cloud.backup(parsed_args.backup)
         owner = self.cloud.owner(backup)
         driver = self.cloud.driver(owner, backup)
-        if not hasattr(driver, "salvage"):
+        salvager = offered(driver, SupportsSalvage)
+        if salvager is None:
             misused(
                 f"Backend {owner.name} has no way to salvage a backup. A restore gives back what "
                 "there is, up to the first damage."
             )
         try:
             with output.open("xb") as file, ProgressLine(self.app.stderr) as progress:
-                size, missing = driver.salvage(backup, file, progress)
+                size, missing = salvager.salvage(backup, file, progress)
         except FileExistsError:
             raise  # it was not there just now: it is somebody else's
         except BaseException:

@@ -13,30 +13,30 @@ from cliff.show import ShowOne
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
-from backup_dispatch.command.chain import chain_of
 from backup_dispatch.command.columns import Lines, Minute, Size
-from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import NOT_KNOWN
 from backup_dispatch.command.under_way import is_under_way, waits
-from backup_dispatch.drivers.stored import stored_size
+from backup_dispatch.drivers.custody import stored_size
 from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
+from backup_dispatch.lineage import chain_of
+from backup_dispatch.masking import masked
 from backup_dispatch.ownership import hint_of
-from backup_dispatch.routing import PROPERTY
+from backup_dispatch.rules import PROPERTY
 
 REFUSED = "by its record: it was refused, no backend has anything of it"
 
 
 class Show(CloudCommand, ShowOne):
-    """Show whose a backup is, its lineage, and what is stored of it.
+    """Show the backend of a backup, its chain, and its stored size.
 
-    Where the record does not say who holds it, the backends are asked; nothing is written down.
-    Exit 3 if the backend, an ancestor or the size cannot be found out.
+    Where the record names no backend, all are asked; nothing is saved.
+    Exit 3 if the backend, an ancestor or the size cannot be determined.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""
         parser = super().get_parser(prog_name)
-        parser.add_argument("backup", metavar="BACKUP", help="its id, or its name if only one has")
+        parser.add_argument("backup", metavar="BACKUP", help="its ID, or its name if unique")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:

@@ -14,53 +14,55 @@ from cliff.show import ShowOne
 
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.command.base import CloudCommand
-from backup_dispatch.command.chain import chain_of
 from backup_dispatch.command.columns import Lines, Size
-from backup_dispatch.command.masking import masked
 from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, misused
 from backup_dispatch.command.progress import ProgressLine
 from backup_dispatch.command.units import in_units
-from backup_dispatch.drivers.verification import Finding, Sample, Verified, verified
+from backup_dispatch.drivers.verification import SampleRequest, Verdict, Verified, verified
 from backup_dispatch.errors import BackendDown, BackendFailed, OwnerUnresolved
+from backup_dispatch.lineage import chain_of
+from backup_dispatch.masking import masked
 
 _UNFINISHED = (fields.BackupStatus.CREATING, fields.BackupStatus.DELETING)
 _WHOLE = 100.0
 
-_CODES = {Finding.SOUND: DONE, Finding.DAMAGED: NO, Finding.UNKNOWN: NOT_KNOWN}
+_CODES = {Verdict.SOUND: DONE, Verdict.DAMAGED: NO, Verdict.UNKNOWN: NOT_KNOWN}
 
 
 class Verify(CloudCommand, ShowOne):
-    """Read a backup back: sound, DAMAGED (exit 1), unknown (exit 3).
+    """Verify a backup: sound, DAMAGED (exit 1), not known (exit 3).
 
-    Nothing is written anywhere. Of an incremental all is read that a restore would read.
+    Nothing is written anywhere. Everything is read that a restore would read.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""
         parser = super().get_parser(prog_name)
-        parser.add_argument("backup", metavar="BACKUP", help="its id, or its name if only one has")
+        parser.add_argument("backup", metavar="BACKUP", help="its ID, or its name if unique")
         parser.add_argument(
             "--sample",
             type=_share,
             metavar="PERCENT",
-            help="look only at so much of it, drawn at random: 1, 0.5, …",
+            help="verify only this percentage of it, chosen at random: 1, 0.5, …",
         )
         parser.add_argument(
             "--seed",
             type=int,
             metavar="N",
-            help="draw the same as a sample with this seed did; default: another each time",
+            help="seed of the sample: the same one repeats it; default: a new one each time",
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Read, and tell what was found."""
         if parsed_args.seed is not None and parsed_args.sample is None:
-            misused("--seed repeats a sample: say with --sample how large it was.")
+            misused("--seed repeats a sample: give its size with --sample.")
         sample = None
         if parsed_args.sample is not None:
             seed = parsed_args.seed
-            sample = Sample(parsed_args.sample, secrets.randbits(32) if seed is None else seed)
+            sample = SampleRequest(
+                parsed_args.sample, secrets.randbits(32) if seed is None else seed
+            )
             if seed is None:
                 # Now, because a sample that is interrupted may be wanted again.
                 self.say(f"The sample's seed is {sample.seed}.")
@@ -95,7 +97,7 @@ class Verify(CloudCommand, ShowOne):
             del shown["read"]
         return self.dict2columns(shown)
 
-    def _found(self, backup: Any, sample: Sample | None) -> tuple[Backend | None, Verified]:
+    def _found(self, backup: Any, sample: SampleRequest | None) -> tuple[Backend | None, Verified]:
         """The backend that has it, and what was found there; or what kept one from looking."""
         question = f"whether backup {backup.id} can be restored"
         if backup.status in _UNFINISHED:

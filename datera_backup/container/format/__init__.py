@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands where in a container, as bytes and back: no device, no state."""
+"""The encoding of a container's records: no device, no state."""

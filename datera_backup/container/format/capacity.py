@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much room a backup may need, so that it never runs out of it half-way."""
+"""How much space a backup needs in the worst case."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TABLE_ALLOWANCE = 256 * _UUID_SIZE
 def worst_case(
     source_size: int, geometry: Geometry, *, segment_size: int = DEFAULT_SEGMENT_SIZE
 ) -> int:
-    """Return the bytes of log that a backup may need at most.
+    """Return the bytes of the log that a backup needs at most.
 
     That is a full one of incompressible data, or an incremental where all has changed, whose chain
     spans at most 256 containers.

@@ -29,4 +29,4 @@ def from_microseconds(stored: int) -> datetime:
     try:
         return _EPOCH + timedelta(microseconds=stored)
     except OverflowError:
-        raise ValueError(f"{stored} is no time") from None
+        raise ValueError(f"{stored} is not a time") from None

@@ -31,6 +31,10 @@ class Codec(IntEnum):
     ZLIB = 4
 
 
+# Looking a member of an enumeration up for each block takes longer than to compare it.
+_RAW, _ZSTD, _ZLIB, _LZ4 = map(int, (Codec.RAW, Codec.ZSTD, Codec.ZLIB, Codec.LZ4))
+
+
 class Undecodable(ValueError):
     """Stored bytes do not give as many plain bytes as they should."""
 
@@ -119,13 +123,14 @@ class Decompressor:
         :raises ContainerTooNew: this version does not know the codec.
         :raises PackageMissing: the codec needs a package that is not installed.
         """
-        if codec == Codec.RAW:
-            plain = stored
-        elif codec == Codec.ZSTD:
+        plain: Buffer
+        if codec == _ZSTD:
             plain = self._unpack_zstd(stored, length)
-        elif codec == Codec.ZLIB:
+        elif codec == _RAW:
+            plain = stored
+        elif codec == _ZLIB:
             plain = _unpack_zlib(stored, length)
-        elif codec == Codec.LZ4:
+        elif codec == _LZ4:
             plain = _unpack_lz4(stored, length)
         else:
             raise ContainerTooNew(f"This version cannot decompress codec {codec}.")
@@ -141,7 +146,7 @@ class Decompressor:
                 raise Undecodable(f"a frame of {claimed} bytes instead of {length}")
             return self._zstd.decompress(stored, max_output_size=length)
         except (zstandard.ZstdError, MemoryError) as exc:
-            raise Undecodable(str(exc) or "a frame that wants too much memory") from exc
+            raise Undecodable(str(exc) or "a frame that needs too much memory") from exc
 
 
 def _unpack_zlib(stored: Buffer, length: int) -> bytes:

@@ -23,7 +23,7 @@ from datera_backup.container.format.geometry import (
 )
 from datera_backup.container.format.index import REF_SIZE, encode_ref
 from datera_backup.container.format.index import decode as decode_refs
-from datera_backup.container.format.record import RecordRef
+from datera_backup.container.format.log_record import RecordRef
 
 _FIXED = struct.Struct("<16s16s16sQQQQQIBBHIIIIB7x")
 _WRITER = struct.Struct("<16sQI")
@@ -33,7 +33,7 @@ MOST_WRITERS = 256
 """Of a backup and those before it, so many are listed as having written its blocks."""
 
 _ANY = 1 << 64
-"""Above everything that is counted."""
+"""An upper bound of all statistics."""
 
 MAX_PAYLOAD = 2 << 20
 """Plain bytes of a commit record at most."""
@@ -189,7 +189,7 @@ def decode(payload: bytes) -> Commit:
     metadata_at = volume_at + volume_length
     statistics_at = metadata_at + metadata_length
     if len(payload) != statistics_at + statistics_length:
-        raise ValueError("it has another length than its counts give")
+        raise ValueError("its length does not match its counts")
     parent = UUID(bytes=parent_id)
     if not 1 <= containers <= MOST_CONTAINERS or writers > MOST_WRITERS:
         raise ValueError(f"it names {containers} containers and {writers} writers")
@@ -223,7 +223,9 @@ def _known(kind: type[_Number], number: int) -> _Number:
     try:
         return kind(number)
     except ValueError:
-        raise ContainerTooNew(f"This version knows no {kind.__name__.lower()} {number}.") from None
+        raise ContainerTooNew(
+            f"This version does not support {kind.__name__.lower()} {number}."
+        ) from None
 
 
 def _object(text: bytes) -> dict[str, Any]:
@@ -232,7 +234,7 @@ def _object(text: bytes) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("its JSON is nested too deeply") from None
     if not isinstance(found, dict):
-        raise ValueError("its JSON is no object")
+        raise ValueError("its JSON is not an object")
     return found
 
 

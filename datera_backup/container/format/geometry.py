@@ -22,7 +22,7 @@ PAGE_ALIGNMENT = 512
 """Every record begins at a multiple of this many bytes."""
 
 SLOT_SIZE = MIB
-"""Bytes set aside for each of the two superblocks."""
+"""Bytes reserved for each of the two superblocks."""
 
 SLOT_DISTANCE = 2 * MIB
 """How far the second superblock lies behind the first, which lies at 0."""
@@ -49,7 +49,7 @@ DEFAULT_SEGMENT_SIZE = 8 * MIB
 """Bytes of compressed blocks that are written at a time."""
 
 CHUNK_BLOCKS = 256
-"""Blocks of a chunk, unless somebody wants it otherwise."""
+"""Blocks of a chunk by default."""
 
 METADATA_LIMIT = 768 * KIB
 """Bytes that a backup's metadata may take as JSON."""
@@ -82,7 +82,7 @@ class Geometry:
 
     block_size: int = 64 * KIB
     chunk_size: int = CHUNK_BLOCKS * 64 * KIB
-    digest: Digest = Digest.SHA256
+    digest: Digest = Digest.BLAKE3
 
     def __post_init__(self) -> None:
         size = self.block_size

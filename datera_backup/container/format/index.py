@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 
 from datera_backup.container.format.geometry import DIGEST_SIZE
-from datera_backup.container.format.record import RecordRef
+from datera_backup.container.format.log_record import RecordRef
 
 FAN_OUT = 128
 """References that a page holds at most."""
@@ -58,5 +58,5 @@ def decode(payload: bytes) -> Refs:
     :raises ValueError: it is not a number of references.
     """
     if len(payload) % REF_SIZE:
-        raise ValueError("it has another length than references give")
+        raise ValueError("its length is no multiple of a reference")
     return tuple(RecordRef(*ref) if ref[0] else None for ref in _REF.iter_unpack(payload))

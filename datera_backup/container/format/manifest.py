@@ -15,7 +15,7 @@ from uuid import UUID
 from datera_backup.container.format.codec import Codec
 from datera_backup.container.format.columns import column, little_endian
 from datera_backup.container.format.geometry import DIGEST_SIZE, MOST_CONTAINERS
-from datera_backup.container.format.record import RecordRef
+from datera_backup.container.format.log_record import RecordRef
 
 _HEAD = struct.Struct("<IIH6x")
 _IS_STORED = bytes([0]) + bytes([1]) * 255
@@ -23,7 +23,7 @@ _UUID_SIZE = 16
 _ZEROS = re.compile(rb"\0+")
 
 
-class Location(NamedTuple):
+class BlockLocation(NamedTuple):
     """Where a block's stored bytes lie.
 
     :param container: its index in the manifest's table of containers.
@@ -88,10 +88,10 @@ class ChunkMap:
                 digests[row * DIGEST_SIZE : (row + 1) * DIGEST_SIZE] = bytes(DIGEST_SIZE)
         return replace(self, digests=bytes(digests))
 
-    def location(self, position: int) -> Location:
+    def location(self, position: int) -> BlockLocation:
         """Return where a block lies that is not zero."""
         row = self.rows[position]
-        return Location(
+        return BlockLocation(
             self.indices[row], self.offsets[row], self.lengths[row], self.codecs[position]
         )
 
@@ -127,7 +127,7 @@ class ManifestBuilder:
         self._codecs += bytes(count)
 
     def add(self, container: UUID, offset: int, length: int, codec: int, digest: bytes) -> None:
-        """Take a block that lies somewhere."""
+        """Take a stored block."""
         index = self._indices_of.setdefault(container, len(self._indices_of))
         self._codecs.append(codec)
         self._indices.append(index)
@@ -143,7 +143,9 @@ class ManifestBuilder:
         row = chunk.rows[first]
         end = row + count
         if chunk.rows[first + count : first + count + 1] != array("I", [end]):
-            raise ValueError(f"Chunk {chunk.number} has not {count} stored blocks from {first} on.")
+            raise ValueError(
+                f"Chunk {chunk.number} does not have {count} stored blocks from {first} on."
+            )
         self._codecs += chunk.codecs[first : first + count]
         indices = chunk.indices[row:end]
         for index in set(indices):
@@ -210,7 +212,7 @@ def decode(payload: bytes, home: UUID, ref: RecordRef, number: int) -> ChunkMap:
     lengths = column("I", columns.take(stored * 4))
     digests = columns.take(stored * DIGEST_SIZE)
     if not columns.at_end or not containers:
-        raise ValueError("it has another length than its counts give")
+        raise ValueError("its length does not match its counts")
     if blocks - codecs.count(Codec.ZERO) != stored or max(indices, default=0) >= containers:
         raise ValueError("its columns contradict one another")
     ids = (UUID(bytes=table[at : at + _UUID_SIZE]) for at in range(0, len(table), _UUID_SIZE))

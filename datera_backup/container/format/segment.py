@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a segment says of itself: which blocks lie in it, and which have become zero.
+"""A segment's trailer: which blocks are in it, and which have become zero.
 
-Manifests say it too. This is for whoever has to do without them.
+Manifests say it too; this is for reading without them.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ def decode(raw: bytes) -> Contents:
         raise ValueError("it is too short")
     blocks, runs, codec, length = _HEAD.unpack_from(raw)
     if blocks > MOST_BLOCKS or runs > MOST_RUNS:
-        raise ValueError(f"it is said to hold {blocks} blocks and {runs} runs of zeros")
+        raise ValueError(f"it claims to hold {blocks} blocks and {runs} runs of zeros")
     if length != blocks * ROW_SIZE + runs * _RUN.size:
-        raise ValueError("it has another length than its counts give")
+        raise ValueError("its length does not match its counts")
     try:
         plain = unpack_payload(codec, raw[_HEAD.size :], length)
     except Undecodable as exc:

@@ -15,7 +15,7 @@ from uuid import UUID
 from datera_backup.container.errors import ContainerFull, ContainerTooNew
 from datera_backup.container.format.clock import from_microseconds, to_microseconds
 from datera_backup.container.format.geometry import DIGEST_SIZE, LOG_START, SLOT_SIZE
-from datera_backup.container.format.record import RecordRef
+from datera_backup.container.format.log_record import RecordRef
 
 MAGIC = b"DBCONTNR"
 VERSION = 2
@@ -36,21 +36,21 @@ _NO_MAC = 0
 _SHA256 = 1
 
 
-class State(IntEnum):
-    """How far a backup is; the numbers are those of the format."""
+class EntryState(IntEnum):
+    """The state of a backup; the numbers are those of the format."""
 
     OPEN = 1
     COMMITTED = 2
     DYING = 3
-    """Deleted, and what only it used is being given back."""
+    """Deleted, and the space that only it used is being reclaimed."""
     DEAD = 4
     VACANT = 5
-    """Deleted, and nobody needs anything of its range, which is being given back."""
+    """Deleted, and nothing in its range is needed; its space is being reclaimed."""
 
     @property
     def is_gone(self) -> bool:
         """Whether the backup was deleted."""
-        return self in (State.DYING, State.VACANT, State.DEAD)
+        return self in (EntryState.DYING, EntryState.VACANT, EntryState.DEAD)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Entry:
 
     backup_id: UUID
     parent_id: UUID | None
-    state: State
+    state: EntryState
     generation: int
     start: int
     end: int
@@ -127,7 +127,7 @@ class Superblock:
     @property
     def is_full(self) -> bool:
         """Whether no further backup can be entered."""
-        return sum(entry.state is not State.OPEN for entry in self.entries) >= MAX_ENTRIES
+        return sum(entry.state is not EntryState.OPEN for entry in self.entries) >= MAX_ENTRIES
 
 
 def encode(block: Superblock) -> bytes:
@@ -195,7 +195,7 @@ def decode(raw: bytes) -> Superblock | None:
         container_id = UUID(bytes=raw[24:40])
         raise ContainerTooNew(
             f"Container {container_id} has version {version} (flags {flags:#x}) of the format; "
-            f"this software knows version {VERSION}."
+            f"this software supports version {VERSION}."
         )
     if len(raw) < HEAD_SIZE:
         return None
@@ -216,7 +216,9 @@ def decode(raw: bytes) -> Superblock | None:
         _mac,
     ) = _HEAD.unpack_from(raw)
     if mac != _NO_MAC:
-        raise ContainerTooNew(f"The superblock is sealed with key {key_id}, which nothing knows.")
+        raise ContainerTooNew(
+            f"The superblock is authenticated with key {key_id}: this version supports no keys."
+        )
     spots_at = HEAD_SIZE + entries * _ENTRY.size
     if spots_at + spots * _SPOT.size != len(raw):
         return None
@@ -254,7 +256,7 @@ def _decode_entry(fields: _Fields) -> Entry:
     return Entry(
         backup_id=UUID(bytes=backup_id),
         parent_id=None if parent == _NO_PARENT else parent,
-        state=State(state),
+        state=EntryState(state),
         generation=generation,
         start=start,
         end=end,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from backup_dispatch.process import this_process
-from tests.fixtures.s3_service import MotoService, S3Endpoint
-from tests.fixtures.swift_service import SwiftService
-from tests.services.stack.ceph import Ceph
-from tests.services.stack.daemons import Daemons
+from tests.fixtures.backends.s3_service import MotoService, S3Endpoint
+from tests.fixtures.backends.swift_service import SwiftService
+from tests.services.stack.servers.ceph import Ceph
+from tests.services.stack.servers.daemons import Daemons
 
 DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
 
@@ -56,7 +56,7 @@ def shelf(tmp_path: Path) -> Path:
 @pytest.fixture
 def recording() -> Iterator[Any]:
     """The driver that records its calls, without those of other tests in this process."""
-    from tests.fixtures.recording_driver import RecordingBackupDriver
+    from tests.fixtures.backends.recording_driver import RecordingBackupDriver
 
     RecordingBackupDriver.calls.clear()
     RecordingBackupDriver.answers.clear()
@@ -74,7 +74,7 @@ def start_dispatching(
     def start(
         *,
         primary: str = "posix",
-        secondaries: str = "tests.fixtures.shelf_driver",
+        secondaries: str = "tests.fixtures.backends.shelf_driver",
         more: str = "",
         **options: Any,
     ) -> Any:

@@ -12,14 +12,14 @@ import pytest
 pytestmark = pytest.mark.release
 
 Start = Callable[..., Any]
-RECORDING = "tests.fixtures.recording_driver"
+RECORDING = "tests.fixtures.backends.recording_driver"
 ANSWER = {"service_metadata": "updated by the backend"}
 MIB = 2**20
 
 
 @pytest.fixture
 def cinder(start_dispatching: Start, recording: Any) -> Any:
-    return start_dispatching(secondaries=f"{RECORDING}, tests.fixtures.shelf_driver")
+    return start_dispatching(secondaries=f"{RECORDING}, tests.fixtures.backends.shelf_driver")
 
 
 @pytest.fixture
@@ -45,7 +45,9 @@ def test_cinder_saves_what_the_backend_returns(cinder: Any, recording: Any) -> N
 
 
 @pytest.mark.parametrize("optional", [{}, {"backup_metadata": False}, {"backup_metadata": True}])
-def test_backup(dispatcher: Any, backup: Any, recording: Any, optional: Any) -> None:
+def test_backup_reaches_its_backend_with_the_arguments_given(
+    dispatcher: Any, backup: Any, recording: Any, optional: Any
+) -> None:
     recording.answers["backup"] = ANSWER
     assert dispatcher.backup(backup, io.BytesIO(b"volume"), **optional) is ANSWER
     ((call, given, file, given_optional),) = recording.calls
@@ -54,7 +56,9 @@ def test_backup(dispatcher: Any, backup: Any, recording: Any, optional: Any) -> 
 
 
 @pytest.mark.parametrize("optional", [{}, {"volume_is_new": False}, {"volume_is_new": True}])
-def test_restore(dispatcher: Any, backup: Any, recording: Any, optional: Any) -> None:
+def test_restore_reaches_the_owner_with_the_arguments_given(
+    dispatcher: Any, backup: Any, recording: Any, optional: Any
+) -> None:
     recording.answers["restore"] = ANSWER
     volume = io.BytesIO(b"volume")
     assert dispatcher.restore(backup, "volume", volume, **optional) is ANSWER
@@ -65,7 +69,9 @@ def test_restore(dispatcher: Any, backup: Any, recording: Any, optional: Any) ->
 
 
 @pytest.mark.parametrize("call", ["delete_backup", "export_record"])
-def test_calls_on_a_record(dispatcher: Any, backup: Any, recording: Any, call: str) -> None:
+def test_deletion_and_export_reach_the_owner(
+    dispatcher: Any, backup: Any, recording: Any, call: str
+) -> None:
     recording.answers[call] = ANSWER
     assert getattr(dispatcher, call)(backup) is ANSWER
     ((called, given, optional),) = recording.calls
@@ -92,7 +98,9 @@ def test_what_a_backend_sets_in_the_record_is_cinders_afterwards(
     assert (saved.object_count, saved.service_metadata) == (7, "not saved")
 
 
-def test_import_record(dispatcher: Any, backup: Any, recording: Any) -> None:
+def test_import_reaches_the_backend_with_what_was_exported(
+    dispatcher: Any, backup: Any, recording: Any
+) -> None:
     info = {"where": "there"}
     recording.answers["import_record"] = ANSWER
     assert dispatcher.import_record(backup, info) is ANSWER
@@ -126,7 +134,9 @@ def test_an_import_without_anything_for_a_driver_bothers_none(cinder: Any, recor
 def test_an_import_goes_to_the_backend_that_takes_it(
     start_dispatching: Start, recording: Any
 ) -> None:
-    cinder = start_dispatching(secondaries=f"{RECORDING}, tests.fixtures.recording_driver_too")
+    cinder = start_dispatching(
+        secondaries=f"{RECORDING}, tests.fixtures.backends.recording_driver_too"
+    )
     recording.answers["export_record"] = {"where": "there"}
     backup = cinder.create_backup(cinder.create_volume(1), "recording_driver_too_1")
     record = cinder.export_backup(backup)
@@ -231,7 +241,7 @@ def test_force_is_refused_as_well_when_another_process_makes_the_backup(
 def test_a_chunked_backend_stops_and_cleans_up_when_deleted_by_force(
     cinder: Any, shelf: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.fixtures.shelf_driver import ShelfBackupDriver
+    from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
 
     chunk = ShelfBackupDriver._backup_chunk
     deleted: list[Any] = []

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from oslo_db.exception import DBConnectionError
 
-from tests.fixtures.swift_service import SwiftService
+from tests.fixtures.backends.swift_service import SwiftService
 
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
-SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
+SHELF = "tests.fixtures.backends.shelf_driver.ShelfBackupDriver"
 SWIFT = "cinder.backup.drivers.swift.SwiftBackupDriver"
 
 Start = Callable[..., Any]
@@ -28,7 +28,7 @@ def test_each_name_goes_to_its_backend_and_comes_back(
     start_dispatching: Start, swift: SwiftService, shelf: Path, tmp_path: Path
 ) -> None:
     cinder = start_dispatching(
-        secondaries="tests.fixtures.shelf_driver, swift", more=swift.cinder_options()
+        secondaries="tests.fixtures.backends.shelf_driver, swift", more=swift.cinder_options()
     )
     volume = cinder.create_volume(1)
     cinder.write(volume, 2**20, b"kept" * 1000)

@@ -18,7 +18,7 @@ from oslo_config import cfg
 from backup_dispatch.backends.configured import Backend, configured, load
 from backup_dispatch.errors import ConfigurationInvalid
 from backup_dispatch.process import this_process
-from tests.fixtures.gcs_service import GcsService
+from tests.fixtures.backends.gcs_service import GcsService
 
 DISPATCHER = "backup_driver = backup_dispatch.driver.BackupDispatcher"
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")

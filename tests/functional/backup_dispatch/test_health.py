@@ -37,7 +37,7 @@ def test_work_for_a_backend_that_is_down_is_refused_with_the_reason_and_others_g
 
 def test_the_primary_may_be_down_as_well(start_dispatching: Start, shelf: Path) -> None:
     shelf.rmdir()
-    cinder = start_dispatching(primary="tests.fixtures.shelf_driver", secondaries="posix")
+    cinder = start_dispatching(primary="tests.fixtures.backends.shelf_driver", secondaries="posix")
     volume = cinder.create_volume(1)
     refused = cinder.create_backup(volume, "monday")
     assert "shelf_driver is down" in refused.fail_reason
@@ -47,7 +47,7 @@ def test_the_primary_may_be_down_as_well(start_dispatching: Start, shelf: Path) 
 def test_a_backend_that_hangs_at_start_delays_nobody(
     start_dispatching: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.fixtures.shelf_driver import ShelfBackupDriver
+    from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
 
     answer = threading.Event()
     monkeypatch.setattr(

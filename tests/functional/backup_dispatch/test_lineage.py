@@ -76,7 +76,7 @@ def test_an_incremental_without_a_parent_on_its_backend_is_refused_and_leaves_no
 def test_the_backend_sees_the_new_parent_in_the_object_too(
     cinder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.fixtures.shelf_driver import ShelfBackupDriver
+    from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
 
     volume = cinder.create_volume(1)
     on_shelf = cinder.create_backup(volume, "shelf_driver_1")

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from backup_dispatch.process import this_process
-from tests.fixtures.ceph_stand_in import Cluster, Pool
+from tests.fixtures.backends.ceph_stand_in import Cluster, Pool
+from tests.fixtures.backends.s3_service import of_swift
 from tests.fixtures.mistakes import (
     CLOSED,
     Mistake,
@@ -20,7 +21,6 @@ from tests.fixtures.mistakes import (
     assert_one_line_each,
     only,
 )
-from tests.fixtures.s3_service import of_swift
 
 
 def swift(**changed: str) -> Callable[[Place], str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from backup_dispatch.process import this_process
-from datera_emulator import Emulator, brick
+from datera_emulator import Emulator
+from datera_emulator.target import brick
 from tests.fixtures.mistakes import (
     CLOSED,
     POSIX,
@@ -50,9 +52,13 @@ def datera(**changed: Any) -> Callable[[Place], str]:
 
 def no_initiator(place: Place) -> None:
     place.patch.setattr(
-        "datera_backup.host.volume_utils.brick_get_connector_properties",
-        lambda *_asked, **_options: {"host": "here", "initiator": None},
+        "datera_backup.storage.host.iscsi_properties",
+        lambda: {"multipath": False, "initiator": None},
     )
+
+
+def no_blake3(place: Place) -> None:
+    place.patch.setitem(sys.modules, "blake3", None)
 
 
 def http_port(place: Place) -> int:
@@ -71,6 +77,12 @@ MISTAKES = (
         datera(replica_count=9),
         ("Section [DEFAULT]", "backup_datera_replica_count", "equal to 5", "Correct it"),
     ),
+    Mistake(
+        "no BLAKE3, which is the default",
+        datera(),
+        ("pip install blake3", "or set backup_datera_digest = sha256"),
+        before=no_blake3,
+    ),
     # Datera
     Mistake(
         "an array without a password",
@@ -86,7 +98,7 @@ MISTAKES = (
         "the port of Swift",
         datera(use_ssl=False, api_port=lambda place: place.fixture("swift").port),
         ("412 Bad URL", "Correct [DEFAULT] backup_datera_san_ip, backup_datera_api_port or"),
-        besides="in clear",
+        besides="cleartext",
     ),
     Mistake(
         "an array's wrong password",
@@ -96,23 +108,23 @@ MISTAKES = (
     Mistake(
         "a certificate that nobody knows",
         datera(ssl_cert_path=None),
-        ("certificate verify failed", "into [DEFAULT] backup_datera_ssl_cert_path"),
+        ("certificate verify failed", "to [DEFAULT] backup_datera_ssl_cert_path"),
     ),
     Mistake(
         "authorities that are not there",
         datera(ssl_cert_path="/nowhere/ca.pem"),
-        ("[DEFAULT] backup_datera_ssl_cert_path", "/nowhere/ca.pem is not there", "Correct it"),
+        ("[DEFAULT] backup_datera_ssl_cert_path", "/nowhere/ca.pem does not exist", "Correct it"),
     ),
     Mistake(
         "TLS to an array's plain port",
         datera(api_port=http_port),
-        ("WRONG_VERSION_NUMBER", "backup_datera_use_ssl (they say https://127.0.0.1:"),
+        ("WRONG_VERSION_NUMBER", "backup_datera_use_ssl (now https://127.0.0.1:"),
     ),
     Mistake(
         "no TLS to an array's TLS port",
         datera(use_ssl=False),
-        ("broke off", "backup_datera_use_ssl (they say http://127.0.0.1:"),
-        besides="in clear",
+        ("closed before a response", "backup_datera_use_ssl (now http://127.0.0.1:"),
+        besides="cleartext",
     ),
     Mistake(
         "an array's tenant that is misspelt",
@@ -146,7 +158,7 @@ def array(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[Place]:
-    from datera_backup.backend import forget_backends
+    from datera_backup.storage.backend import forget_backends
 
     yield Place(tmp_path, monkeypatch, request.getfixturevalue)
     this_process().stop_checking()

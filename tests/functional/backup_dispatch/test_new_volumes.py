@@ -21,7 +21,7 @@ MIB = 2**20
 @pytest.fixture
 def cinder(start_dispatching: Callable[..., Any], tmp_path: Path) -> Any:
     return start_dispatching(
-        secondaries="tests.fixtures.sparse_ceph_driver",
+        secondaries="tests.fixtures.backends.sparse_ceph_driver",
         more=f"backup_sparse_path = {tmp_path / 'sparse'}",
     )
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.swift_service import SwiftService
+from tests.fixtures.backends.swift_service import SwiftService
 
 pytestmark = pytest.mark.release
 
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
-SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
+SHELF = "tests.fixtures.backends.shelf_driver.ShelfBackupDriver"
 DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
 IMPORTED = f"{DISPATCHER}@imported"
 
@@ -48,7 +48,7 @@ def filled_volume(cinder: Any) -> Any:
 def test_a_record_of_vanilla_cinder_restores_exports_and_deletes(
     start_dispatching: Start, tmp_path: Path, text: str
 ) -> None:
-    cinder = start_dispatching(primary="tests.fixtures.shelf_driver", secondaries="posix")
+    cinder = start_dispatching(primary="tests.fixtures.backends.shelf_driver", secondaries="posix")
     volume = filled_volume(cinder)
     backup = recorded(cinder.create_backup(volume, "posix_old"), text)
     restored = cinder.restore_backup(backup)
@@ -72,7 +72,7 @@ def test_a_record_of_a_driver_that_is_not_enabled_is_not_ours(start_dispatching:
 def test_the_owner_stands_in_the_record_before_the_backend_is_called(
     start_dispatching: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.fixtures.shelf_driver import ShelfBackupDriver
+    from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
 
     cinder = start_dispatching()
     seen: list[str] = []
@@ -90,7 +90,7 @@ def test_an_imported_backup_finds_its_owner_at_the_first_touch(
     start_dispatching: Start, swift: SwiftService, shelf: Path
 ) -> None:
     cinder = start_dispatching(
-        secondaries="tests.fixtures.shelf_driver, swift", more=swift.cinder_options()
+        secondaries="tests.fixtures.backends.shelf_driver, swift", more=swift.cinder_options()
     )
     volume = filled_volume(cinder)
     for name, owner in (

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.cloud_process import perform
+from tests.fixtures.cinder.cloud_process import perform
 
 pytestmark = pytest.mark.release
 
 DISPATCHING = """\
 backup_driver = backup_dispatch.driver.BackupDispatcher
 backup_dispatch_primary = posix
-backup_datera_secondary_backup_drivers = tests.fixtures.shelf_driver
+backup_datera_secondary_backup_drivers = tests.fixtures.backends.shelf_driver
 """
 NAMES = ["posix_1", "shelf_driver_1", "shelf_driver_2"]
 

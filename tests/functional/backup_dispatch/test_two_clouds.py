@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from datera_emulator import Emulator
-from tests.fixtures.cloud_process import perform
-from tests.fixtures.contract_backends import datera_options
-from tests.fixtures.s3_service import S3Endpoint
-from tests.fixtures.swift_service import SwiftService
+from tests.fixtures.backends.contract_backends import datera_options
+from tests.fixtures.backends.s3_service import S3Endpoint
+from tests.fixtures.backends.swift_service import SwiftService
+from tests.fixtures.cinder.cloud_process import perform
 
 pytestmark = pytest.mark.release
 
@@ -22,7 +22,7 @@ S3 = "cinder.backup.drivers.s3.S3BackupDriver"
 DATERA = "datera_backup.driver.DateraBackupDriver"
 
 
-def test_two_clouds(
+def test_backups_move_to_a_cloud_with_other_names_and_restore(
     swift: SwiftService, moto: S3Endpoint, tmp_path: Path, run_directory: Path
 ) -> None:
     with Emulator(state_dir=tmp_path / "array") as emulator:

@@ -25,7 +25,7 @@ from backup_dispatch.driver import BackupDispatcher
 BackupDispatcher(None)
 from cinder.backup import manager
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
-SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
+SHELF = "tests.fixtures.backends.shelf_driver.ShelfBackupDriver"
 assert {POSIX + "@", SHELF + "@"} < set(manager.MAPPING), manager.MAPPING
 records = {
     one.display_name: one

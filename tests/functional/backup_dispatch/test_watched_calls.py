@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.hanging import HangingClock, HangingWriter
-from tests.fixtures.patching import is_patched
+from tests.fixtures.backends.hanging import HangingClock, HangingWriter
+from tests.fixtures.cinder.patching import is_patched
 
 Start = Callable[..., Any]
-RECORDING = "tests.fixtures.recording_driver"
+RECORDING = "tests.fixtures.backends.recording_driver"
 MIB = 2**20
 HOUR = 3600
 
@@ -33,13 +33,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingClock]:
 
 @pytest.fixture
 def cinder(start_dispatching: Start) -> Any:
-    return start_dispatching(secondaries=f"{RECORDING}, tests.fixtures.shelf_driver")
+    return start_dispatching(secondaries=f"{RECORDING}, tests.fixtures.backends.shelf_driver")
 
 
 @pytest.fixture
 def hanging_writer(monkeypatch: pytest.MonkeyPatch, clock: HangingClock) -> None:
     """The shelf takes half of its first object, and hangs."""
-    from tests.fixtures.shelf_driver import ShelfBackupDriver
+    from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
 
     open_object = ShelfBackupDriver.get_object_writer
 
@@ -100,7 +100,7 @@ def test_backup_of_a_hanging_backend_ends_while_others_go_on(
 def test_backup_deleted_while_its_thread_hangs_leaves_nothing(
     cinder: Any, clock: HangingClock, monkeypatch: pytest.MonkeyPatch, shelf: Path
 ) -> None:
-    from tests.fixtures.shelf_driver import ShelfBackupDriver
+    from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
 
     open_object = ShelfBackupDriver.get_object_writer
 
@@ -136,7 +136,7 @@ def test_backup_given_up_while_it_is_being_deleted_is_no_failure(
 def test_late_restore_does_not_touch_a_volume_that_was_handed_back(
     cinder: Any, clock: HangingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.fixtures.shelf_driver import ShelfBackupDriver
+    from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
 
     volume = cinder.create_volume(1)
     cinder.write(volume, 0, b"old" * MIB)
@@ -170,7 +170,7 @@ def test_late_restore_does_not_touch_a_volume_that_was_handed_back(
 def test_hanging_deletion_ends_in_an_error_and_is_repeated(
     cinder: Any, clock: HangingClock, monkeypatch: pytest.MonkeyPatch, shelf: Path
 ) -> None:
-    from tests.fixtures.shelf_driver import ShelfBackupDriver
+    from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
 
     backup = cinder.create_backup(cinder.create_volume(1), "shelf_driver_1")
     delete = ShelfBackupDriver.delete_object
@@ -253,7 +253,7 @@ def test_backup_that_cannot_be_seen_is_told_of_and_never_ended(
 def test_volume_that_hangs_is_not_handed_back_before_it_answers(
     cinder: Any, clock: HangingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backup_dispatch.drivers.progress import WatchedFile
+    from backup_dispatch.calls.progress import WatchedFile
 
     seen: list[Any] = []
 
@@ -297,7 +297,7 @@ def test_volume_that_could_not_be_closed_is_not_handed_back_either(
     cinder: Any, clock: HangingClock, monkeypatch: pytest.MonkeyPatch, restoring: bool
 ) -> None:
     from backup_dispatch.calls import watched_calls
-    from tests.fixtures.shelf_driver import ShelfBackupDriver
+    from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
 
     volume = cinder.create_volume(1)
     backup = cinder.create_backup(volume, "shelf_driver_1") if restoring else None
@@ -355,7 +355,7 @@ def test_without_a_time_out_the_backend_works_in_cinders_own_thread(
 
     threads: list[Any] = []
     cinder = start_dispatching(
-        secondaries=f"{RECORDING}, tests.fixtures.shelf_driver",
+        secondaries=f"{RECORDING}, tests.fixtures.backends.shelf_driver",
         more="backup_dispatch_stall_timeout = 0",
     )
     recording.answers["backup"] = lambda *_given: threads.append(threading.current_thread())

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from datera_emulator import Emulator, brick
+from datera_emulator import Emulator
+from datera_emulator.target import brick
 
 pytestmark = pytest.mark.release
 
 DATERA = "datera_backup.driver.DateraBackupDriver"
-SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
+SHELF = "tests.fixtures.backends.shelf_driver.ShelfBackupDriver"
 IMPORTED = "backup_dispatch.driver.BackupDispatcher@imported"
 MIB = 2**20
 
@@ -31,7 +32,7 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 
 @pytest.fixture
 def cinder(start_dispatching: Start, emulator: Emulator) -> Iterator[Any]:
-    from datera_backup.backend import forget_backends
+    from datera_backup.storage.backend import forget_backends
 
     options = {
         "backup_datera_san_ip": "127.0.0.1",

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from datera_emulator import Emulator, brick
-from datera_emulator.model import AppInstance
+from datera_emulator import Emulator
+from datera_emulator.state.model import AppInstance
+from datera_emulator.target import brick
+from tests.fixtures.datera.one_container import MINE, NAME, OTHER_PROCESS
 
 if TYPE_CHECKING:
-    from tests.fixtures.cinder_service import CinderService
-
-INITIATOR = "iqn.1993-08.org.debian:01:testhost"
+    from datera_backup.storage.attachments import Attachments
+    from tests.fixtures.cinder.service import CinderService
 
 
 @dataclass
@@ -55,6 +58,21 @@ class Array:
             ((_, volume),) = instance.volumes()
             return volume.size
 
+    @property
+    def initiators(self) -> list[str]:
+        """All that are in an access list."""
+        return [
+            path.rsplit("/", 1)[-1]
+            for instance in self.instances
+            for storage in instance.storage_instances.values()
+            for path in storage.initiators
+        ]
+
+    @property
+    def online(self) -> bool:
+        """Whether any app instance is."""
+        return any(instance.admin_state == "online" for instance in self.instances)
+
     def assert_quiet(self) -> None:
         """Nothing is online, nobody may log in, nobody is logged in."""
         for instance in self.instances:
@@ -69,7 +87,7 @@ class Array:
 def array(tmp_path: Path) -> Iterator[Array]:
     """A cluster; after the test nobody uses it any more."""
     with Emulator(state_dir=tmp_path / "array") as emulator:
-        brick.install(INITIATOR)
+        brick.install(MINE)
         array = Array(emulator)
         yield array
         brick.uninstall()
@@ -107,10 +125,11 @@ def start_cloud(
 ) -> Iterator[Callable[..., CinderService]]:
     """Start a Cinder that keeps its backups on the array, with changes to its options."""
     # The driver can be imported only after Cinder's objects have been registered.
-    from datera_backup import host, progress
-    from datera_backup.backend import forget_backends
+    from datera_backup.operations import progress
+    from datera_backup.storage import host
+    from datera_backup.storage.backend import forget_backends
 
-    monkeypatch.setattr(host, "CONNECT_PAUSES", ())
+    monkeypatch.setattr(host, "CONNECT_ATTEMPTS", 1)
     monkeypatch.setattr(progress, "SLICE_SECONDS", 0.01)
 
     def start(**changes: Any) -> CinderService:
@@ -140,3 +159,43 @@ class Content:
 def content(cloud: CinderService) -> Content:
     """Reads all bytes of a volume."""
     return Content(cloud)
+
+
+@pytest.fixture
+def attachments(cloud: Any) -> Attachments:
+    """Those of a process that has not looked for leftovers."""
+    from oslo_config import cfg
+
+    from datera_backup.settings import read_settings
+    from datera_backup.storage import leftovers
+    from datera_backup.storage.backend import backend_for
+
+    leftovers.forget_all()
+    return backend_for(read_settings(cfg.CONF)).attachments
+
+
+@pytest.fixture
+def container(attachments: Attachments, array: Any) -> Any:
+    """A container that was made and not used yet."""
+    from datera_volume.connection import NewAppInstance
+
+    made = attachments._tenant.create_app_instance(
+        NewAppInstance(name=NAME, size_gib=1, descr="Cinder backup container of volume x")
+    )
+    return attachments._tenant.set_offline(made)
+
+
+@pytest.fixture
+def other_process(tmp_path: Path) -> Iterator[Any]:
+    """Another process of this host that uses the container too, until its input ends."""
+    path = tmp_path / "locks" / f"datera-backup-users-{NAME}"
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER_PROCESS, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"held\n"
+        yield process
+        if process.poll() is None:
+            process.communicate(b"")

@@ -83,7 +83,7 @@ def test_backups_stay_in_use_after_a_change_of_the_tenant_option(
 def test_a_chain_goes_on_in_its_tenant_in_a_container_of_its_own(
     cloud: Any, content: Any, backup: Any, array: Any
 ) -> None:
-    from datera_backup.locks import writer_lock
+    from datera_backup.storage.locks import writer_lock
 
     volume = cloud.volume(backup.volume_id)
     cloud.write(volume, 0, b"changed")
@@ -110,7 +110,7 @@ def test_a_record_is_imported_where_another_tenant_is_configured(
 def test_a_tenant_that_the_cluster_does_not_have_proves_nothing(
     start_cloud: Any, array: Any
 ) -> None:
-    from datera_backup.errors import AbsenceUnproven
+    from datera_backup.errors import ContainerAbsenceUnproven
 
     cloud = start_cloud(backup_datera_tenant_id="/root/backups")
     backup = cloud.create_backup(cloud.create_volume(1))
@@ -118,11 +118,11 @@ def test_a_tenant_that_the_cluster_does_not_have_proves_nothing(
     backup.service_metadata = good.replace("/root/backups", "/root/nowhere")
     backup.save()
     assert driver_of(cloud).holds(backup) is None
-    with pytest.raises(AbsenceUnproven, match=r"no tenant /root/nowhere.*Check"):
+    with pytest.raises(ContainerAbsenceUnproven, match=r"no tenant /root/nowhere.*Check"):
         verified(cloud, backup)
     left = cloud.delete_backup(backup)
     assert left.status == "error"
-    assert left.fail_reason.startswith(f"Not known whether container {backup.container} is gone")
+    assert left.fail_reason.startswith(f"Unknown whether container {backup.container} is deleted")
     assert len(left.fail_reason) < 255
     assert "/root/nowhere" not in array.emulator.cluster.tenants
     assert array.names == [backup.container]

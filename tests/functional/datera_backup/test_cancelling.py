@@ -28,7 +28,7 @@ def volume(cloud: Any) -> Any:
 @pytest.fixture
 def while_running(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, Callable[[Any], None]], None]:
     """Do something to the record, once, while the engine runs."""
-    from datera_backup import progress, reading, writing
+    from datera_backup.operations import create_backup, progress, restore_backup
 
     started: list[bool] = []
 
@@ -46,15 +46,15 @@ def while_running(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, Callable[[
                 action(self._backup)
             real_check(self)
 
-        monkeypatch.setattr(writing, "run", run)
-        monkeypatch.setattr(reading, "run", run)
+        monkeypatch.setattr(create_backup, "run", run)
+        monkeypatch.setattr(restore_backup, "run", run)
         monkeypatch.setattr(watch, "check", check)
 
     return arrange
 
 
 class Deleting(threading.Thread):
-    """Somebody who deletes a backup by force, in a thread of his own, as a service would."""
+    """Force-deletes a backup in a thread, as a service would."""
 
     def __init__(self, cloud: Any) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ def gone(cloud: Any, backup_id: str) -> bool:
 def test_a_forced_deletion_during_the_backup_leaves_neither_record_nor_data(
     cloud: Any, volume: Any, array: Any, while_running: Any
 ) -> None:
-    from datera_backup.progress import BackupWatch
+    from datera_backup.operations.progress import BackupWatch
 
     deleting = Deleting(cloud)
     while_running(BackupWatch, deleting.begin)
@@ -107,7 +107,7 @@ def test_a_cancelled_backup_whose_deletion_failed_is_no_good_one(
     cloud: Any, volume: Any, array: Any, while_running: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from datera_backup.driver import DateraBackupDriver
-    from datera_backup.progress import BackupWatch
+    from datera_backup.operations.progress import BackupWatch
 
     real = DateraBackupDriver.backup
 
@@ -133,9 +133,9 @@ def test_a_cancelled_backup_whose_deletion_failed_is_no_good_one(
 def test_a_forced_deletion_of_an_incremental_leaves_the_rest_of_the_chain(
     cloud: Any, content: Any, volume: Any, array: Any, while_running: Any
 ) -> None:
-    from datera_backup import containers
     from datera_backup.driver import DateraBackupDriver
-    from datera_backup.progress import BackupWatch
+    from datera_backup.operations.progress import BackupWatch
+    from datera_backup.storage import containers
 
     full = cloud.create_backup(volume)
     expected = content(volume)
@@ -188,7 +188,7 @@ def test_a_backup_that_was_deleted_before_its_turn_makes_nothing(
 def test_a_restore_whose_record_changes_its_state_is_cancelled(
     cloud: Any, volume: Any, array: Any, while_running: Any
 ) -> None:
-    from datera_backup.progress import RestoreWatch
+    from datera_backup.operations.progress import RestoreWatch
 
     backup = cloud.create_backup(volume)
 
@@ -239,8 +239,8 @@ def test_a_backup_is_cancelled_between_two_reads(cloud: Any, volume: Any, array:
     from cinder import objects
 
     from datera_backup.driver import DateraBackupDriver
-    from datera_backup.native import in_native_thread
-    from datera_backup.volumes import BYTES_PER_GIB
+    from datera_backup.native_thread import in_native_thread
+    from datera_backup.operations.volumes import BYTES_PER_GIB
 
     record = objects.Backup(
         cloud.context,
@@ -274,7 +274,7 @@ def test_a_backup_is_cancelled_while_it_reads_what_lies_behind_the_volume(
     from cinder import objects
 
     from datera_backup.driver import DateraBackupDriver
-    from datera_backup.native import in_native_thread
+    from datera_backup.native_thread import in_native_thread
 
     record = objects.Backup(
         cloud.context,
@@ -307,7 +307,7 @@ def test_a_backup_is_cancelled_while_it_reads_what_lies_behind_the_volume(
 def test_progress_is_notified(cloud: Any, volume: Any, while_running: Any) -> None:
     from oslo_messaging.notify import _impl_test
 
-    from datera_backup.progress import BackupWatch
+    from datera_backup.operations.progress import BackupWatch
 
     _impl_test.reset()
     while_running(BackupWatch, lambda _record: None)

@@ -142,7 +142,7 @@ def test_beside_an_unreadable_container_a_deletion_keeps_the_room_until_the_next
     with unreadable(array.data_file(older)):
         forget(cloud, days, 2)
         assert set(array.names) == {older, younger}
-    assert "keeps its room until the other containers of its chain can be read" in caplog.text
+    assert "keeps its space until the other containers of its chain can be read" in caplog.text
     assert allocated(array, younger) >= before
     for day in days:
         assert is_whole(cloud, day)
@@ -189,8 +189,8 @@ def test_an_unreadable_container_that_a_younger_one_needs_is_not_deleted(
 def test_a_deletion_that_stops_between_two_containers_is_made_again(
     cloud: Any, take: Any, array: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datera_backup.attachment import Attachments
     from datera_backup.errors import ClusterFailed
+    from datera_backup.storage.attachments import Attachments
 
     days = take(3, 1)
     while len(days) > 1:
@@ -227,7 +227,7 @@ def test_a_container_without_records_is_no_orphan_while_a_younger_one_needs_it(
     (orphan,) = driver.orphans()
     assert (orphan.name, orphan.backups) == (older, ())
     assert orphan.doubt == f"backups in {younger} have blocks in it, or may have"
-    with pytest.raises(StillWanted, match="is left alone"):
+    with pytest.raises(StillWanted, match="is not touched"):
         driver.remove_orphan(older)
     # The record that would tell it is lost, and the container that does cannot be read.
     days[0].backup.parent_id = None
@@ -246,7 +246,7 @@ def test_a_container_without_records_is_no_orphan_while_a_younger_one_needs_it(
 @pytest.fixture
 def listings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[list[str]], list[str]]]]:
     """What the next lists of a chain are turned into; the last one goes for all further ones."""
-    from datera_backup.attachment import Attachments
+    from datera_backup.storage.attachments import Attachments
 
     turns: list[Callable[[list[str]], list[str]]] = []
     real = Attachments.chain_of
@@ -263,10 +263,10 @@ def listings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[list[st
 def test_a_container_that_came_while_a_deletion_waited_keeps_what_it_needs(
     cloud: Any, take: Any, listings: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datera_backup import record
+    from datera_backup import cinder_record
 
     # As if the youngest had been begun only then.
-    monkeypatch.setattr(record, "homes_of_children", lambda *_arguments: {})
+    monkeypatch.setattr(cinder_record, "homes_of_children", lambda *_arguments: {})
     days = take(3, 1)
     youngest = days[2].backup.container
     listings += [lambda chain: [one for one in chain if one != youngest], lambda chain: chain]
@@ -277,12 +277,14 @@ def test_a_container_that_came_while_a_deletion_waited_keeps_what_it_needs(
 def test_nothing_is_given_back_while_the_home_of_a_child_is_not_listed(
     cloud: Any, take: Any, listings: list[Any]
 ) -> None:
-    from datera_backup.errors import AbsenceUnproven
+    from datera_backup.errors import ContainerAbsenceUnproven
 
     days = take(2, 1)
     child = days[1].backup
     listings.append(lambda chain: [one for one in chain if one != child.container])
-    with pytest.raises(AbsenceUnproven, match=f"does not list container {child.container}"):
+    with pytest.raises(
+        ContainerAbsenceUnproven, match=f"does not list container {child.container}"
+    ):
         driver_of(cloud).forget(days[0].backup)
     listings[0] = lambda chain: chain
     forget(cloud, days, 0)
@@ -292,12 +294,12 @@ def test_nothing_is_given_back_while_the_home_of_a_child_is_not_listed(
 def test_a_container_that_becomes_unreadable_in_between_is_not_deleted(
     cloud: Any, take: Any, array: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datera_backup import chains
     from datera_backup.errors import ContainerUnreadable
+    from datera_backup.storage import chains
 
     days = take(2, 1)
     home = days[1].backup.container
-    real = chains.opened
+    real = chains.open_all
 
     def opened(stack: Any, attachments: Any, names: Any, **options: Any) -> Any:
         found, unread = real(stack, attachments, names, **options)
@@ -305,7 +307,7 @@ def test_a_container_that_becomes_unreadable_in_between_is_not_deleted(
         return found, {**unread, home: ContainerUnreadable(f"Container {home} cannot be read")}
 
     with monkeypatch.context() as patched:
-        patched.setattr(chains, "opened", opened)
+        patched.setattr(chains, "open_all", opened)
         with pytest.raises(ContainerUnreadable):
             driver_of(cloud).forget(days[1].backup)
     assert home in array.names

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -26,10 +27,10 @@ def volume(cloud: Any) -> Any:
 @pytest.fixture
 def needs(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Say how many bytes a backup may need at most, whatever the volume's size."""
-    from datera_backup import writing
+    from datera_backup.operations import create_backup
 
     def set_worst_case(size: int) -> None:
-        monkeypatch.setattr(writing, "worst_case", lambda *_a: size)
+        monkeypatch.setattr(create_backup, "worst_case", lambda *_a: size)
 
     return set_worst_case
 
@@ -56,9 +57,9 @@ def test_containers_live_in_the_tenant_of_the_options(start_cloud: Any, array: A
 def test_a_container_name_of_the_user_is_written_down_and_adopts_nothing(
     cloud: Any, volume: Any, array: Any
 ) -> None:
-    from datera_backup import containers
+    from datera_backup.cinder_record import location_of
     from datera_backup.driver import DateraBackupDriver
-    from datera_backup.record import location_of
+    from datera_backup.storage import containers
     from datera_volume.connection import NewAppInstance
 
     backend = DateraBackupDriver(cloud.context).backend
@@ -96,7 +97,7 @@ def test_an_app_instance_of_our_name_is_left_alone(
     monkeypatch.setattr(naming, "container_name", lambda _id: name)
     backup = cloud.create_backup(volume)
     assert backup.status == "error"
-    assert "is left alone" in backup.fail_reason
+    assert "is not touched" in backup.fail_reason
     assert array.names == [name]
     assert array.instances[0].descr == "A database"
 
@@ -153,7 +154,7 @@ def test_a_volume_that_may_exceed_the_limit_is_refused_before_anything_is_made(
 def test_while_somebody_writes_to_the_parents_container_a_new_one_is_started(
     cloud: Any, content: Any, volume: Any, array: Any
 ) -> None:
-    from datera_backup.locks import writer_lock
+    from datera_backup.storage.locks import writer_lock
 
     full = cloud.create_backup(volume)
     lock = writer_lock(full.container)
@@ -200,6 +201,37 @@ def test_an_incremental_keeps_the_block_size_of_its_full_backup(
     assert content(cloud.restore_backup(second)) == content(volume)
 
 
+def test_a_chain_keeps_its_digest_until_a_full_backup_begins_a_new_one(
+    cloud: Any, content: Any, volume: Any, attachments: Any
+) -> None:
+    from oslo_config import cfg
+
+    from datera_backup.container import BackupReader, Commit, Digest
+    from datera_backup.storage import containers
+
+    def commit_of(backup: Any) -> Commit:
+        with containers.opened(attachments, backup.container) as container:
+            return BackupReader(container, UUID(backup.id)).commit
+
+    cfg.CONF.set_override("backup_datera_digest", "sha256")
+    old = cloud.create_backup(volume)
+    # As an upgrade to other defaults.
+    cfg.CONF.clear_override("backup_datera_digest")
+    cloud.write(volume, MIB // 2, noise(3, 1000))
+    child = cloud.create_backup(volume, incremental=True)
+    restored = cloud.restore_backup(child)
+    assert content(restored) == content(volume)
+    new = cloud.create_backup(volume)
+    commits = [commit_of(backup) for backup in (old, child, new)]
+    assert [commit.geometry.digest for commit in commits] == [
+        Digest.SHA256,
+        Digest.SHA256,
+        Digest.BLAKE3,
+    ]
+    # The rest is the parent's: digests of another kind would all have differed.
+    assert commits[1].statistics.new_blocks == 1
+
+
 def test_an_incremental_whose_parent_is_gone_says_so(cloud: Any, volume: Any, array: Any) -> None:
     from datera_backup.driver import DateraBackupDriver
 
@@ -219,6 +251,6 @@ def test_an_incremental_of_another_drivers_backup_says_so(cloud: Any, volume: An
     full.save()
     second = cloud.create_backup(volume, incremental=True)
     assert second.status == "error"
-    assert "not one of the Datera driver" in second.fail_reason
+    assert "not a record of the Datera driver" in second.fail_reason
     full.container, full.service_metadata = container, metadata
     full.save()

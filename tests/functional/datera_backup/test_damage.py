@@ -178,7 +178,7 @@ def test_a_missing_container_of_the_chain_is_named(
     cloud: Any, volume: Any, restoring: Restoring
 ) -> None:
     from datera_backup.driver import DateraBackupDriver
-    from datera_backup.locks import writer_lock
+    from datera_backup.storage.locks import writer_lock
 
     full = cloud.create_backup(volume)
     lock = writer_lock(full.container)
@@ -194,13 +194,13 @@ def test_a_missing_container_of_the_chain_is_named(
 def test_a_backup_that_was_never_committed_says_how_far_it_came(
     cloud: Any, volume: Any, restoring: Restoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datera_backup import writing
     from datera_backup.container import Container
+    from datera_backup.operations import create_backup
 
     cloud.create_backup(volume)
     with monkeypatch.context() as patched:
         # The process dies: nothing is cleaned up.
-        patched.setattr(writing, "run", lambda *_a: (_ for _ in ()).throw(OSError("died")))
+        patched.setattr(create_backup, "run", lambda *_a: (_ for _ in ()).throw(OSError("died")))
         patched.setattr(Container, "doom", lambda *_a: None)
         failed = cloud.create_backup(volume, incremental=True)
     failed.status = "available"

@@ -36,8 +36,8 @@ def test_a_parent_cannot_be_deleted_before_its_children(cloud: Any, chain: list[
 def test_deleting_from_the_end_takes_ranges_back_and_the_last_takes_the_container(
     cloud: Any, content: Any, chain: list[Any], array: Any
 ) -> None:
-    from datera_backup import containers
     from datera_backup.driver import DateraBackupDriver
+    from datera_backup.storage import containers
 
     attachments = DateraBackupDriver(cloud.context).backend.attachments
     tails = []
@@ -61,11 +61,13 @@ def test_deleting_from_the_end_takes_ranges_back_and_the_last_takes_the_containe
 def test_a_failed_child_is_deleted_before_and_after_its_younger_sibling(
     cloud: Any, content: Any, chain: list[Any], array: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datera_backup import writing
+    from datera_backup.operations import create_backup
 
     volume = cloud.volume(chain[0].volume_id)
     with monkeypatch.context() as patched:
-        patched.setattr(writing, "run", lambda *_a: (_ for _ in ()).throw(OSError("bad disk")))
+        patched.setattr(
+            create_backup, "run", lambda *_a: (_ for _ in ()).throw(OSError("bad disk"))
+        )
         failed = cloud.create_backup(volume, "failed", incremental=True)
     assert failed.status == "error"
     assert failed.container == chain[0].container
@@ -82,8 +84,8 @@ def test_a_failed_child_is_deleted_before_and_after_its_younger_sibling(
 def test_no_lock_of_a_container_outlives_it(
     cloud: Any, chain: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datera_backup import writing
     from datera_backup.driver import DateraBackupDriver
+    from datera_backup.operations import create_backup
 
     def files() -> list[str]:
         found = [path.name for path in cloud.directory.rglob("*datera-backup-*")]
@@ -96,7 +98,9 @@ def test_no_lock_of_a_container_outlives_it(
     DateraBackupDriver(cloud.context).delete_backup(chain[0])
     assert files() == []
     with monkeypatch.context() as patched:
-        patched.setattr(writing, "run", lambda *_a: (_ for _ in ()).throw(OSError("bad disk")))
+        patched.setattr(
+            create_backup, "run", lambda *_a: (_ for _ in ()).throw(OSError("bad disk"))
+        )
         failed = cloud.create_backup(cloud.volume(chain[0].volume_id))
     assert failed.status == "error"
     assert files() == []
@@ -142,12 +146,12 @@ def test_a_parent_is_kept_whichever_projects_child_needs_it(
     cloud: Any, chain: list[Any], array: Any, content: Any, state: str
 ) -> None:
     from datera_backup.driver import DateraBackupDriver
-    from datera_backup.errors import StillAParent
+    from datera_backup.errors import HasIncrementals
 
     child = chain[2]
     child.status, child.project_id = state, "a" * 32
     child.save()
-    with pytest.raises(StillAParent, match=f"backup {child.id} is an incremental of it"):
+    with pytest.raises(HasIncrementals, match=f"backup {child.id} is an incremental of it"):
         DateraBackupDriver(cloud.context).delete_backup(chain[1])
     child.status = "available"
     child.save()
@@ -158,8 +162,8 @@ def test_the_only_backup_of_a_container_is_kept_for_children_in_others(
     cloud: Any, array: Any, content: Any
 ) -> None:
     from datera_backup.driver import DateraBackupDriver
-    from datera_backup.errors import StillAParent
-    from datera_backup.locks import writer_lock
+    from datera_backup.errors import HasIncrementals
+    from datera_backup.storage.locks import writer_lock
 
     volume = cloud.create_volume(1)
     cloud.write(volume, 0, random.Random(1).randbytes(MIB))
@@ -170,13 +174,13 @@ def test_the_only_backup_of_a_container_is_kept_for_children_in_others(
     lock.release()
     assert child.container != full.container
     driver = DateraBackupDriver(cloud.context)
-    with pytest.raises(StillAParent):
+    with pytest.raises(HasIncrementals):
         driver.delete_backup(full)
     with open(array.data_file(full.container), "r+b") as file:
         good = file.read(SUPERBLOCKS)
         file.seek(0)
         file.write(bytes(SUPERBLOCKS))
-    with pytest.raises(StillAParent):
+    with pytest.raises(HasIncrementals):
         driver.delete_backup(full)
     with open(array.data_file(full.container), "r+b") as file:
         file.write(good)
@@ -193,7 +197,7 @@ def test_an_incremental_does_not_begin_on_a_parent_that_is_not_available(
 
     chain[2].status = state
     chain[2].save()
-    record = objects.Backup(
+    cinder_record = objects.Backup(
         cloud.context,
         volume_id=chain[2].volume_id,
         user_id="user",
@@ -203,13 +207,13 @@ def test_an_incremental_does_not_begin_on_a_parent_that_is_not_available(
         host="testhost",
         size=1,
     )
-    record.create()
+    cinder_record.create()
     with (
-        open(cloud._file(cloud.volume(record.volume_id)), "rb") as file,
+        open(cloud._file(cloud.volume(cinder_record.volume_id)), "rb") as file,
         pytest.raises(exception.InvalidBackup, match=f"{chain[2].id} is {state}, not available"),
     ):
-        DateraBackupDriver(cloud.context).backup(record, file)
-    assert cloud.backup(record.id).service_metadata is None
+        DateraBackupDriver(cloud.context).backup(cinder_record, file)
+    assert cloud.backup(cinder_record.id).service_metadata is None
 
 
 def test_an_unreachable_cluster_is_not_a_missing_container(
@@ -228,7 +232,7 @@ def test_a_record_that_never_had_a_container_is_deleted(cloud: Any, array: Any) 
 
     volume = cloud.create_volume(1)
     for wish in (None, "nightly", "backup-6c59aa36-8a2d-4a1a-9d66-6a7df0c4fd5a"):
-        record = objects.Backup(
+        cinder_record = objects.Backup(
             cloud.context,
             volume_id=volume.id,
             user_id="user",
@@ -239,8 +243,8 @@ def test_a_record_that_never_had_a_container_is_deleted(cloud: Any, array: Any) 
             container=wish,
             size=1,
         )
-        record.create()
-        assert cloud.delete_backup(record) is None
+        cinder_record.create()
+        assert cloud.delete_backup(cinder_record) is None
     assert cloud.failures == []
     assert array.emulator.cluster.counters.of("GET", "/app_instances/:id") == 0
 
@@ -249,12 +253,12 @@ def test_a_record_of_another_driver_is_refused(cloud: Any, chain: list[Any]) -> 
     from datera_backup.driver import DateraBackupDriver
     from datera_backup.errors import BackupFailed
 
-    record = chain[2]
-    record.container = "volumebackups"
-    record.service_metadata = "volume_1/20261124/az_nova_backup_2"
-    record.save()
-    with pytest.raises(BackupFailed, match="not one of the Datera driver"):
-        DateraBackupDriver(cloud.context).delete_backup(record)
+    cinder_record = chain[2]
+    cinder_record.container = "volumebackups"
+    cinder_record.service_metadata = "volume_1/20261124/az_nova_backup_2"
+    cinder_record.save()
+    with pytest.raises(BackupFailed, match="not a record of the Datera driver"):
+        DateraBackupDriver(cloud.context).delete_backup(cinder_record)
 
 
 def test_a_container_that_cannot_be_read_is_deleted_with_its_only_backup(
@@ -288,14 +292,14 @@ def test_a_container_that_cannot_be_read_keeps_its_other_backups(
 def test_a_container_that_cannot_be_read_is_kept_for_one_that_is_being_written(
     cloud: Any, array: Any
 ) -> None:
-    from datera_backup import record
+    from datera_backup import cinder_record
     from datera_backup.driver import DateraBackupDriver
     from datera_backup.errors import ContainerDamaged
 
     volume = cloud.create_volume(1)
     backup, other = cloud.create_backup(volume), cloud.create_backup(volume)
     kept = other.container, other.status
-    record.claim(other, "/root", backup.container)
+    cinder_record.claim(other, "/root", backup.container)
     other.status = "creating"
     other.save()
     path = array.data_file(backup.container)
@@ -344,9 +348,9 @@ def test_a_deletion_goes_by_the_record_as_it_is_now(cloud: Any, array: Any) -> N
 def test_a_deletion_waits_for_whoever_writes_to_the_container(
     cloud: Any, chain: list[Any], array: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datera_backup import containers
     from datera_backup.driver import DateraBackupDriver
-    from datera_backup.locks import CloudLock, writer_lock
+    from datera_backup.storage import containers
+    from datera_backup.storage.locks import CloudLock, writer_lock
 
     driver = DateraBackupDriver(cloud.context)
     real, refused = CloudLock.try_acquire, threading.Event()

@@ -12,16 +12,16 @@ pytestmark = pytest.mark.faults
 
 MIB = 2**20
 STEPS = (
-    "datera_backup.containers.create",
+    "datera_backup.storage.containers.create",
     "datera_backup.container.container.Container.format",
     "datera_backup.container.container.Container.begin",
     "datera_backup.container.writer.BackupWriter.store",
     "datera_backup.container.writer.BackupWriter.commit",
-    "datera_backup.writing.BackupJob",
-    "datera_backup.record.living_in",
-    "datera_backup.attachment.open_device",
-    "datera_backup.attachment.this_initiator",
-    "datera_emulator.brick.FileConnector.connect_volume",
+    "datera_backup.operations.create_backup.BackupJob",
+    "datera_backup.cinder_record.states_of",
+    "datera_backup.storage.attachments.open_device",
+    "datera_backup.storage.attachments.this_initiator",
+    "datera_emulator.target.brick.FileConnector.connect_volume",
     "datera_volume.connection.Tenant.allow_initiator",
     "datera_volume.connection.Tenant.set_online",
 )
@@ -116,17 +116,18 @@ def test_a_process_that_dies_leaves_what_the_record_names(
 ) -> None:
     from tooz.drivers.file import FileDriver
 
-    from datera_backup import attachment, writing
-    from datera_backup.undo import Undo
-    from datera_emulator import brick
+    from datera_backup.clean_up import CleanUp
+    from datera_backup.operations import create_backup
+    from datera_backup.storage import uses
+    from datera_emulator.target import brick
 
     with monkeypatch.context() as patched:
-        patched.setattr(writing, "run", fail)
-        patched.setattr(Undo, "run", lambda self: self._steps.clear() or [])
+        patched.setattr(create_backup, "run", fail)
+        patched.setattr(CleanUp, "run", lambda self: self._steps.clear() or [])
         backup = cloud.create_backup(volume)
     assert array.names == [backup.container]
     # What the dead process had in memory and on the host is gone with it, its locks too.
-    attachment._USES.clear()
+    uses._USES.clear()
     FileDriver._barriers.clear()
     brick.uninstall()
     brick.install("iqn.1993-08.org.debian:01:testhost")
@@ -147,7 +148,7 @@ def test_the_first_error_wins_over_those_of_the_clean_up(
         raise RuntimeError("cannot delete")
 
     with monkeypatch.context() as patched:
-        patched.setattr("datera_backup.writing.BackupJob", fail)
+        patched.setattr("datera_backup.operations.create_backup.BackupJob", fail)
         patched.setattr(Tenant, "delete_app_instance", refuse)
         backup = cloud.create_backup(volume)
     assert backup.fail_reason == "injected"
@@ -165,7 +166,7 @@ def test_a_failed_detach_is_logged_and_the_backup_is_good(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    from datera_emulator import brick
+    from datera_emulator.target import brick
 
     cloud = content.cloud
     real = brick.FileConnector.disconnect_volume
@@ -212,7 +213,8 @@ def test_a_volume_that_is_gone_is_named(cloud: Any, volume: Any, array: Any) -> 
 def test_a_volume_that_shrinks_while_it_is_read_is_an_error(
     cloud: Any, volume: Any, array: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datera_backup import container, writing
+    from datera_backup import container
+    from datera_backup.operations import create_backup
 
     real = container.worst_case
 
@@ -221,7 +223,7 @@ def test_a_volume_that_shrinks_while_it_is_read_is_an_error(
             file.truncate(MIB)
         return real(*arguments)
 
-    monkeypatch.setattr(writing, "worst_case", shrink)
+    monkeypatch.setattr(create_backup, "worst_case", shrink)
     backup = cloud.create_backup(volume)
     assert backup.status == "error"
     assert f"Volume {volume.id} should have " in backup.fail_reason

@@ -96,7 +96,7 @@ def test_all_are_forgotten_one_by_one_and_the_last_takes_the_container(
     assert locks(cloud) == []
 
 
-def test_what_was_forgotten_is_forgotten_again_and_deleted_without_an_error(
+def test_forgetting_and_deleting_a_forgotten_backup_again_is_no_error(
     cloud: Any, chain: list[tuple[Any, bytes]], array: Any
 ) -> None:
     driver = driver_of(cloud)
@@ -118,12 +118,12 @@ def test_what_was_forgotten_is_forgotten_again_and_deleted_without_an_error(
 def test_a_deletion_refuses_the_parent_that_may_be_forgotten(
     cloud: Any, chain: list[tuple[Any, bytes]], array: Any
 ) -> None:
-    from datera_backup.errors import StillAParent
+    from datera_backup.errors import HasIncrementals
 
     driver = driver_of(cloud)
     before = allocated(array, chain[0][0].container)
     for backup, _ in chain[:2]:
-        with pytest.raises(StillAParent):
+        with pytest.raises(HasIncrementals):
             driver.delete_backup(backup)
     assert allocated(array, chain[0][0].container) == before
     assert driver.children_stand_alone is True
@@ -143,7 +143,7 @@ class Meanwhile:
     """Forgets a backup in another thread, as far as it gets while somebody has a lock."""
 
     def __init__(self, cloud: Any, backup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        from datera_backup.locks import CloudLock
+        from datera_backup.storage.locks import CloudLock
 
         self._refused = threading.Event()
         self.failures: list[Exception] = []
@@ -190,7 +190,7 @@ def test_forgetting_a_parent_waits_for_the_child_that_is_being_written(
     few_entries: Callable[[int], None],
     entries: int,
 ) -> None:
-    from datera_backup import progress, writing
+    from datera_backup.operations import create_backup, progress
 
     few_entries(entries)
     parent, expected = chain[2]
@@ -204,7 +204,7 @@ def test_forgetting_a_parent_waits_for_the_child_that_is_being_written(
         assert allocated(array, parent.container) >= before
         return commit
 
-    monkeypatch.setattr(writing, "run", run)
+    monkeypatch.setattr(create_backup, "run", run)
     cloud.write(cloud.volume(parent.volume_id), 0, b"changed")
     child = cloud.create_backup(cloud.volume(parent.volume_id), incremental=True)
     meanwhile.end()
@@ -223,7 +223,7 @@ def test_a_child_whose_parent_was_forgotten_before_its_container_was_made_is_ref
     monkeypatch: pytest.MonkeyPatch,
     few_entries: Callable[[int], None],
 ) -> None:
-    from datera_backup import containers
+    from datera_backup.storage import containers
 
     few_entries(3)
     parent, _ = chain[2]
@@ -246,18 +246,18 @@ def test_a_child_whose_parent_is_forgotten_after_its_container_was_made_is_refus
     monkeypatch: pytest.MonkeyPatch,
     few_entries: Callable[[int], None],
 ) -> None:
-    from datera_backup.writing import Writing
+    from datera_backup.operations.create_backup import CreateBackup
 
     few_entries(3)
     parent, _ = chain[2]
     meanwhile = Meanwhile(cloud, parent, monkeypatch)
-    still = Writing._still
+    still = CreateBackup._still
 
     def forget_first(require_parent: Callable[[], None]) -> None:
         meanwhile.begin()
         still(require_parent)
 
-    monkeypatch.setattr(Writing, "_still", staticmethod(forget_first))
+    monkeypatch.setattr(CreateBackup, "_still", staticmethod(forget_first))
     refused(cloud, parent, array)
     meanwhile.end()
     for backup, content in chain[:2]:

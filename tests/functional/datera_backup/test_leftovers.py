@@ -56,8 +56,8 @@ def around(monkeypatch: pytest.MonkeyPatch, array: Any) -> Any:
     return beginning_after
 
 
-DETACHED = "datera_emulator.brick.FileConnector.disconnect_volume"
-CONNECTED = "datera_emulator.brick.FileConnector.connect_volume"
+DETACHED = "datera_emulator.target.brick.FileConnector.disconnect_volume"
+CONNECTED = "datera_emulator.target.brick.FileConnector.connect_volume"
 LET_IN = "datera_volume.connection.Tenant.allow_initiator"
 
 
@@ -112,7 +112,7 @@ def test_what_a_busy_cluster_keeps_open_is_finished_and_closed_by_the_next_use(
         restored = cloud.restore_backup(full)
     assert restored.status == "available"
     assert content(restored) == content(cloud.volume(full.volume_id))
-    assert f"Container {full.container} was left open and could not be closed" in caplog.text
+    assert f"Container {full.container} was left attached and could not be detached" in caplog.text
     with pytest.raises(AssertionError, match="is online"):
         array.assert_quiet()
     other = cloud.create_backup(cloud.create_volume(1))
@@ -123,7 +123,7 @@ def test_what_a_busy_cluster_keeps_open_is_finished_and_closed_by_the_next_use(
 def test_what_a_busy_cluster_keeps_open_is_closed_by_the_next_process(
     cloud: Any, full: Any, array: Any, around: Any
 ) -> None:
-    from datera_backup import leftovers
+    from datera_backup.storage import leftovers
 
     with around(CONNECTED, lambda: array.emulator.faults.busy(times=None)):
         assert cloud.restore_backup(full).status == "available"
@@ -174,7 +174,7 @@ def test_an_incremental_is_named_in_its_record_before_anything_is_attached(
 ) -> None:
     from cinder import objects
 
-    from datera_backup.attachment import Attachments
+    from datera_backup.storage.attachments import Attachments
 
     seen: list[tuple[str, str]] = []
     enter = Attachments._enter
@@ -208,7 +208,7 @@ def test_an_incremental_on_a_container_that_cannot_be_read_stands_in_nobodys_way
 def test_a_backup_whose_lock_is_lost_after_its_commit_is_good(
     content: Any, full: Any, monkeypatch: pytest.MonkeyPatch, incremental: bool
 ) -> None:
-    from datera_backup.locks import CloudLock
+    from datera_backup.storage.locks import CloudLock
 
     cloud = content.cloud
     volume = cloud.volume(full.volume_id)

@@ -15,19 +15,19 @@ from cinder import exception
 
 MIB = 2**20
 MOMENTS = (
-    "datera_backup.writing.Writing.run",
-    "datera_backup.locks.CloudLock.acquire",
-    "datera_backup.locks.CloudLock.release",
-    "datera_backup.record.claim",
-    "datera_backup.progress.BackupWatch.check",
-    "datera_backup.containers.create",
-    "datera_backup.containers.formatted",
-    "datera_backup.attachment.Attachments._enter",
-    "datera_backup.attachment.Attachments._leave",
-    "datera_backup.attachment.Attachments.delete",
-    "datera_backup.attachment.access_lock",
-    "datera_backup.writing.BackupJob",
-    "datera_backup.writing.remove_locks",
+    "datera_backup.operations.create_backup.CreateBackup.run",
+    "datera_backup.storage.locks.CloudLock.acquire",
+    "datera_backup.storage.locks.CloudLock.release",
+    "datera_backup.cinder_record.claim",
+    "datera_backup.operations.progress.BackupWatch.check",
+    "datera_backup.storage.containers.create",
+    "datera_backup.storage.containers.formatted",
+    "datera_backup.storage.attachments.Attachments._enter",
+    "datera_backup.storage.attachments.Attachments._leave",
+    "datera_backup.storage.attachments.Attachments.delete",
+    "datera_backup.storage.attachments.access_lock",
+    "datera_backup.operations.create_backup.BackupJob",
+    "datera_backup.operations.create_backup.remove_locks",
 )
 
 
@@ -44,9 +44,9 @@ def lock_files(cloud: Any) -> list[str]:
 
 
 class ForcedDeletion(threading.Thread):
-    """Somebody who deletes the one backup by force, in a thread of his own, as a service would.
+    """Force-deletes the one backup in a thread, as a service would.
 
-    :ivar stuck: set once he waits for whoever writes the backup.
+    :ivar stuck: set once it waits for the writer of the backup.
     """
 
     def __init__(self, cloud: Any) -> None:
@@ -73,7 +73,7 @@ def deleted_at(
 
     The writer goes on when the deletion has ended, or waits for him.
     """
-    from datera_backup.locks import CloudLock
+    from datera_backup.storage.locks import CloudLock
 
     deletion = ForcedDeletion(cloud)
     writer = threading.current_thread()
@@ -153,7 +153,7 @@ def test_a_backup_that_was_deleted_before_its_turn_leaves_no_lock_file(
     assert lock_files(cloud) == []
 
 
-def test_who_finds_a_container_gone_leaves_no_lock_file(cloud: Any, volume: Any) -> None:
+def test_operation_on_a_deleted_container_leaves_no_lock_file(cloud: Any, volume: Any) -> None:
     from datera_backup.driver import DateraBackupDriver
 
     backup = cloud.create_backup(volume)
@@ -177,9 +177,9 @@ def test_who_finds_a_container_gone_leaves_no_lock_file(cloud: Any, volume: Any)
 def test_a_container_that_goes_while_it_is_read_leaves_no_lock_file(
     cloud: Any, volume: Any, array: Any
 ) -> None:
-    from datera_backup import containers
     from datera_backup.driver import DateraBackupDriver
-    from datera_backup.locks import remove_locks
+    from datera_backup.storage import containers
+    from datera_backup.storage.locks import remove_locks
 
     backup = cloud.create_backup(volume)
     backend = DateraBackupDriver(cloud.context).backend

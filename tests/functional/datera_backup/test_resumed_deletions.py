@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.cloud_process import perform
+from tests.fixtures.cinder.cloud_process import perform
 
 pytestmark = pytest.mark.release
 

@@ -32,7 +32,7 @@ def refused(cloud: Any) -> str:
 
 
 def test_the_check_waits_for_no_cluster(start_cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.fixtures.service_threads.SECONDS", 0)
+    monkeypatch.setattr("tests.fixtures.cinder.service_threads.SECONDS", 0)
     with socket.socket() as nobody_answers:
         nobody_answers.bind(("127.0.0.1", 0))
         nobody_answers.listen()

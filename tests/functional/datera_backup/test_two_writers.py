@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from typing import Any
@@ -22,12 +23,13 @@ def volume(cloud: Any) -> Any:
 
 @pytest.fixture
 def begun(cloud: Any) -> Callable[..., Any]:
-    """Another host that has begun a backup in a container, and is at it or has died."""
+    """Another host that has begun a backup in a container, and still writes it or has crashed."""
     from cinder import objects
 
-    from datera_backup import containers, record
+    from datera_backup import cinder_record
     from datera_backup.container import Geometry, NewBackup
     from datera_backup.driver import DateraBackupDriver
+    from datera_backup.storage import containers
 
     def begin(parent: Any, status: str | None) -> Any:
         other = objects.Backup(
@@ -43,7 +45,7 @@ def begun(cloud: Any) -> Callable[..., Any]:
             other.id = str(uuid4())
         else:
             other.create()
-            record.claim(other, "/root", parent.container)
+            cinder_record.claim(other, "/root", parent.container)
         attachments = DateraBackupDriver(cloud.context).backend.attachments
         with containers.opened(attachments, parent.container, writable=True) as container:
             container.begin(
@@ -56,7 +58,7 @@ def begun(cloud: Any) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("status", ["creating", "deleting", None])
-def test_what_may_still_be_written_is_left_alone(
+def test_range_that_may_still_be_written_is_not_reused(
     cloud: Any, content: Any, volume: Any, begun: Any, status: str | None
 ) -> None:
     full = cloud.create_backup(volume)
@@ -79,13 +81,63 @@ def test_the_range_of_a_backup_that_failed_is_used_again(
     assert content(cloud.restore_backup(second)) == content(volume)
 
 
+def test_the_range_of_a_failed_backup_whose_record_has_another_id_is_not_reused(
+    cloud: Any, content: Any, volume: Any, begun: Any
+) -> None:
+    from datera_backup import naming
+
+    full = cloud.create_backup(volume)
+    other = begun(full, None)
+    record = begun(cloud.create_backup(volume), "error")
+    record.container = full.container
+    record.service_metadata = naming.service_metadata("/root", UUID(other.id))
+    record.save()
+    second = cloud.create_backup(volume, incremental=True)
+    assert second.container == f"backup-{second.id}"
+    assert content(cloud.restore_backup(second)) == content(volume)
+
+
+def test_an_old_superblock_overwrites_no_backup_that_is_being_restored(
+    cloud: Any, content: Any, volume: Any, array: Any
+) -> None:
+    from datera_backup.container import Container
+    from datera_backup.container.device import FileDevice
+    from datera_backup.container.format.geometry import LOG_START, SLOT_DISTANCE
+
+    full = cloud.create_backup(volume)
+    path = array.data_file(full.container)
+    with path.open("rb") as file:
+        before = file.read(SLOT_DISTANCE)
+    cloud.write(volume, MIB, b"changed")
+    second = cloud.create_backup(volume, incremental=True)
+    expected = content(volume)
+    second.status = "restoring"
+    second.save()
+    with FileDevice(path) as device:
+        begins = Container.open(device).entries[-1].start
+    with path.open("r+b", buffering=0) as file:
+        newest, sector = os.pread(file.fileno(), LOG_START, 0), os.pread(file.fileno(), 512, begins)
+        # Slot 0 could not be written then, and slot 1 has gone bad since. So has a sector, where
+        # the second backup begins: the container itself does not notice that there is one.
+        os.pwrite(file.fileno(), before, 0)
+        os.pwrite(file.fileno(), bytes(SLOT_DISTANCE), SLOT_DISTANCE)
+        os.pwrite(file.fileno(), bytes(512), begins)
+    cloud.create_backup(volume, incremental=True)
+    with path.open("r+b", buffering=0) as file:
+        os.pwrite(file.fileno(), newest, 0)
+        os.pwrite(file.fileno(), sector, begins)
+    second.status = "available"
+    second.save()
+    assert content(cloud.restore_backup(second)) == expected
+
+
 def test_a_backup_that_loses_its_lock_ends_and_touches_nothing_more(
     cloud: Any, content: Any, volume: Any, array: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datera_backup import progress, writing
     from datera_backup.container import Container
     from datera_backup.errors import LockLost
-    from datera_backup.locks import CloudLock
+    from datera_backup.operations import create_backup, progress
+    from datera_backup.storage.locks import CloudLock
 
     full = cloud.create_backup(volume)
     expected = content(volume)
@@ -97,7 +149,7 @@ def test_a_backup_that_loses_its_lock_ends_and_touches_nothing_more(
     with monkeypatch.context() as patched:
         patched.setattr(CloudLock, "require", lost)
         patched.setattr(Container, "drop", lambda *a: dropped.append(a))
-        patched.setattr(writing, "run", lambda job, watch: progress.run(job, watch, 0))
+        patched.setattr(create_backup, "run", lambda job, watch: progress.run(job, watch, 0))
         second = cloud.create_backup(volume, incremental=True)
     assert second.status == "error"
     assert second.fail_reason == "the lease has run out"
@@ -111,7 +163,7 @@ def test_a_backup_that_loses_its_lock_ends_and_touches_nothing_more(
 def test_hosts_that_cannot_see_one_anothers_locks_are_named_once(
     cloud: Any, volume: Any, caplog: pytest.LogCaptureFixture, hosts: int
 ) -> None:
-    from datera_backup.neighbours import Warnings
+    from datera_backup.storage.neighbours import Warnings
 
     if hosts > 1:
         from cinder.backup.rpcapi import BackupAPI

@@ -32,8 +32,8 @@ def verified(cloud: Any, backup: Any) -> list[str]:
 def test_verification_stands_whatever_closing_the_container_meets(
     cloud: Any, backup: Any, array: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datera_backup.attachment import Attachments
     from datera_backup.errors import ClusterFailed
+    from datera_backup.storage.attachments import Attachments
 
     leave = Attachments._leave
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 MIB = 2**20
-GIB = 16 * MIB  # of these volumes; see tests/fixtures/file_volume.py
+GIB = 16 * MIB  # of these volumes; see tests/fixtures/cinder/file_volume.py
 
 
 @pytest.fixture

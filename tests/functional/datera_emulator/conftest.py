@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from datera_emulator import Emulator
-from tests.fixtures.emulated_client import Client
-from tests.fixtures.published_sdk import OpenSdk, opener
+from tests.fixtures.datera.emulated_client import Client
+from tests.fixtures.datera.published_sdk import OpenSdk, opener
 
 Serve = Callable[..., "tuple[subprocess.Popen[str], dict[str, Any]]"]
 

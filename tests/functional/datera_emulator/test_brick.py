@@ -11,8 +11,9 @@ import pytest
 from os_brick import exception
 from os_brick.initiator import connector as os_brick_connector
 
-from datera_emulator import Emulator, brick
-from tests.fixtures.emulated_client import INITIATOR, Client, connection_of
+from datera_emulator import Emulator
+from datera_emulator.target import brick
+from tests.fixtures.datera.emulated_client import INITIATOR, Client, connection_of
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +42,7 @@ def single(instance: Any) -> dict[str, Any]:
 
 def test_installing_reports_an_initiator_and_uninstalling_undoes_it() -> None:
     listed = os_brick_connector._get_connector_list()
-    assert "datera_emulator.brick.FileConnector" in listed
+    assert "datera_emulator.target.brick.FileConnector" in listed
     assert brick.FileConnector.get_connector_properties("sudo") == {"initiator": INITIATOR}
     brick.uninstall()
     assert "os_brick.initiator.connectors.iscsi.ISCSIConnector" in listed
@@ -205,7 +206,7 @@ def test_a_dropped_session_takes_the_device_away(
     assert len(emulator.cluster.sessions) == 0
 
 
-def test_a_client_that_dies_is_logged_out(emulator: Emulator, client: Client) -> None:
+def test_a_client_that_exits_is_logged_out(emulator: Emulator, client: Client) -> None:
     made = client.create()
     client.allow(made)
     make_connector().connect_volume(single(made))

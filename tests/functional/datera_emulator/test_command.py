@@ -11,9 +11,9 @@ import requests
 
 from datera_emulator import Emulator
 from datera_emulator.admin import Admin
+from datera_emulator.api.request import Request
 from datera_emulator.cli import main
-from datera_emulator.request import Request
-from tests.fixtures.emulated_client import Client
+from tests.fixtures.datera.emulated_client import Client
 
 
 @pytest.fixture
@@ -27,7 +27,9 @@ def command(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Any:
     return run
 
 
-def test_status_says_what_there_is(command: Any, client: Client, emulator: Emulator) -> None:
+def test_status_counts_what_the_cluster_holds(
+    command: Any, client: Client, emulator: Emulator
+) -> None:
     client.create()
     status = command("status")
     assert status["holds"]["app_instances"] == status["holds"]["volumes"] == 1
@@ -78,11 +80,11 @@ def test_faults_are_added_listed_and_cleared(command: Any, client: Client) -> No
     [
         (["fault", "add", "busy", "--path", "("], "not a regular expression"),
         (["fault", "add", "busy", "--status", "99"], "status: 99 is less than the minimum"),
-        (["fault", "random", "--rate", "0.5"], "shares of all requests"),
+        (["fault", "random", "--rate", "0.5"], "rates must not be negative"),
         (["fault", "logins", "-1"], "after_acl_change"),
     ],
 )
-def test_what_it_cannot_do_it_says_in_one_line(
+def test_a_command_that_is_refused_says_why_in_one_line(
     emulator: Emulator, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
 ) -> None:
     assert main([*words, "--state-dir", str(emulator.state_dir)]) == 1
@@ -91,7 +93,7 @@ def test_what_it_cannot_do_it_says_in_one_line(
     assert error.count("\n") == 1
 
 
-def test_without_an_emulator_it_says_so(
+def test_a_command_without_an_emulator_says_so(
     emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port = emulator.http_port

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
 import requests
 
 from datera_emulator import Emulator, StateInUse
-from tests.fixtures.emulated_client import Client
+from tests.fixtures.datera.emulated_client import Client
 
 
 def test_one_connection_carries_many_requests(emulator: Emulator, client: Client) -> None:
@@ -40,6 +43,44 @@ def test_the_certificate_is_verified_against_our_authority_only(emulator: Emulat
         Client(base).log_in()
 
 
+@pytest.mark.parametrize("method", ["PATCH", "HEAD", "OPTIONS", "TRACE", "FROB"])
+def test_a_method_that_a_path_does_not_know_is_refused_in_the_apis_words(
+    emulator: Emulator, client: Client, method: str
+) -> None:
+    for path, status in (("/app_instances", 405), ("/nothing", 404)):
+        answer = client.ask(method, path)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+        if method == "HEAD":
+            assert answer.content == b""
+            assert int(answer.headers["content-length"]) > 0
+        else:
+            assert (answer.json()["name"], answer.json()["http"]) == ("InvalidRouteError", status)
+    client.good("GET", "/system")
+    assert emulator.cluster.counters.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("request_lines", "status"),
+    [
+        (b"PUT /v2.2/login HTTP/1.1\r\nContent-Length: many\r\n", 400),
+        (b"PUT /v2.2/login HTTP/1.1\r\nContent-Length: 99999999\r\n", 413),
+        (b"GET /v2.2/system HTTP/3.0\r\n", 505),
+        (b"nonsense\r\n", 400),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n", 414),
+    ],
+)
+def test_malformed_http_is_refused_in_the_apis_words(
+    emulator: Emulator, request_lines: bytes, status: int
+) -> None:
+    with socket.create_connection(("127.0.0.1", emulator.http_port)) as connection:
+        connection.sendall(request_lines + b"\r\n")
+        answer = HTTPResponse(connection)
+        answer.begin()
+        document = json.loads(answer.read())
+    assert answer.status == document["http"] == status
+    assert document["name"] == "InvalidRequestError"
+
+
 def test_a_silent_connection_does_not_stop_the_others(emulator: Emulator, client: Client) -> None:
     with socket.create_connection(("127.0.0.1", emulator.https_port)):
         other = Client(client.base, verify=emulator.ca_bundle)
@@ -51,6 +92,19 @@ def test_a_dropped_answer_after_the_effect(emulator: Emulator, client: Client) -
     with pytest.raises(requests.ConnectionError):
         client.ask("POST", "/tenants", {"name": "acme"})
     assert client.ask("POST", "/tenants", {"name": "acme"}).status_code == 409
+
+
+def test_half_of_an_answer_after_the_effect(emulator: Emulator, client: Client) -> None:
+    emulator.faults.kind("half", method="POST", path="/tenants")
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        client.ask("POST", "/tenants", {"name": "acme"})
+    assert client.ask("POST", "/tenants", {"name": "acme"}).status_code == 409
+    with socket.create_connection(("127.0.0.1", emulator.http_port)) as connection:
+        emulator.faults.kind("half", path="/api_versions")
+        connection.sendall(b"GET /v2.2/api_versions HTTP/1.1\r\n\r\n")
+        head, _, body = b"".join(iter(lambda: connection.recv(4096), b"")).partition(b"\r\n\r\n")
+    length = int(re.search(rb"Content-Length: (\d+)", head)[1])  # type: ignore[index]
+    assert len(body) == length // 2 > 0
 
 
 def test_a_hanging_request_goes_on_when_it_is_released(emulator: Emulator, client: Client) -> None:
@@ -75,7 +129,7 @@ def test_html_and_an_empty_body_come_through_as_they_are(
     assert client.good("GET", "/system")
 
 
-def test_many_at_once_lose_nothing(emulator: Emulator, client: Client) -> None:
+def test_concurrent_requests_lose_no_change(emulator: Emulator, client: Client) -> None:
     start = threading.Barrier(8)
 
     def make(worker: int) -> None:

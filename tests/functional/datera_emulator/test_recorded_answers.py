@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from datera_emulator import Emulator
-from tests.fixtures.emulated_client import INITIATOR, Client
+from tests.fixtures.datera.emulated_client import INITIATOR, Client
 
 DIRECTORY = os.environ.get("DATERA_RECORDED", "")
 
@@ -60,7 +60,7 @@ def old(emulator: Emulator, client: Client) -> Client:
     return client
 
 
-def test_lists_of_app_instances_storage_instances_and_volumes(old: Client) -> None:
+def test_lists_are_shown_as_recorded(old: Client) -> None:
     made = old.create()
     storage = made["storage_instances"][0]
     for path, names in {
@@ -73,7 +73,7 @@ def test_lists_of_app_instances_storage_instances_and_volumes(old: Client) -> No
             assert differences(ours, recorded(f"test_api_21_{name}.json")) == [], name
 
 
-def test_a_performance_policy_inside_a_volume(old: Client) -> None:
+def test_a_performance_policy_in_a_volume_is_shown_as_recorded(old: Client) -> None:
     made = old.create()
     policy = recorded("test_api_21_ai_list.json")["data"][1]["storage_instances"][0]["volumes"][0][
         "performance_policy"
@@ -84,7 +84,7 @@ def test_a_performance_policy_inside_a_volume(old: Client) -> None:
     assert differences(old.good("GET", volume)["performance_policy"], policy) == []
 
 
-def test_one_app_instance(old: Client) -> None:
+def test_an_app_instance_is_shown_as_recorded(old: Client) -> None:
     made = old.create()
     ours = old.ask("GET", made["path"]).json()
     theirs = recorded("cinder_v21_app_instance_get.json")
@@ -95,7 +95,7 @@ def test_one_app_instance(old: Client) -> None:
     ]
 
 
-def test_acl_group_and_snapshots(old: Client) -> None:
+def test_acl_initiator_group_and_snapshots_are_shown_as_recorded(old: Client) -> None:
     made = old.create()
     old.allow(made)
     member = {"path": f"/initiators/{INITIATOR}"}

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from datera_emulator import Emulator
-from tests.fixtures.emulated_client import Client
+from datera_emulator.api.unserved import is_unserved
+from tests.fixtures.datera.emulated_client import Client
 
 DIRECTORY = os.environ.get("DATERA_RECORDED", "")
 SCHEMA = Path(DIRECTORY).parent / "schema21.json"
@@ -49,7 +51,7 @@ def differences(ours: Any, theirs: Any, path: str) -> list[str]:
     return found
 
 
-def test_bodies(emulator: Emulator, client: Client) -> None:
+def test_bodies_are_validated_as_by_the_recorded_schema(emulator: Emulator, client: Client) -> None:
     client.version = "v2.1"
     theirs = json.loads(SCHEMA.read_text())
     ours = client.good("GET", "/api")
@@ -64,3 +66,31 @@ def test_bodies(emulator: Emulator, client: Client) -> None:
                 found += differences(own, their, f"{verb} {template}")
     # The array's schema lacks it, and clients send it all the same.
     assert found == ["update /login/remote_server: too much"]
+
+
+def test_every_path_of_an_array_is_served_or_named_as_missing(client: Client) -> None:
+    client.version = "v2.1"
+    served = {place_of(template) for template in client.good("GET", "/api")}
+    missing = [
+        template
+        for template, verbs in json.loads(SCHEMA.read_text()).items()
+        if isinstance(verbs, dict) and place_of(template) not in served
+    ]
+    assert "/time" in missing
+    assert [one for one in missing if not is_unserved(place_of(one))] == []
+
+
+def place_of(template: str) -> str:
+    return re.sub(r":\w+", ":", template.partition("(")[0])
+
+
+def test_endpoints_are_grouped_as_in_the_recorded_schema(client: Client) -> None:
+    client.version = "v2.1"
+    theirs = json.loads(SCHEMA.read_text())
+    found = {}
+    for template, verbs in client.good("GET", "/api").items():
+        for verb, one in verbs.items() if isinstance(verbs, dict) else ():
+            their = (theirs.get(template) or {}).get(verb, {})
+            if "group" in their and one["group"] != their["group"]:
+                found[verb, template] = (one["group"], their["group"])
+    assert found == {}

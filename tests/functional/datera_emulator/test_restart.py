@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.fixtures.emulated_client import Client
+from tests.fixtures.datera.emulated_client import Client
 
 
 def client_of(ready: dict[str, Any]) -> Client:
@@ -32,7 +32,7 @@ def test_the_ready_line_says_all_that_a_client_needs(serve: Any) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_cleanly_when_it_is_told(serve: Any, number: signal.Signals) -> None:
+def test_sigterm_stops_the_emulator_cleanly(serve: Any, number: signal.Signals) -> None:
     process, _ = serve()
     process.send_signal(number)
     assert process.wait(30) == 0
@@ -146,7 +146,7 @@ def test_killed_in_the_middle_of_changes_it_has_all_of_them(serve: Any) -> None:
             assert {key: shown[key] for key in known} == known
 
 
-def test_data_and_snapshots_survive(serve: Any) -> None:
+def test_data_and_snapshots_survive_a_restart(serve: Any) -> None:
     process, ready = serve()
     client = client_of(ready)
     made = client.create()
@@ -179,7 +179,7 @@ def test_data_and_snapshots_survive(serve: Any) -> None:
         (["--sw-version", "new"], "software version 'new' is not dotted integers"),
     ],
 )
-def test_it_says_in_one_line_why_it_does_not_start(
+def test_a_start_that_fails_is_explained_in_one_line(
     tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
     command = [sys.executable, "-m", "datera_emulator", "serve", "--state-dir", str(tmp_path)]

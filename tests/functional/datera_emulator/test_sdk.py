@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from datera_emulator import Emulator
-from tests.fixtures.published_sdk import OpenSdk
+from tests.fixtures.datera.published_sdk import OpenSdk
 
 # What products speak the versions of the API: clients' choices depend on both.
 PRODUCTS = {"2.1": "2.2.7.1", "2.2": "3.2.1.0", "2.3": "3.3.0.0"}
@@ -41,7 +41,7 @@ def make(sdk: Any, name: str, **more: Any) -> Any:
     )
 
 
-def test_the_basic_verbs(sdk: Any) -> None:
+def test_sdk_creates_reads_updates_and_deletes(sdk: Any) -> None:
     instance = make(sdk, "one")
     assert sdk.system.get()["sw_version"] in PRODUCTS.values()
     assert sdk.app_instances.get("one")["id"] == instance["id"]
@@ -73,7 +73,7 @@ def test_the_basic_verbs(sdk: Any) -> None:
     assert sdk.app_instances.list() == []
 
 
-def test_its_errors_are_the_right_ones(sdk: Any, emulator: Emulator) -> None:
+def test_sdk_raises_the_error_that_fits(sdk: Any, emulator: Emulator) -> None:
     errors = importlib.import_module("dfs_sdk.exceptions")
     make(sdk, "one")
     with pytest.raises(errors.ApiConflictError):
@@ -92,14 +92,14 @@ def test_its_errors_are_the_right_ones(sdk: Any, emulator: Emulator) -> None:
             _ = sdk.placement_policies
 
 
-def test_it_logs_in_again_when_its_key_expires(sdk: Any, emulator: Emulator) -> None:
+def test_sdk_logs_in_again_when_its_key_expires(sdk: Any, emulator: Emulator) -> None:
     before = emulator.cluster.counters.of("PUT", "/login")
     emulator.cluster.tokens.revoke_all()
     assert sdk.system.get()["name"]
     assert emulator.cluster.counters.of("PUT", "/login") == before + 1
 
 
-def test_tenants_and_pages(sdk: Any, emulator: Emulator) -> None:
+def test_sdk_sees_tenants_and_all_pages(sdk: Any, emulator: Emulator) -> None:
     tenant = sdk.tenants.create(name="acme")
     for number in range(103):
         sdk.app_instances.create(name=f"name-{number}", tenant=tenant["path"])

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from datera_emulator import Emulator, Switches
-from tests.fixtures.emulated_client import INITIATOR, Client
-from tests.fixtures.published_sdk import OpenSdk
+from tests.fixtures.datera.emulated_client import INITIATOR, Client
+from tests.fixtures.datera.published_sdk import OpenSdk
 
 Body = dict[str, Any]
 PRODUCTS = {"2.1": "2.2.7.1", "2.2": "3.2.1.0", "2.3": "3.3.0.0"}
@@ -67,6 +67,7 @@ LINKED = {
 UPDATED: dict[str, Body] = {
     "/tenants/:": {"descr": "another"},
     "/users/:": {"full_name": "Alice Roe"},
+    "/storage_nodes/:": {"admin_state": "online"},
     "/initiators/:": {"name": "another"},
     "/initiator_groups/:": {"members": []},
     "/access_network_ip_pools/:": {"network_paths": [NETWORK]},

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.fixtures.emulated_client import INITIATOR
+from tests.fixtures.datera.emulated_client import INITIATOR
 
 PROGRAM = """
 import sys
@@ -47,7 +47,7 @@ def test_a_console_script_is_found_beside_the_interpreter() -> None:
     assert "serve" in done.stdout
 
 
-def test_what_is_not_there_is_said() -> None:
+def test_a_program_that_does_not_exist_is_reported() -> None:
     done = run("no-such-script")
     assert done.returncode == 2
     assert "no script 'no-such-script'" in done.stderr

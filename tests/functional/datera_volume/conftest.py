@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from datera_emulator import Emulator
+from datera_emulator.application import Application
 from datera_volume.connection import TLS, Cluster, ClusterSettings
-from tests.fixtures.api_version import API_VERSION
+from tests.fixtures.datera.api_version import API_VERSION
 
 if TYPE_CHECKING:
-    from tests.fixtures.cinder_service import CinderService
+    from tests.fixtures.cinder.service import CinderService
 
 IQN = "iqn.1994-05.com.redhat:{}"
 
@@ -150,3 +151,31 @@ def stored(emulator: Emulator) -> Callable[[Any], Any]:
         return found[0]
 
     return stored
+
+
+def without(document: Any, field: str) -> Any:
+    """The same with this field nowhere in it."""
+    if isinstance(document, dict):
+        return {key: without(value, field) for key, value in document.items() if key != field}
+    if isinstance(document, list):
+        return [without(item, field) for item in document]
+    return document
+
+
+@pytest.fixture
+def silent_about(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Let the cluster's answers lack a field, for as long as a block."""
+
+    @contextmanager
+    def silent(field: str) -> Iterator[None]:
+        serve = Application._serve
+
+        def lacking(application: Application, request: Any) -> Any:
+            answer = serve(application, request)
+            return type(answer)(answer.status, without(answer.body, field), answer.content_type)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Application, "_serve", lacking)
+            yield
+
+    return silent

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cinder import exception
 
-from datera_emulator import Emulator, brick
+from datera_emulator import Emulator
+from datera_emulator.target import brick
 
 if TYPE_CHECKING:
-    from tests.fixtures.cinder_service import CinderService
+    from tests.fixtures.cinder.service import CinderService
 
 StartDatera = Callable[..., "CinderService"]
 Stored = Callable[[Any], Any]
@@ -125,7 +126,7 @@ def test_chap_switched_on_or_off_waits_for_those_who_are_in(
     configure(service, asked=True)
     data = driver.initialize_connection(volume, hosts.connector("two"))["data"]
     assert ("auth_password" in data, auth_of(stored(volume))[0]) == (False, "none")
-    assert "stays without until no host is left" in caplog.text
+    assert "stays without until it is detached" in caplog.text
     driver.terminate_connection(volume, None, force=True)
 
     own = handed_out(driver.initialize_connection(volume, hosts.connector("one")))
@@ -142,14 +143,14 @@ def test_chap_switched_on_or_off_waits_for_those_who_are_in(
 def test_after_a_change_of_the_secret_what_is_attached_is_left_alone_and_told(
     start_datera: StartDatera, stored: Stored, hosts: Any
 ) -> None:
-    from datera_volume.chap import Login
+    from datera_volume.operations.chap import Credentials
 
     service = start_datera(CHAP)
     driver, volume = service.volume_manager.driver, service.create_volume(1)
     driver.initialize_connection(volume, hosts.connector("one"))
     before = auth_of(stored(volume))
-    configure(service, common=Login("cinder", "another-secret"))
-    with pytest.raises(exception.VolumeBackendAPIException, match="set them as they were"):
+    configure(service, common=Credentials("cinder", "another-secret"))
+    with pytest.raises(exception.VolumeBackendAPIException, match="restore the previous values"):
         driver.initialize_connection(volume, hosts.connector("two"))
     ((storage, _volume),) = stored(volume).volumes()
     assert (auth_of(stored(volume)), len(storage.initiators)) == (before, 1)
@@ -172,12 +173,12 @@ def test_a_volume_renamed_by_a_migration_keeps_its_login(
     assert handed_out(again) == before == auth_of(stored(source))
 
 
-def test_nobody_is_let_in_before_chap_is_asked_for(
+def test_no_access_is_granted_before_chap_is_set(
     start_datera: StartDatera, stored: Stored, hosts: Any, emulator: Emulator
 ) -> None:
     service = start_datera(CHAP)
     driver, volume = service.volume_manager.driver, service.create_volume(1)
-    emulator.faults.answer(500, {"message": "broken"}, method="PUT", path=".*/auth")
+    emulator.faults.answer(500, {"message": "broken"}, method="PUT", path=".*/auth", times=2)
     emulator.cluster.counters.reset()
     with pytest.raises(exception.VolumeBackendAPIException, match="broken"):
         driver.initialize_connection(volume, hosts.connector("one"))

@@ -15,7 +15,7 @@ from datera_emulator import Emulator
 from datera_volume.connection import Tenant
 
 if TYPE_CHECKING:
-    from tests.fixtures.cinder_service import CinderService
+    from tests.fixtures.cinder.service import CinderService
 
 PASSWORD = "battery-staple-9"
 CHAP_SECRET = "chap-secret-15c"

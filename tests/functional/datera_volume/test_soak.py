@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 import pytest
 
 from datera_emulator import Emulator
-from datera_volume import attachment, provisioning
 from datera_volume.connection import (
     Cluster,
     ClusterBusy,
@@ -31,8 +30,9 @@ from datera_volume.connection import (
     Tenant,
     UnexpectedAnswer,
 )
+from datera_volume.operations import host_access, provisioning
+from datera_volume.operations.provisioning import VolumeRequest
 from datera_volume.policies import Policies
-from datera_volume.provisioning import Wanted
 
 pytestmark = pytest.mark.faults
 
@@ -123,6 +123,10 @@ class Worker:
 
     def one_life(self) -> None:
         soak, tenant = self.soak, self.soak.tenant
+
+        def delete(volume_id: str) -> None:
+            provisioning.delete(tenant, volume_id, lambda: None)
+
         first, copy, clone, snapshot = (str(uuid.uuid4()) for _ in range(4))
         try:
             made = soak.tried("create", lambda: provisioning.create(tenant, wanted(first)))
@@ -139,20 +143,21 @@ class Worker:
             soak.tried("extend", lambda: provisioning.extend(tenant, first, 3, None))
             soak.tried(
                 "detach",
-                lambda: attachment.detach(tenant, first, str(self.connector["initiator"])),
+                lambda: host_access.detach(tenant, first, str(self.connector["initiator"])),
             )
         finally:
             for one in (copy, clone):
-                soak.insisted("delete", lambda one=one: provisioning.delete(tenant, one))  # type: ignore[misc]
+                soak.insisted("delete", lambda one=one: delete(one))  # type: ignore[misc]
             soak.insisted(
-                "delete a snapshot", lambda: provisioning.delete_snapshot(tenant, first, snapshot)
+                "delete a snapshot",
+                lambda: provisioning.delete_snapshot(tenant, first, snapshot, lambda: None),
             )
-            soak.insisted("delete", lambda: provisioning.delete(tenant, first))
+            soak.insisted("delete", lambda: delete(first))
 
     def attach(self, volume_id: str) -> None:
         found = self.soak.tried(
             "attach",
-            lambda: attachment.attach(self.soak.tenant, volume_id, self.connector, chap=None),
+            lambda: host_access.attach(self.soak.tenant, volume_id, self.connector, chap=None),
         )
         assert found is None or found["data"]["target_iqn"]
 
@@ -166,8 +171,8 @@ def snapshot_taken(tenant: Tenant, volume_id: str, snapshot_id: str) -> bool:
     return True
 
 
-def wanted(volume_id: str) -> Wanted:
-    return Wanted(volume_id, 2 if volume_id[0] < "8" else 1, POLICIES)
+def wanted(volume_id: str) -> VolumeRequest:
+    return VolumeRequest(volume_id, 2 if volume_id[0] < "8" else 1, POLICIES)
 
 
 def strike(emulator: Emulator) -> list[Any]:

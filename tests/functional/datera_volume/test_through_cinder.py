@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cinder import context, objects
 
-from datera_emulator import Emulator, brick
+from datera_emulator import Emulator
+from datera_emulator.target import brick
 
 pytestmark = pytest.mark.release
 
 if TYPE_CHECKING:
-    from tests.fixtures.cinder_service import CinderService
+    from tests.fixtures.cinder.service import CinderService
 
 StartDatera = Callable[..., "CinderService"]
 Stored = Callable[[Any], Any]
@@ -44,14 +45,14 @@ def read(emulator: Emulator, app_instance: Any) -> bytes:
         return file.read(4)
 
 
-def test_a_volume_is_managed_attached_twice_reverted_and_given_up(
+def test_a_volume_is_managed_attached_twice_reverted_and_unmanaged(
     start_datera: StartDatera, emulator: Emulator, stored: Stored, hosts: Any
 ) -> None:
     service = start_datera()
     manager, driver = service.volume_manager, service.volume_manager.driver
     shared = service.create_volume_type("shared", {"multiattach": "<is> True"})
     storage = {"name": "disks", "volumes": [{"name": "data", "size": 1.5}]}
-    driver.cluster._link.ask(
+    driver.cluster._session.request(
         "POST", "/app_instances", body={"name": "legacy", "storage_instances": [storage]}
     )
     (entry,) = manager.get_manageable_volumes(service.context, None, 10, 0, ["size"], ["asc"])
@@ -139,7 +140,7 @@ def test_a_volume_accepted_by_another_project_goes_on_working(
     assert emulator.cluster.app_instances == {}
 
 
-def test_a_group_of_two_from_birth_to_death(start_datera: StartDatera, emulator: Emulator) -> None:
+def test_the_lifecycle_of_a_group_of_two(start_datera: StartDatera, emulator: Emulator) -> None:
     from cinder.volume import group_types
 
     service = start_datera()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.processes import PROJECT
+from demo.servers.processes import PROJECT
 from demo.waiting import until
 
 
@@ -33,7 +33,7 @@ def belonging_to(directory: Path) -> list[int]:
     ids=["ctrl-c", "ctrl-c twice", "terminated and hung up"],
 )
 @pytest.mark.parametrize("servers", [1, 5], ids=["at once", "when all servers were started"])
-def test_nothing_is_left_behind(
+def test_an_interrupted_demo_leaves_no_process_and_no_file(
     tmp_path: Path, signals: Sequence[signal.Signals], servers: int
 ) -> None:
     place = tmp_path / "temporary"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from datera_volume.connection import NewAppInstance, Tenant
-from demo.processes import PROJECT, Servers
+from demo.servers.processes import PROJECT, Servers
+from tests.fixtures.datera.volume_cloud import OTHER, VolumeCloud
 from tests.fixtures.openstack_shell import CommandFailed, OpenStackShell
 from tests.fixtures.pages import PageCommand, commands_of
-from tests.fixtures.volume_cloud import OTHER, VolumeCloud
 from tests.fixtures.volume_user import INITIATOR, User, login
 
 SECTION = "## Volumes on the cluster, step by step"
@@ -36,6 +36,7 @@ TYPED_HERE = {
         "openstack volume backup show BACKUP -c fail_reason -f value",
         "openstack volume backup show BACKUP",
     ],
+    "docs/architecture.md": ["openstack volume backup create --name datera_nightly VOLUME"],
     "docs/dispatcher.md": [
         "openstack volume backup create --incremental --force --name nightly VOLUME",
         "openstack volume backup create --incremental --name s3_monday VOLUME",
@@ -117,7 +118,7 @@ def test_every_openstack_command_on_the_pages_is_typed_here() -> None:
     # the scheduler cannot send within one process.
     del on_pages["docs/services.md"]
     for texts in on_pages.values():
-        texts.discard("openstack volume backend pool list")
+        texts -= {f"openstack volume backend pool list{more}" for more in ("", " --long")}
     # The import once more, with a service that is spelt out.
     ceph = "openstack volume backup record import cinder.backup.drivers.ceph.CephBackupDriver"
     on_pages["docs/dispatcher.md"].remove(f"{ceph} METADATA")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import swiftclient
 
-from demo.swift_server import SwiftServer
+from demo.servers.swift_server import SwiftServer
 
 
 @pytest.fixture(scope="module")

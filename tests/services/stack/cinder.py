@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cinder as a cloud runs it: each service a process, cinder-backup on two hosts."""
+"""Cinder as in a cloud: one process per service, cinder-backup on two hosts."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from pathlib import Path
 from urllib import request
 from urllib.error import HTTPError
 
-from demo.ini import Sections, write_ini
-from demo.processes import Server, environment
+from demo.servers.ini import Sections, write_ini
+from demo.servers.processes import Server, environment
 from demo.waiting import until
-from tests.services.stack.daemons import Daemons
-from tests.services.stack.loopback import HOST, free_port
+from tests.services.stack.servers.daemons import Daemons
+from tests.services.stack.servers.loopback import HOST, free_port
 
 BIN = Path(sys.prefix) / "bin"
 BACKUP_HOSTS = ("backup-one", "backup-two")
@@ -33,6 +34,7 @@ class Cinder:
         self._servers = servers
         self.api_port = free_port()
         self.processes: dict[str, Server] = {}
+        self._own: dict[str, Sections] = {}
 
     @property
     def url(self) -> str:
@@ -66,21 +68,41 @@ class Cinder:
         """Start cinder-volume."""
         self._launch("cinder-volume", VOLUME_HOST)
 
+    def launch_volume_of_cluster(self, host: str, sections: Sections) -> None:
+        """Start a further cinder-volume, on a host of its own.
+
+        :param sections: what its cinder.conf says beside that of all services.
+        """
+        self._own[host] = sections
+        self._launch("cinder-volume", host)
+
     def launch_backup(self, host: str) -> None:
         """Start cinder-backup on one of the two hosts."""
         self._launch("cinder-backup", host)
 
     def kill(self, host: str) -> None:
-        """End a host's service as ``kill -9`` does."""
+        """Kill a host's service, as ``kill -9`` does."""
         self._servers.kill(self.processes.pop(host))
 
     def stop(self, host: str) -> None:
-        """End a host's service as its init system does."""
+        """Stop a host's service, as its init system does."""
         self._servers.dismiss(self.processes.pop(host), seconds=60)
+
+    def silent(self, host: str) -> AbstractContextManager[None]:
+        """Pause a host's service during the block."""
+        return self._servers.silent(self.processes[host])
 
     def log(self, host: str) -> str:
         """Return what a host's service has logged so far."""
         return self.processes[host].log.read_text(errors="replace")
+
+    def manage(self, host: str, *words: str) -> str:
+        """Run cinder-manage with a host's configuration, and return its output."""
+        command: list[str | Path] = [BIN / "cinder-manage", *self.arguments(host), *words]
+        done = subprocess.run(
+            command, env=environment(), capture_output=True, text=True, timeout=SECONDS, check=True
+        )
+        return str(done.stdout)
 
     def _launch(self, program: str, host: str, *, attaching: bool = True) -> None:
         arguments = self.arguments(host)
@@ -91,7 +113,7 @@ class Cinder:
         scratch = self._directory / host / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
         self.processes[host] = self._servers.launch(
-            host if host in BACKUP_HOSTS else program,
+            host if host in (*BACKUP_HOSTS, *self._own) else program,
             command,
             env={
                 "TMPDIR": str(scratch),
@@ -100,10 +122,12 @@ class Cinder:
         )
 
     def arguments(self, host: str) -> list[str]:
-        """Return the arguments that name both files, the one that is a host's own written anew."""
+        """Return the arguments for both configuration files, after writing the host's own."""
         place = self._directory / host
+        beside = self._own.get(host, {})
         own: Sections = {
-            "DEFAULT": {"host": host, "state_path": place},
+            **beside,
+            "DEFAULT": {**beside.get("DEFAULT", {}), "host": host, "state_path": place},
             "oslo_concurrency": {"lock_path": place / "locks"},
         }
         (place / "locks").mkdir(parents=True, exist_ok=True)
@@ -115,6 +139,6 @@ class Cinder:
         try:
             request.urlopen(f"http://{HOST}:{self.api_port}/", timeout=5).close()
         except HTTPError as answer:
-            if answer.code != HTTPStatus.MULTIPLE_CHOICES:  # which API versions there are
+            if answer.code != HTTPStatus.MULTIPLE_CHOICES:  # the list of API versions
                 raise
         return True

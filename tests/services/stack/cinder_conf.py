@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operator of this cloud put into cinder.conf."""
+"""The content of cinder.conf, as the operator of this cloud would write it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.cinder_conf import Array
-from demo.ini import Sections
+from demo.servers.cinder_conf import Array
+from demo.servers.ini import Sections
 from tests.services.install import root_command
-from tests.services.stack.ceph import BACKUPS_POOL, VOLUMES_POOL, Ceph
-from tests.services.stack.loopback import HOST
+from tests.services.stack.servers.ceph import VOLUMES_POOL, Ceph
+from tests.services.stack.servers.loopback import HOST
 
 DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
 BACKENDS = ("datera", "ceph", "swift", "s3", "swift_v1")
@@ -25,7 +25,7 @@ HASHED = 64 * 2**10
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What Cinder works with: URLs, logins, files."""
+    """The services that Cinder uses: URLs, logins, files."""
 
     messages_url: str
     database_url: str
@@ -62,39 +62,26 @@ def cinder_sections(
             "allow_availability_zone_fallback": "true",
             "backup_use_same_host": "false",
             "report_interval": 2,
-            # What a host can do, it tells when it starts, and again every few seconds, not minutes.
+            # A host reports its capabilities when it starts, and again every few seconds.
             "periodic_interval": 5,
             "periodic_fuzzy_delay": 0,
             "backup_driver_stats_polling_interval": 10,
             "backend_stats_polling_interval": 10,
-            # As a cloud has it: whose service is not heard of for that long is down.
+            # As in a cloud: a service without a heartbeat for that long is down.
             "service_down_time": 60,
-            # Beside a busy processor, an answer takes its time.
+            # With a busy processor, a response takes long.
             "rpc_response_timeout": RPC_SECONDS,
             "backup_driver": backup_driver,
             **dispatching(array, ceph),
         },
         **backup_backends(neighbours),
-        "array": {
-            "volume_driver": "datera_volume.driver.DateraDriver",
-            "volume_backend_name": "array",
-            "datera_tenant_id": "Map",
-            "san_ip": array.host,
-            "san_login": array.username,
-            "san_password": array.password,
-            "datera_api_port": array.port,
-            "datera_503_timeout": 10,
-            "datera_503_interval": 1,
-            "driver_use_ssl": "true",
-            "driver_ssl_cert_verify": "true",
-            "driver_ssl_cert_path": array.ca_bundle,
-        },
+        "array": array_backend(array, "array", tenant="Map"),
         "rbd": {
             "volume_driver": "cinder.volume.drivers.rbd.RBDDriver",
             "volume_backend_name": "rbd",
             "rbd_pool": VOLUMES_POOL,
             "rbd_ceph_conf": ceph.conf,
-            # The backup driver wants a name, also where authentication is off.
+            # The backup driver needs a name, even with authentication disabled.
             "rbd_user": ceph.user,
             "rbd_cluster_name": ceph.name,
         },
@@ -114,8 +101,26 @@ def cinder_sections(
     }
 
 
+def array_backend(array: Array, name: str, *, tenant: str) -> dict[str, object]:
+    """Return the lines of a volume backend on the Datera cluster."""
+    return {
+        "volume_driver": "datera_volume.driver.DateraDriver",
+        "volume_backend_name": name,
+        "datera_tenant_id": tenant,
+        "san_ip": array.host,
+        "san_login": array.username,
+        "san_password": array.password,
+        "datera_api_port": array.port,
+        "datera_503_timeout": 10,
+        "datera_503_interval": 1,
+        "driver_use_ssl": "true",
+        "driver_ssl_cert_verify": "true",
+        "driver_ssl_cert_path": array.ca_bundle,
+    }
+
+
 def dispatching(array: Array, ceph: Ceph) -> dict[str, object]:
-    """Return ``[DEFAULT]``'s lines of the dispatcher and of what its backends share."""
+    """Return the lines of ``[DEFAULT]`` for the dispatcher and for all backends."""
     return {
         "enabled_backup_backends": ", ".join(BACKENDS),
         "backup_datera_san_ip": array.host,
@@ -128,17 +133,7 @@ def dispatching(array: Array, ceph: Ceph) -> dict[str, object]:
         "backup_datera_503_interval": 1,
         "backup_compression_algorithm": "zstd",
         "backup_driver_init_check_interval": 5,
-        **vanilla_ceph(ceph),
-    }
-
-
-def vanilla_ceph(ceph: Ceph) -> dict[str, object]:
-    """Return ``[DEFAULT]``'s lines of Cinder's own Ceph driver."""
-    return {
-        "backup_ceph_conf": ceph.conf,
-        "backup_ceph_user": ceph.user,
-        "backup_ceph_pool": BACKUPS_POOL,
-        "backup_ceph_chunk_size": OBJECT,
+        **ceph.backup_options,
     }
 
 

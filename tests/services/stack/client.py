@@ -19,7 +19,7 @@ class Client:
     """One user's client; one command at a time, whatever the number of threads.
 
     :param clouds_yaml: a file with a cloud of the user's name.
-    :param log: what the client says besides its answers.
+    :param log: for the client's output except its results.
     """
 
     def __init__(self, clouds_yaml: Path, user: str, log: Path) -> None:
@@ -28,9 +28,9 @@ class Client:
         self._shell = OpenStackShell(clouds_yaml, user, log)
 
     def __call__(self, *words: str) -> Any:
-        """Run a command and return its answer, None if it has none.
+        """Run a command and return its output, None if it has none.
 
-        :raises CommandFailed: when the client ends with an error.
+        :raises CommandFailed: the client failed.
         """
         told = ["-f", "json"] if ANSWERS & set(words) else []
         with self._lock:
@@ -38,5 +38,5 @@ class Client:
         return json.loads(printed) if told and printed.strip() else None
 
     def close(self) -> None:
-        """Let go of its process."""
+        """End its process."""
         self._shell.__exit__(None, None, None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole cloud: brokers, stores, Keystone and Cinder, all on free loopback ports."""
+"""The complete cloud: brokers, stores, Keystone and Cinder, all on free loopback ports."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from demo.cinder_conf import Array
-from demo.processes import Server
-from demo.swift_server import SwiftServer
+from demo.servers.cinder_conf import Array
+from demo.servers.processes import Server
+from demo.servers.swift_server import SwiftServer
 from demo.waiting import NotYet, until
-from tests.services.stack.ceph import Ceph
 from tests.services.stack.cinder import BACKUP_HOSTS, VOLUME_HOST, Cinder
 from tests.services.stack.cinder_conf import (
     DISPATCHER,
@@ -25,24 +24,25 @@ from tests.services.stack.cinder_conf import (
     cinder_sections,
 )
 from tests.services.stack.client import Client
-from tests.services.stack.daemons import Daemons
 from tests.services.stack.disks import Disks
-from tests.services.stack.loopback import HOST
-from tests.services.stack.mariadb import MariaDb
 from tests.services.stack.people import ADMIN, SERVICE, USERS, People
-from tests.services.stack.rabbitmq import RabbitMq
+from tests.services.stack.servers.ceph import Ceph
+from tests.services.stack.servers.daemons import Daemons
+from tests.services.stack.servers.loopback import HOST
+from tests.services.stack.servers.mariadb import MariaDb
+from tests.services.stack.servers.rabbitmq import RabbitMq
 
 SECONDS = 300.0
 WORKS = "backup service update: {'backend_state': True"
-"""What the scheduler logs, but for the host, once a host of cinder-backup works."""
+"""The scheduler's log message, without the host, once a cinder-backup host works."""
 ANSWER_SECONDS = 15.0
-"""What the API asks a service that is just starting may be lost: then it is asked again sooner."""
+"""Seconds; a message to a service that is just starting may be lost: then it is sent again."""
 
 
 class Cloud:
-    """Starts everything, and knows everything.
+    """Starts all servers, and gives access to them.
 
-    :param directory: private to this run; everything lies below it.
+    :param directory: private to this run; everything is below it.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -60,9 +60,9 @@ class Cloud:
         self._emulator: Server | None = None
 
     def start(self) -> None:
-        """Start everything; returns once every service of Cinder's is up.
+        """Start everything; returns once every Cinder service is up.
 
-        :raises demo.processes.ServerFailed: when a server does not come up.
+        :raises demo.servers.processes.ServerFailed: a server does not come up.
         """
         keystone = self._launch_keystone()
         self._launch_emulator(https_port=0)
@@ -81,7 +81,7 @@ class Cloud:
             stores.result()
             self.messages.await_ready()
             gateway = side.submit(self.ceph.start_gateway)
-            # What the others can do reaches the scheduler once, when they start.
+            # The other services report their capabilities to the scheduler once, when they start.
             self.cinder.launch_api_and_scheduler()
             self.cinder.await_api()
             swift_url = f"http://{HOST}:{self.swift.port}/v1/KEY_%(project_id)s"
@@ -91,13 +91,13 @@ class Cloud:
                     ("object-store", "swift"): swift_url,
                 }
             )
-            self._await_services({("cinder-scheduler", "scheduler")})
+            self.await_services({("cinder-scheduler", "scheduler")})
             gateway.result()
         self.cinder.launch_volume()
         for host in BACKUP_HOSTS:
             self.cinder.launch_backup(host)
         backends = [f"{VOLUME_HOST}@{name}" for name in VOLUME_BACKENDS]
-        self._await_services(
+        self.await_services(
             {("cinder-backup", host) for host in BACKUP_HOSTS}
             | {("cinder-volume", backend) for backend in backends}
         )
@@ -106,7 +106,7 @@ class Cloud:
         self.make_types()
 
     def stop(self) -> None:
-        """Stop everything; what a server would still write down is thrown away with the rest."""
+        """Kill everything; unwritten data is discarded with the rest."""
         for client in self._clients.values():
             client.close()
         for disks in self._disks.values():
@@ -125,7 +125,7 @@ class Cloud:
         return self._clients[user]
 
     def disks(self, user: str) -> Disks:
-        """Return the host of a user's, where volumes are attached."""
+        """Return a user's host, where volumes are attached."""
         if user not in self._disks:
             log = self.directory / "log" / f"disks-{user}.log"
             locks = self.directory / "disk-locks"
@@ -133,11 +133,11 @@ class Cloud:
         return self._disks[user]
 
     def restart_backup(self, *hosts: str) -> None:
-        """Start cinder-backup on hosts again; returns once each serves.
+        """Restart cinder-backup on hosts; returns once each serves.
 
-        A service that starts says so in its record first, then ends what it was doing when it was
-        stopped, by its record, which a restore that is ordered too early counts among; only then
-        it serves, and reports that again and again.
+        A starting service first updates its record, then fails its interrupted operations
+        according to the records, including a restore that is requested too early; only then
+        it serves, and reports that regularly.
         """
 
         def beat(host: str) -> Any:
@@ -158,15 +158,15 @@ class Cloud:
         until(f"cinder-backup on {', '.join(hosts)}", all_beat, seconds=SECONDS)
 
     def await_work(self) -> None:
-        """Wait until Cinder's scheduler knows that each host of cinder-backup takes new backups.
+        """Wait until Cinder's scheduler knows that each cinder-backup host accepts new backups.
 
-        Where the driver's check takes its time, as that of Cinder's Ceph driver does, the scheduler
-        hears first that the host does not work, and a minute later that it does.
+        If the driver's check takes long, as that of Cinder's Ceph driver, the scheduler is
+        first told that the host does not work, and a minute later that it does.
         """
         self._await_told(WORKS, self._told)
 
     def _await_told(self, what: str, before: Mapping[str, int]) -> None:
-        """Wait until hosts have told the scheduler something more often than before."""
+        """Wait until hosts have reported to the scheduler again."""
 
         def all_told() -> bool:
             self.servers.check()
@@ -180,26 +180,26 @@ class Cloud:
 
     def _told_by(self, host: str, what: str) -> int:
         kind, _, beginning = what.partition(": ")
-        # A volume backend has two blanks there: it is in no cluster.
+        # A volume backend that is in no cluster has two spaces there.
         words = rf"Received {kind} from +{re.escape(host)}: {re.escape(beginning)}"
         return len(re.findall(words, self.cinder.log("scheduler")))
 
     def disable_backup(self, host: str) -> None:
-        """Let no restore and no deletion go to a host of cinder-backup, as an administrator."""
-        # Without a reason, Cinder 29 says that it has done so, and has done nothing.
+        """Disable cinder-backup on a host for restores and deletions, as an administrator."""
+        # Without a reason, Cinder 29 reports success and does nothing.
         reason = ("--disable-reason", "another host shall do it")
         self.client(ADMIN)("volume", "service", "set", "--disable", *reason, host, "cinder-backup")
 
     def enable_backup(self, host: str) -> None:
         """Undo `disable_backup`."""
-        # Cinder 29's API says that it enables a service, and does nothing.
+        # Cinder 29's API reports that it enables a service, and does nothing.
         self.database.change("UPDATE services SET disabled = 0 WHERE host = %s", host)
 
     def switch_backup_driver(self, driver: str = DISPATCHER) -> None:
-        """Let both hosts of cinder-backup run this driver, as an operator does it."""
+        """Set this driver on both cinder-backup hosts, as an operator would."""
         if driver == self._backup_driver:
             return
-        # Neither, until both hosts are back: what fails half-way can be done again.
+        # Neither, until both hosts are back: a failure half-way can be repeated.
         self._backup_driver = ""
         self._configure_cinder(driver)
         for host in BACKUP_HOSTS:
@@ -210,7 +210,7 @@ class Cloud:
 
     @contextlib.contextmanager
     def swift_away(self) -> Iterator[None]:
-        """Do without Swift meanwhile."""
+        """Keep Swift down during the block."""
         self.servers.kill(self._swift_server)
         try:
             yield
@@ -220,7 +220,7 @@ class Cloud:
 
     @contextlib.contextmanager
     def ceph_away(self) -> Iterator[None]:
-        """Do without Ceph and its gateway meanwhile."""
+        """Keep Ceph and its gateway down during the block."""
         self.ceph.stop()
         try:
             yield
@@ -229,7 +229,7 @@ class Cloud:
 
     @contextlib.contextmanager
     def array_away(self) -> Iterator[None]:
-        """Do without the Datera cluster meanwhile."""
+        """Keep the Datera cluster down during the block."""
         array = self.array
         if self._emulator is not None:
             self.servers.kill(self._emulator)
@@ -238,8 +238,14 @@ class Cloud:
         finally:
             self._launch_emulator(https_port=array.port)
 
+    def array_silent(self) -> contextlib.AbstractContextManager[None]:
+        """Pause the Datera cluster during the block; requests wait."""
+        if self._emulator is None:
+            raise RuntimeError("the emulator has not been started")
+        return self.servers.silent(self._emulator)
+
     def make_types(self) -> None:
-        """Make a volume type for each volume backend, and let the projects have enough."""
+        """Create a volume type for each volume backend, and raise the projects' quotas."""
         admin = self.client(ADMIN)
         for name in VOLUME_BACKENDS:
             admin("volume", "type", "create", name, "--property", f"volume_backend_name={name}")
@@ -248,15 +254,17 @@ class Cloud:
             admin("quota", "set", *(word for name in limits for word in (name, "-1")), project)
 
     def services_up(self, *, seconds: float = ANSWER_SECONDS) -> dict[tuple[str, str], str]:
-        """Return the state of each service of Cinder's, by program and host.
+        """Return the state of each Cinder service, by program and host.
 
-        :param seconds: within which Cinder's API has to answer.
+        :param seconds: within which Cinder's API must answer.
         """
         admin = self.people.connection(ADMIN, seconds=seconds)
         listed = admin.block_storage.services()
         return {(service.binary, service.host): service.state for service in listed}
 
-    def _await_services(self, wanted: set[tuple[str, str]]) -> None:
+    def await_services(self, wanted: set[tuple[str, str]]) -> None:
+        """Wait until these Cinder services are up, by program and host."""
+
         def all_up() -> bool:
             self.servers.check()
             states = self.services_up()
@@ -277,7 +285,7 @@ class Cloud:
             descriptor = listener.fileno()
             return self.servers.launch(
                 "keystone",
-                [sys.executable, "-m", "demo.keystone_server", directory, str(descriptor)],
+                [sys.executable, "-m", "demo.servers.keystone_server", directory, str(descriptor)],
                 env={"DEMO_ADMIN_PASSWORD": self.people.password(ADMIN)},
                 descriptors=[descriptor],
             )
@@ -308,7 +316,7 @@ class Cloud:
         )
 
     def _make_swift(self) -> SwiftServer:
-        """Return a Swift that lets in tempauth's users, and Keystone's under another prefix."""
+        """Return a Swift for tempauth's users, and for Keystone's under another prefix."""
         login = self.people.authentication(SERVICE)
         return SwiftServer(
             self.directory / "swift",

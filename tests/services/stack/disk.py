@@ -2,7 +2,7 @@
 """A program that attaches volumes as an ordinary user's host does, and writes or reads them.
 
 Run by ``python -m datera_emulator.with_connector``; see ``tests/fixtures/answering_process.py``. An
-order says what to write, as (offset, length, seed), and whether to read; the answer is
+order has what to write, as (offset, length, seed), and whether to read; the answer is
 ``{"digest": …}`` of the whole volume, or ``{"failed": …}``.
 """
 
@@ -25,7 +25,7 @@ PIECE = 4 * 2**20
 
 
 def content(length: int, seed: int) -> Iterator[bytes]:
-    """Yield what a seed stands for: zeros for 0, else bytes that do not compress."""
+    """Yield the data for a seed: zeros for 0, else incompressible bytes."""
     source = random.Random(seed)
     for done in range(0, length, PIECE):
         size = min(PIECE, length - done)
@@ -34,7 +34,7 @@ def content(length: int, seed: int) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def opened(cloud: Any, brick: Any, volume_id: str) -> Iterator[Any]:
-    """Attach a volume, hand it out as a file, and detach it."""
+    """Attach a volume, yield it as a file, and detach it."""
     properties = brick.get_connector_properties("env", "127.0.0.1", False, False)
     storage = cloud.block_storage
     attachment = storage.create_attachment(
@@ -50,7 +50,7 @@ def opened(cloud: Any, brick: Any, volume_id: str) -> Iterator[Any]:
         try:
             storage.complete_attachment(attachment)
             path = device["path"]
-            # Some connectors hand out a file, others its name.
+            # Some connectors return a file, others its path.
             with open(path, "r+b", buffering=0) if isinstance(path, str) else path as volume:
                 yield volume
         finally:
@@ -60,13 +60,13 @@ def opened(cloud: Any, brick: Any, volume_id: str) -> Iterator[Any]:
 
 
 def work(volume: Any, order: dict[str, Any]) -> str:
-    """Write and read as ordered; return the digest, which is empty where nothing is read."""
+    """Write and read as ordered; return the digest, empty if nothing is read."""
     from blake3 import blake3
 
     for offset, length, seed in order["writes"]:
         volume.seek(offset)
         for piece in content(length, seed):
-            # None: a connector's own file, which writes all or raises.
+            # None: a connector's own file, which writes everything or raises.
             done = volume.write(piece)
             while done is not None and done < len(piece):
                 done += volume.write(piece[done:])
@@ -82,7 +82,7 @@ def work(volume: Any, order: dict[str, Any]) -> str:
 
 
 class Disks:
-    """Carries out orders; what is costly is done with the first."""
+    """Carries out orders; slow initialization is done with the first."""
 
     def __init__(self) -> None:
         self._cloud: Any = None

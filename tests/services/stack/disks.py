@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from demo.processes import environment
+from demo.servers.processes import environment
 from tests.fixtures.answering_process import AnsweringProcess
 
 INITIATOR = "iqn.2026-01.org.example:instances"
@@ -20,11 +20,11 @@ Write = tuple[int, int, int]
 
 
 class Disks:
-    """Attaches volumes of one user's.
+    """Attaches volumes of one user.
 
-    :param words: connect openstacksdk as that user.
+    :param words: arguments that connect openstacksdk as that user.
     :param locks: a directory for os-brick's locks.
-    :param log: what the programs say.
+    :param log: for the programs' output.
     """
 
     def __init__(self, words: Mapping[str, Any], locks: Path, log: Path) -> None:
@@ -32,7 +32,7 @@ class Disks:
         runner = [sys.executable, "-m", "datera_emulator.with_connector"]
         command = [*runner, str(Path(__file__).with_name("disk.py"))]
         env = environment({"DATERA_EMULATOR_INITIATOR": INITIATOR})
-        # The last one used is the next one used: the others need not even start.
+        # The last one used is used next: the others need not even start.
         self._idle: queue.LifoQueue[AnsweringProcess] = queue.LifoQueue()
         self._programs = [AnsweringProcess(command, env, log) for _ in range(AT_A_TIME)]
         for program in self._programs:

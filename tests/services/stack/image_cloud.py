@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cloud of two Datera clusters with a real Glance beside it, and images kept on the cluster."""
+"""The cloud of two Datera clusters with a real Glance, and an image cache on the cluster."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import socket
 import sys
 from typing import Any
 
-from demo.cinder_conf import SERVICE_PROJECT, SERVICE_USER, VOLUME_BACKEND
 from demo.cloud import HOST
-from demo.keystone_server import REGION
-from demo.processes import Server
-from tests.fixtures.volume_cloud import VolumeCloud
-from tests.services.stack.glance_server import write_config
+from demo.servers.cinder_conf import SERVICE_PROJECT, SERVICE_USER, VOLUME_BACKEND
+from demo.servers.keystone_server import REGION
+from demo.servers.processes import Server
+from tests.fixtures.datera.volume_cloud import VolumeCloud
+from tests.services.stack.servers.glance_server import write_config
 
 
 class ImageCloud(VolumeCloud):
@@ -24,7 +24,7 @@ class ImageCloud(VolumeCloud):
     def start(self) -> None:
         """Start everything.
 
-        :raises demo.processes.ServerFailed: when a server does not come up.
+        :raises demo.servers.processes.ServerFailed: when a server does not come up.
         """
         super().start()
         self.servers.await_ready(self._glance)
@@ -35,7 +35,7 @@ class ImageCloud(VolumeCloud):
         )
 
     def more_lines(self) -> dict[str, dict[str, Any]]:
-        """Return what tells Cinder of Glance; it is launched here, beside Cinder."""
+        """Return Cinder's options for Glance, which is launched here, in parallel with Cinder."""
         self._glance = self._launch_glance()
         return {
             "DEFAULT": {"glance_api_servers": self.glance_url},
@@ -60,7 +60,7 @@ class ImageCloud(VolumeCloud):
                     "project_domain_id": "default",
                 },
             )
-            program = [sys.executable, "-m", "tests.services.stack.glance_server"]
+            program = [sys.executable, "-m", "tests.services.stack.servers.glance_server"]
             descriptor = listener.fileno()
             return self.servers.launch(
                 "glance", [*program, str(directory), str(descriptor)], descriptors=[descriptor]

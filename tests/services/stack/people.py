@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who uses the cloud, what the catalogue says, and clouds.yaml for the client."""
+"""The cloud's users, the service catalogue, and clouds.yaml for the client."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from demo.keystone_server import REGION
+from demo.servers.keystone_server import REGION
 
 VOLUME_API = "3.60"
 ADMIN, SERVICE = "admin", "cinder"
 ANSWER_SECONDS = 150.0
-"""Longer than Cinder's API waits for an answer of its own services before it says 500."""
+"""Longer than Cinder's API waits for a response of its own services before it returns 500."""
 USERS = {"alice": "blue", "bob": "red"}
-"""The ordinary users, each with a project of her or his own."""
+"""The ordinary users, each with a separate project."""
 
 
 class People:
-    """Everybody's password, and what is made of it."""
+    """The users' passwords, and what is derived from them."""
 
     def __init__(self) -> None:
         self._passwords = {name: secrets.token_urlsafe(12) for name in (ADMIN, SERVICE, *USERS)}
@@ -31,7 +31,7 @@ class People:
         return self._passwords[user]
 
     def authentication(self, user: str) -> dict[str, str]:
-        """Return how a user logs in to Keystone."""
+        """Return a user's credentials for Keystone."""
         projects = {ADMIN: "admin", SERVICE: "service", **USERS}
         return {
             "auth_url": self.keystone_url,
@@ -57,11 +57,11 @@ class People:
         return path
 
     def connection(self, user: str, *, seconds: float = ANSWER_SECONDS) -> Any:
-        """Return an openstacksdk connection, for a test's own looking.
+        """Return an openstacksdk connection, for a test's own queries.
 
-        :param seconds: how long each of its requests waits for an answer.
+        :param seconds: the timeout of each request.
         """
-        import openstack  # costly, and only wanted once Keystone is up
+        import openstack  # slow to import, and only needed once Keystone is up
 
         return openstack.connect(
             load_yaml_config=False, load_envvars=False, api_timeout=seconds, **self.words(user)
@@ -76,7 +76,7 @@ class People:
         }
 
     def make_users(self) -> None:
-        """Make the projects, the users, and Cinder's own user."""
+        """Create the projects, the users, and Cinder's own user."""
         identity = self.connection(ADMIN).identity
         roles = {role.name: role for role in identity.roles()}
         wanted: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -95,7 +95,7 @@ class People:
                 identity.assign_project_role_to_user(made_project, made_user, roles[name])
 
     def make_catalogue(self, urls: Mapping[tuple[str, str], str]) -> None:
-        """Tell clients where services are: URLs by type and name."""
+        """Create the service catalogue: URLs by type and name."""
         identity = self.connection(ADMIN).identity
         for (kind, name), url in urls.items():
             service = identity.create_service(type=kind, name=name)

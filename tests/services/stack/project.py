@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user does in a project: each thing by the real client, waited for."""
+"""A user's operations in a project: each with the real client, awaited."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Project:
         return str(self._connection.current_project_id)
 
     def answer_to_an_import(self, service: str, metadata: str) -> int:
-        """Ask for a record's import and return the API's status.
+        """Request a record's import and return the API's status.
 
-        Not by the client: some of its releases ask at another address, and are refused there.
+        Not with the client: some of its releases use a wrong URL.
         """
         record = {"backup_service": service, "backup_url": metadata}
         answer = self._storage.post("/backups/import_record", json={"backup-record": record})
@@ -48,7 +48,7 @@ class Project:
     # -- volumes ---------------------------------------------------------------------------
 
     def volume(self, kind: str, *writes: Write) -> str:
-        """Make a volume of a type and fill it; return its id."""
+        """Create a volume of a type and fill it; return its ID."""
         made = self.do("volume", "create", "--size", "1", "--type", kind, f"{kind} volume")
         self.await_volume(made["id"], "available")
         if writes:
@@ -56,9 +56,32 @@ class Project:
         return str(made["id"])
 
     def volumes(self, kind: str, *contents: tuple[Write, ...]) -> list[str]:
-        """Make several volumes, some at the same time; return their ids."""
+        """Create several volumes, some at the same time; return their IDs."""
         with ThreadPoolExecutor(AT_A_TIME) as side:
             return list(side.map(lambda writes: self.volume(kind, *writes), contents))
+
+    def delete_volumes(self, *volume_ids: str) -> None:
+        """Delete volumes, and wait until their records are deleted."""
+        self.do("volume", "delete", *volume_ids)
+        for volume_id in volume_ids:
+            self.await_volume_gone(volume_id)
+
+    def await_volume_gone(self, volume_id: str) -> None:
+        """Wait until a volume's record is deleted.
+
+        :raises AssertionError: the deletion failed.
+        """
+
+        def gone() -> bool:
+            (record,) = self._cloud.database.query(
+                "SELECT status, deleted FROM volumes WHERE id = %s", volume_id
+            )
+            assert record["status"] != "error_deleting", volume_id
+            if not record["deleted"]:
+                raise NotYet(record["status"])
+            return True
+
+        until(f"volume {volume_id} gone", gone, seconds=SECONDS)
 
     def digests(self, volume_ids: Iterable[str]) -> list[str]:
         """Return the digest of each volume, read some at a time."""
@@ -66,9 +89,9 @@ class Project:
             return list(side.map(self.digest, volume_ids))
 
     def await_volume(self, volume_id: str, status: str) -> None:
-        """Wait until a volume is in a state.
+        """Wait until a volume has a status.
 
-        :raises AssertionError: it went into an error instead.
+        :raises AssertionError: its status became an error instead.
         """
 
         def arrived() -> bool:
@@ -81,7 +104,7 @@ class Project:
         until(f"volume {volume_id} {status}", arrived, seconds=SECONDS)
 
     def write(self, volume_id: str, *writes: Write) -> None:
-        """Write onto a volume through an attachment."""
+        """Write to a volume through an attachment."""
         self._disks.write(volume_id, writes)
         self.await_volume(volume_id, "available")
 
@@ -108,7 +131,7 @@ class Project:
 
     @contextmanager
     def in_use(self, volume_id: str) -> Iterator[None]:
-        """Let a host have a volume meanwhile, as an instance would."""
+        """Attach a volume to a host during the block, as for an instance."""
         host = {
             "initiator": INITIATOR,
             "host": "compute",
@@ -125,7 +148,7 @@ class Project:
         self.await_volume(volume_id, "available")
 
     def temporaries(self) -> list[dict[str, Any]]:
-        """Return what Cinder made for itself to back up from, and has not removed."""
+        """Return Cinder's temporary volumes and snapshots for backups that were not removed."""
         return [
             row
             for table, column in (("volumes", "temp_volume_id"), ("snapshots", "temp_snapshot_id"))
@@ -138,20 +161,20 @@ class Project:
     # -- backups ---------------------------------------------------------------------------
 
     def begin_backup(self, volume_id: str, name: str, *options: str) -> str:
-        """Order a backup; return its id."""
+        """Request a backup; return its ID."""
         made = self.do("volume", "backup", "create", "--name", name, *options, volume_id)
         return str(made["id"])
 
     def backup(
         self, volume_id: str, name: str, *options: str, status: str = "available"
     ) -> dict[str, Any]:
-        """Make a backup, wait until it is in a state, and return its record."""
+        """Create a backup, wait until it has a status, and return its record."""
         return self.await_backup(self.begin_backup(volume_id, name, *options), status)
 
     def await_backup(self, backup_id: str, status: str) -> dict[str, Any]:
-        """Wait until a backup is in a state, and return its record.
+        """Wait until a backup has a status, and return its record.
 
-        :raises AssertionError: it went into an error instead.
+        :raises AssertionError: its status became an error instead.
         """
 
         def arrived() -> dict[str, Any]:
@@ -164,11 +187,11 @@ class Project:
         return until(f"backup {backup_id} {status}", arrived, seconds=SECONDS)
 
     def record(self, backup_id: str) -> dict[str, Any]:
-        """Return a backup's record, as Cinder's database has it."""
+        """Return a backup's record from Cinder's database."""
         return self._cloud.database.query("SELECT * FROM backups WHERE id = %s", backup_id)[0]
 
     def await_end(self, backup_id: str) -> dict[str, Any]:
-        """Wait until a backup is no longer being made, however it ended; return its record."""
+        """Wait until a backup is no longer ``creating``, whatever the result; return its record."""
 
         def ended() -> dict[str, Any]:
             record = self.record(backup_id)
@@ -179,20 +202,20 @@ class Project:
         return until(f"the end of backup {backup_id}", ended, seconds=SECONDS)
 
     def restore(self, backup_id: str, onto: str | None = None) -> str:
-        """Restore a backup, onto a new volume where none is named; return the volume's id."""
+        """Restore a backup, to a new volume if none is named; return the volume's ID."""
         volume = self.begin_restore(backup_id, onto)
         self.await_restore(backup_id, volume)
         return volume
 
     def begin_restore(self, backup_id: str, onto: str | None = None) -> str:
-        """Order what `restore` waits for; return the volume's id."""
+        """Request a restore; return the volume's ID."""
         words = [] if onto is None else ["--force"]
         target = onto or f"restored {uuid.uuid4().hex[:8]}"
         made = self.do("volume", "backup", "restore", *words, backup_id, target)
         return str(made["volume_id"])
 
     def restore_all(self, backup_ids: Iterable[str], onto: Iterable[str | None] = ()) -> list[str]:
-        """Restore backups, all at once, onto new volumes where none are named; return those."""
+        """Restore backups, all at once, to new volumes if none are named; return these."""
         ordered = [
             (backup, self.begin_restore(backup, target))
             for backup, target in zip_longest(backup_ids, onto)
@@ -202,25 +225,25 @@ class Project:
         return [volume for _, volume in ordered]
 
     def await_restore(self, backup_id: str, volume_id: str) -> None:
-        """Wait until a restore has ended well."""
+        """Wait until a restore has succeeded."""
         self.await_backup(backup_id, "available")
         self.await_volume(volume_id, "available")
 
     def delete_backups(self, *backup_ids: str) -> None:
-        """Delete backups that no other builds on, and wait until their records are gone."""
+        """Delete backups without incrementals, and wait until their records are deleted."""
         self.do("volume", "backup", "delete", *backup_ids)
         for backup_id in backup_ids:
             self.await_deletion(backup_id)
 
     def delete_backups_of(self, volume_id: str) -> None:
-        """Delete all backups of a volume, which are full ones; there is at least one."""
+        """Delete all backups of a volume, which are full; there is at least one."""
         found = self._cloud.database.query(
             "SELECT id FROM backups WHERE volume_id = %s AND deleted = 0", volume_id
         )
         self.delete_backups(*(record["id"] for record in found))
 
     def await_deletion(self, backup_id: str) -> None:
-        """Wait until a backup's record is gone.
+        """Wait until a backup's record is deleted.
 
         :raises AssertionError: the deletion failed.
         """
@@ -236,6 +259,6 @@ class Project:
 
 
 def _told(record: dict[str, Any]) -> str:
-    """Return what a backup's record says of its state."""
+    """Return a backup's status and reason from its record."""
     reason = f": {record['fail_reason']}" if record["fail_reason"] else ""
     return f"{record['display_name']} on {record['host']} is {record['status']}{reason}"

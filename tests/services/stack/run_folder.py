@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one folder of a run, which goes with it, but for the logs of a run that failed."""
+"""The one folder of a run, removed at its end, except for the logs of a failed run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOGS = {".log", ".out", ".conf"}
 class RunFolder:
     """A private folder.
 
-    :ivar path: where it is. A short name: sockets lie below it.
+    :ivar path: with a short name, because sockets are below it.
     """
 
     def __init__(self) -> None:
@@ -21,16 +21,16 @@ class RunFolder:
         self._keep_logs = False
 
     def keep_logs(self) -> Path:
-        """Let the logs stay when the run is over; return where they will be."""
+        """Keep the logs after the run; return their path."""
         self._keep_logs = True
         return self.path
 
     def close(self) -> None:
-        """Remove what is no longer wanted."""
+        """Remove what is no longer needed."""
         if not self._keep_logs:
             shutil.rmtree(self.path)
             return
-        # From the innermost to the outermost, so that a folder is empty when its turn comes.
+        # From the innermost to the outermost, so that each folder is empty when it is removed.
         for path in sorted(self.path.rglob("*"), reverse=True):
             if path.is_dir() and not path.is_symlink():
                 if not any(path.iterdir()):

@@ -15,7 +15,7 @@ import pytest
 
 from backup_dispatch.errors import BackendDown
 from backup_dispatch.health import Health
-from tests.fixtures.patching import EVENTLET
+from tests.fixtures.cinder.patching import EVENTLET
 
 PATIENCE = 30.0
 """Seconds after which a test gives up on a thread: far more than it needs."""
@@ -171,7 +171,7 @@ def test_backend_with_a_flaw_is_up_and_the_log_says_what_is_amiss(
 
 
 IN_GREEN_THREADS = """
-from tests.fixtures.patching import patch
+from tests.fixtures.cinder.patching import patch
 patch()
 import pytest, sys
 sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:xdist", "-q", sys.argv[1]]))

@@ -46,8 +46,10 @@ def ownership(driver_class: Any, *, down: str = "") -> Ownership:
         if backend.name == down:
             raise BackendDown(down, "no answer")
         reaches = backend.name != "north"
-        place = {PLACE[driver_class]: f"of_{backend.name}"}
-        return SimpleNamespace(holds=lambda _backup: reaches, **place)
+        own = {"__init__": lambda _self: None, "holds": lambda _self, _backup: reaches}
+        driver: Any = type("Standing", (driver_class,), own)()
+        setattr(driver, PLACE[driver_class], f"of_{backend.name}")
+        return driver
 
     return Ownership(Backends(enabled, enabled[0], frozenset()), driver_of)
 

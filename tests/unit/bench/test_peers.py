@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 
-from bench import ceph_peer, suite
+from bench import suite
 from bench.__main__ import main
+from bench.ceph import peer as ceph_peer
+from bench.measuring.process import Failed
 from bench.peers import STEPS, Figure
-from bench.process import Failed
 from demo.waiting import until
-from tests.services.stack.ceph import Ceph
+from tests.services.stack.servers.ceph import Ceph
 
 MIB = 1 << 20
 ROOT = Path(__file__).parents[3]
@@ -33,6 +34,7 @@ class Copier:
     name = "copier"
     version = "1"
     note = ""
+    seconds = 1.0
 
     def __init__(self, steps: Sequence[str], *, keeps: str) -> None:
         self.steps = steps
@@ -57,11 +59,18 @@ class Copier:
             shutil.copyfile(copy, image)
         elif self._keeps == "last" or not copy.exists():
             shutil.copyfile(image, copy)
-        return Figure(1.0, 1.0, 1)
+        return Figure(self.seconds, 1.0, 1)
+
+    def slowed(self, milliseconds: float) -> Copier | None:
+        if self._keeps == "first":
+            return None
+        slow = Copier(self.steps, keeps=self._keeps)
+        slow.seconds += milliseconds
+        return slow
 
 
-def measure(peer: Copier, folder: Path) -> suite.Results:
-    (results,) = suite.measure(folder, [peer], 8 * MIB, 1, lambda _: None)
+def measure(peer: Copier, folder: Path, latency: float = 0.0) -> suite.Results:
+    (results,) = suite.measure(folder, [peer], 8 * MIB, 1, lambda _: None, latency=latency)
     return results
 
 
@@ -71,6 +80,20 @@ def test_what_is_restored_is_held_against_the_last_that_was_backed_up(tmp_path: 
     assert list(found) == ["full", "restore"]
     assert found["full"][0]["stored"] >= MIB
     assert not peer.running
+
+
+def test_latency_is_measured_beside_the_quiet_figures_of_the_same_run(tmp_path: Path) -> None:
+    peer = Copier(("full", "restore"), keeps="last")
+    results = measure(peer, tmp_path, latency=5.0)
+    assert results.figures["copier"]["full"][0]["seconds"] == 1.0
+    assert results.slowed["copier"]["full"][0]["seconds"] == 6.0
+    assert measure(peer, tmp_path).slowed == {}
+
+
+def test_a_peer_that_cannot_be_slowed_has_quiet_figures_only(tmp_path: Path) -> None:
+    results = measure(Copier(("full", "restore"), keeps="first"), tmp_path, latency=5.0)
+    assert list(results.figures) == ["copier"]
+    assert results.slowed == {}
 
 
 def test_a_peer_that_restores_something_else_is_found_out(tmp_path: Path) -> None:
@@ -116,7 +139,7 @@ MEASURES = """\
 import signal, sys
 from pathlib import Path
 
-from bench import process
+from bench.measuring import process
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 script = "import os, time; print(os.getpid(), file=open('pid', 'w'), flush=True); time.sleep(600)"
 process.run([sys.executable, "-c", script], folder=Path(sys.argv[1]), environment={})
@@ -138,6 +161,15 @@ def test_a_measurement_ends_with_the_benchmark(tmp_path: Path) -> None:
             benchmark.kill()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+@pytest.mark.parametrize("latency", ["0", "-5", "1000", "nan", "much"])
+def test_a_latency_that_cannot_be_is_refused(
+    latency: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--latency", latency])
+    assert f"{latency} is no number of ms below 1000" in capsys.readouterr().err
 
 
 def test_a_name_that_no_peer_has_is_told_before_anything_is_measured(tmp_path: Path) -> None:

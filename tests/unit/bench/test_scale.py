@@ -25,7 +25,20 @@ def test_the_table_has_a_line_for_each_tenth_and_what_the_last_adds_to_the_first
     assert lines.index("- 3.0 GET /often") + 1 == lines.index("- 0.500 GET /rare")
 
 
-def test_what_costs_nothing_does_not_grow() -> None:
+def test_where_the_time_goes_is_told_by_owner_as_a_share_of_all_tenths() -> None:
+    spent = [["ours", "requests", 0.002], ["Cinder's", "database", 0.02], ["ours", "Python", 0.004]]
+    tenths = [{**tenth(1.0), "where": spent}, tenth(1.0)]
+    found = {"volumes": 2, "at_once": 1, **dict.fromkeys(scale.PHASES, tenths)}
+    lines = scale.table(found).splitlines()
+    at = lines.index("| processor time of one backup | | ms |")
+    assert lines[at + 2 : at + 5] == [
+        "| Cinder's | database | 10.0 |",
+        "| ours | Python | 2.0 |",
+        "| ours | requests | 1.0 |",
+    ]
+
+
+def test_growth_of_a_figure_that_is_zero_is_one() -> None:
     assert scale.growth([tenth(0.0), tenth(0.0)], "requests") == 1.0
 
 

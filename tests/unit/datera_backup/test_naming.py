@@ -87,7 +87,7 @@ def test_the_containers_of_a_chain_are_known_by_their_descriptions() -> None:
     assert naming.chain_in(instance(first, naming.MARK)) == chain
 
 
-def test_ours_needs_the_name_and_the_description() -> None:
+def test_app_instance_is_ours_by_its_name_and_its_description() -> None:
     name = naming.container_name(str(uuid4()))
     assert naming.is_ours(instance(name, naming.description(VOLUME, CHAIN, None)))
     assert not naming.is_ours(instance(name, "Somebody's database"))

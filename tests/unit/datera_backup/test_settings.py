@@ -34,7 +34,7 @@ def configuration(tmp_path: Path, **options: Any) -> cfg.ConfigOpts:
     return conf
 
 
-def test_defaults_need_no_thought(tmp_path: Path) -> None:
+def test_defaults_are_accepted(tmp_path: Path) -> None:
     settings = read_settings(configuration(tmp_path, **REQUIRED))
     assert settings.cluster.address == "192.0.2.7:7718"
     assert settings.cluster.tls.enabled
@@ -45,6 +45,7 @@ def test_defaults_need_no_thought(tmp_path: Path) -> None:
     assert settings.chunk_size == 2**30
     assert settings.geometry.chunk_size == 256 * settings.geometry.block_size == 16 * 2**20
     assert settings.engine.codec is Codec.ZSTD
+    assert settings.geometry.digest is Digest.BLAKE3
     assert settings.engine.workers >= 1
 
 
@@ -122,6 +123,30 @@ def test_what_no_tenant_can_be_called_is_refused_with_the_rule(tmp_path: Path, v
         read_settings(configuration(tmp_path, **options))
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("tenant_id", "/tenants/root/foo", "the tenant /root/foo: write that"),
+        ("tenant_id", "/".join(["x" * 60] * 4), "characters too long for a record"),
+        ("placement_policy", "..", "not a valid name"),
+        ("placement_policy", "policies/", "not a valid name"),
+        ("placement_policy", "a b", "not a valid name"),
+    ],
+)
+def test_what_could_only_fail_later_is_refused_when_it_is_read(
+    tmp_path: Path, option: str, value: str, told: str
+) -> None:
+    options = {**REQUIRED, f"backup_datera_{option}": value}
+    with pytest.raises(OptionsInvalid, match=rf"\[DEFAULT\].*backup_datera_{option}.*{told}"):
+        read_settings(configuration(tmp_path, **options))
+
+
+@pytest.mark.parametrize("value", ["fast", "/placement_policies/fast"])
+def test_a_placement_policy_is_a_name_or_a_path(tmp_path: Path, value: str) -> None:
+    options = {**REQUIRED, "backup_datera_placement_policy": value}
+    assert read_settings(configuration(tmp_path, **options)).placement_policy == value
+
+
 def test_another_port_is_literal(tmp_path: Path) -> None:
     settings = read_settings(configuration(tmp_path, **REQUIRED, backup_datera_api_port=17717))
     assert settings.cluster.address == "192.0.2.7:17717"
@@ -169,7 +194,7 @@ def test_a_value_out_of_bounds_stops_the_service(tmp_path: Path, name: str, valu
 
 def test_zlib_does_not_take_a_level_of_zstd(tmp_path: Path) -> None:
     options = {"backup_datera_compression_algorithm": "zlib", "backup_datera_compression_level": 19}
-    with pytest.raises(OptionsInvalid, match="compression_level is 19, but zlib knows 1 to 9"):
+    with pytest.raises(OptionsInvalid, match="compression_level is 19, but zlib accepts 1 to 9"):
         read_settings(configuration(tmp_path, **REQUIRED, **options))
 
 
@@ -217,23 +242,25 @@ def test_every_option_has_our_prefix_and_a_help_text() -> None:
             assert option.help
 
 
-def test_what_the_engine_is_told(tmp_path: Path) -> None:
+def test_engine_settings_come_from_the_options(tmp_path: Path) -> None:
     settings = read_settings(
         configuration(
             tmp_path,
             **REQUIRED,
             backup_datera_compression_algorithm="lz4",
             backup_datera_compression_level=-3,
-            backup_datera_digest="blake3",
+            backup_datera_digest="sha256",
             backup_datera_read_ahead=6,
+            backup_datera_requests=5,
             backup_datera_backup_bandwidth=1000,
             backup_datera_restore_bandwidth=2000,
         )
     )
     engine = settings.engine
     assert (engine.codec, engine.level, engine.batches) == (Codec.LZ4, -3, 6)
+    assert engine.requests == 5
     assert (engine.backup_rate, engine.restore_rate) == (1000, 2000)
-    assert settings.geometry.digest is Digest.BLAKE3
+    assert settings.geometry.digest is Digest.SHA256
 
 
 @pytest.mark.parametrize(
@@ -246,21 +273,44 @@ def test_a_level_that_the_algorithm_does_not_know(
         "backup_datera_compression_algorithm": algorithm,
         "backup_datera_compression_level": level,
     }
-    with pytest.raises(OptionsInvalid, match=f"{algorithm} knows {known}"):
+    with pytest.raises(OptionsInvalid, match=f"{algorithm} accepts {known}"):
         read_settings(configuration(tmp_path, **REQUIRED, **options))
 
 
 @pytest.mark.parametrize(
-    ("module", "option", "value"),
-    [("lz4.block", "compression_algorithm", "lz4"), ("blake3", "digest", "blake3")],
+    ("module", "changes", "told"),
+    [
+        (
+            "lz4.block",
+            {"backup_datera_compression_algorithm": "lz4"},
+            "backup_datera_compression_algorithm is lz4. The Python package 'lz4' is not "
+            "installed, which blocks that are compressed by lz4 need: python -m pip install lz4, "
+            "or set backup_datera_compression_algorithm = zstd.",
+        ),
+        (
+            "blake3",
+            {},
+            "backup_datera_digest is blake3. The Python package 'blake3' is not installed, which "
+            "digests of the kind BLAKE3 need: python -m pip install blake3, or set "
+            "backup_datera_digest = sha256.",
+        ),
+    ],
+    ids=["lz4", "the default digest"],
 )
 def test_a_package_that_is_missing_stops_the_service(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, option: str, value: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, changes: Any, told: str
 ) -> None:
-    conf = configuration(tmp_path, **REQUIRED, **{f"backup_datera_{option}": value})
+    conf = configuration(tmp_path, **REQUIRED, **changes)
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(OptionsInvalid, match=f"pip install {value}"):
+    with pytest.raises(OptionsInvalid) as raised:
         read_settings(conf)
+    assert str(raised.value) == f"Section [DEFAULT] of cinder.conf: {told}"
+
+
+def test_sha256_needs_no_further_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "blake3", None)
+    conf = configuration(tmp_path, **REQUIRED, backup_datera_digest="sha256")
+    assert read_settings(conf).geometry.digest is Digest.SHA256
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,12 @@ from cinder.backup import manager  # noqa: E402
 from cinder.backup.driver import BackupDriver  # noqa: E402
 from cinder.objects import fields  # noqa: E402
 from cinder.volume import volume_utils  # noqa: E402
+from os_brick.initiator import ISCSI, connector  # noqa: E402
+from os_brick.initiator.connectors.base import BaseLinuxConnector  # noqa: E402
 
-from datera_backup import host  # noqa: E402
 from datera_backup.driver import DateraBackupDriver  # noqa: E402
-from tests.fixtures.cinder_releases import database  # noqa: E402
+from datera_backup.storage import host  # noqa: E402
+from tests.fixtures.cinder.releases import database  # noqa: E402
 
 pytestmark = pytest.mark.release
 
@@ -42,7 +44,6 @@ STATES = {
 }  # fmt: skip
 
 CALLED = {
-    "brick_get_connector_properties": "(multipath=False, enforce_multipath=False)",
     "brick_get_connector": (
         "(protocol, driver=None, use_multipath=False, device_scan_attempts=3, *args, **kwargs)"
     ),
@@ -124,12 +125,12 @@ def test_the_manager_sets_a_failed_backups_state_and_reason_itself() -> None:
     assert "volume_utils.update_backup_error(backup, str(err))" in source
 
 
-def test_the_record() -> None:
+def test_backup_record_has_the_fields_that_are_used() -> None:
     assert set(objects.Backup.fields) >= RECORD
     assert {"save", "refresh", "as_read_deleted"} <= set(dir(objects.Backup))
 
 
-def test_the_states_of_records() -> None:
+def test_record_states_are_cinders() -> None:
     assert {name: getattr(fields.BackupStatus, name) for name in STATES} == STATES
 
 
@@ -145,7 +146,20 @@ def test_what_is_called_of_the_volume_utilities(name: str) -> None:
     assert plain(getattr(volume_utils, name)) == CALLED[name]
 
 
-def test_a_device_is_made_ours_for_a_moment() -> None:
+def test_os_brick_asks_the_same_classes_in_the_same_way_for_a_hosts_properties() -> None:
+    base = f"{BaseLinuxConnector.__module__}.{BaseLinuxConnector.__qualname__}"
+    assert {base, connector.get_connector_mapping()[ISCSI]} <= set(connector.unix_connector_list)
+    (asked,) = [
+        node
+        for node in ast.walk(syntax_of(connector.get_connector_properties))
+        if isinstance(node, ast.Call)
+        if ast.unparse(node.func) == "connector.get_connector_properties"
+    ]
+    named = {keyword.arg for keyword in asked.keywords}
+    assert named == {"host", "multipath", "enforce_multipath", "execute"}
+
+
+def test_device_ownership_is_changed_temporarily() -> None:
     assert parameters(utils.temporary_chown) == [("path", False), ("owner_uid", True)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from datera_emulator.switches import Switches
-from tests.fixtures.emulated_api import Api, MakeApi
+from tests.fixtures.datera.emulated_api import Api, MakeApi
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from cryptography import x509
 from datera_emulator.certificates import certificates_in
 
 
-def test_they_are_made_once(tmp_path: Path) -> None:
+def test_certificates_are_made_once(tmp_path: Path) -> None:
     first = certificates_in(tmp_path / "state")
     content = first.certificate.read_bytes()
     assert certificates_in(tmp_path / "state") == first

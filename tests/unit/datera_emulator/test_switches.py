@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from datera_emulator.switches import Dialect, Limits, Switches, product_version
-from datera_emulator.tenancy import ancestors, canonical
 
 
 def test_text_becomes_the_switchs_type() -> None:
@@ -56,16 +55,9 @@ def test_dialects_know_what_versions_disagree_on() -> None:
     assert Dialect("v2.1", product_version("3.3")).ecosystem_data
 
 
-def test_tenants_have_one_canonical_path() -> None:
-    for spelling in ("/root/a", "root/a", "/tenants/root/a", "/root/a/"):
-        assert canonical(spelling) == "/root/a"
-    assert ancestors("/root/a/b") == ["/root/a", "/root"]
-    assert ancestors("/root") == []
-
-
 def test_the_documentation_lists_every_switch_with_its_default() -> None:
     page = (Path(__file__).parents[3] / "docs" / "emulator.md").read_text()
-    table = page[page.index("## Switches") : page.index("## Faults")]
+    table = page[page.index("## Switches") : page.index("## Fault injection")]
     documented = dict(re.findall(r"^\| `([a-z_.]+)` \| `?([^|`]+)`? \|", table, re.MULTILINE))
     defaults = dataclasses.asdict(Switches())
     limits = {f"limits.{name}": value for name, value in dataclasses.asdict(Limits()).items()}

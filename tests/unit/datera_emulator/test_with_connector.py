@@ -35,7 +35,7 @@ def test_the_connector_is_there_once_os_brick_is(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert done.stdout == "datera_emulator.brick.FileConnector ['an argument'] __main__\n", (
+    assert done.stdout == "datera_emulator.target.brick.FileConnector ['an argument'] __main__\n", (
         done.stderr
     )
 

@@ -11,7 +11,7 @@ def test_every_setting_is_listed_and_nothing_else() -> None:
     assert set(vendor_properties({}, one_replica=False)) == {f"DF:{name}" for name in SETTINGS}
 
 
-def test_each_says_what_it_is_and_within_which_bounds() -> None:
+def test_each_property_has_a_type_and_bounds() -> None:
     for name, told in vendor_properties({}, one_replica=False).items():
         assert told["title"], name
         assert told["description"].endswith(".")

@@ -36,7 +36,7 @@ for section in ("datera", None):
 """
 OURS = "from datera_volume.driver import DateraDriver"
 IN_TREE = """
-import datera_volume.connection.sdk
+import datera_volume.connection.transport.sdk
 from cinder.volume.drivers.datera import datera_iscsi
 theirs = datera_iscsi.DateraDriver(
     configuration=configuration.Configuration(driver.volume_opts, config_group="datera"), host="h")

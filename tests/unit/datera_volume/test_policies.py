@@ -65,6 +65,13 @@ def test_a_name_that_begins_with_letters_of_the_scope_stays_whole() -> None:
         ("replica_count", "6"),
         ("replica_count", "two"),
         ("replica_count", "1.5"),
+        ("replica_count", "+2"),
+        ("replica_count", "\u0663"),
+        ("total_iops_max", "1_000"),
+        ("read_iops_max", "\u0661\u0660\u0660"),
+        ("write_bandwidth_max", "\u00b2"),
+        ("bandwidth_per_gb", "1 000"),
+        ("iops_per_gb", "9" * 5000),
         ("placement_mode", "flash"),
         ("total_iops_max", "-1"),
         ("total_iops_max", "10000001"),
@@ -79,7 +86,7 @@ def test_a_name_that_begins_with_letters_of_the_scope_stays_whole() -> None:
         ("replica_cuont", "2"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_name(spec: str, value: str) -> None:
+def test_an_invalid_option_is_refused_by_name(spec: str, value: str) -> None:
     with pytest.raises(BadPolicy, match=f"DF:{spec}"):
         of_type({f"DF:{spec}": value})
     with pytest.raises(BadPolicy, match=f"DF:{spec}"):
@@ -104,7 +111,7 @@ def test_limits_per_gb_alone_are_not_capped_at_one() -> None:
     assert policies.limits.for_size(1_000_000) == {"total_bandwidth_max": 10_240_000}
 
 
-def test_zero_is_unlimited() -> None:
+def test_a_limit_of_zero_is_unlimited() -> None:
     policies = of_type({"DF:total_iops_max": "0", "DF:iops_per_gb": "0"})
     assert policies.limits.for_size(10) == {}
 
@@ -137,7 +144,7 @@ def test_the_text_false_is_false_and_a_pool_of_digits_stays_a_text() -> None:
     assert of_type({"DF:template": "8"}).template == "8"
 
 
-def test_what_a_type_says_is_left_as_it_is() -> None:
+def test_a_types_own_specs_are_unchanged() -> None:
     extra, qos, defaults = {"DF:ip_pool": "a"}, {"total_iops_max": "1"}, {"replica_count": "2"}
     values_of_type(extra, qos, defaults)["ip_pool"] = "b"
     assert (extra, qos, defaults) == (

@@ -70,15 +70,16 @@ def test_a_missing_option_is_named_with_its_section(read: Read, missing: str) ->
         ({"datera_api_port": "many"}, "datera_api_port"),
         ({"datera_debug": "perhaps"}, "datera_debug"),
         ({"use_chap_auth": "True"}, "chap_username"),
-        ({"use_chap_auth": "True", "chap_username": "u"}, "chap_password"),
+        ({"use_chap_auth": "True", "chap_username": "cinder"}, "chap_password"),
         (
-            {"use_chap_auth": "True", "chap_username": "u", "chap_password": "short"},
+            {"use_chap_auth": "True", "chap_username": "cinder", "chap_password": "short"},
             "12 to 16 characters",
         ),
         ({"datera_volume_type_defaults": "replica_count:9"}, "DF:replica_count"),
+        ({"datera_tenant_id": "/tenants/root/foo"}, "/root/foo: write that"),
     ],
 )
-def test_what_cannot_be_used_is_named(read: Read, options: dict[str, str], named: str) -> None:
+def test_an_invalid_setting_is_named(read: Read, options: dict[str, str], named: str) -> None:
     with pytest.raises(exception.InvalidConfigurationValue) as error:
         read(**{**GOOD, **options})
     assert named in str(error.value)
@@ -118,7 +119,9 @@ def test_cinders_tls_options_are_used(read: Read) -> None:
 
 
 def test_secrets_are_not_in_the_repr(read: Read) -> None:
-    settings = read(**GOOD, use_chap_auth="True", chap_username="u", chap_password="chap-secret-1")
+    settings = read(
+        **GOOD, use_chap_auth="True", chap_username="cinder", chap_password="chap-secret-1"
+    )
     assert "hunter22" not in repr(settings)
     assert "chap-secret-1" not in repr(settings)
 
@@ -127,3 +130,30 @@ def test_type_defaults_apply_to_volumes_without_a_type(read: Read) -> None:
     settings = read(**GOOD, datera_volume_type_defaults="total_iops_max:500,replica_count:2")
     assert settings.default_policies.replica_count == 2
     assert settings.default_policies.limits.for_size(1) == {"total_iops_max": 500}
+
+
+CHAP = {"use_chap_auth": "True", "chap_password": "chap-secret-1"}
+
+
+@pytest.mark.parametrize("user", ["0cinder", "ü", "..", "x" * 200, "x" * 65, "ab", "a b", "a/bc"])
+def test_a_chap_user_that_no_cluster_accepts_is_refused_with_the_rule(
+    read: Read, user: str
+) -> None:
+    with pytest.raises(exception.InvalidConfigurationValue) as error:
+        read(**GOOD, **CHAP, chap_username=user)
+    told = str(error.value)
+    assert f"chap_username is {user!r}; it must be 3 to 64 letters" in told
+    assert "[datera]" in told
+
+
+@pytest.mark.parametrize("user", ["cinder", "_0c", "x" * 64, "a.b-c_d"])
+def test_a_chap_user_as_the_cluster_wants_it_is_taken(read: Read, user: str) -> None:
+    chap = read(**GOOD, **CHAP, chap_username=user).chap
+    assert chap is not None
+    assert chap.common.username == user
+
+
+def test_an_unusable_chap_user_stops_nothing_where_no_chap_is_asked_for(read: Read) -> None:
+    chap = {**CHAP, "use_chap_auth": "False"}
+    assert read(**GOOD, **chap, chap_username="0cinder").chap is None
+    assert read(**GOOD, **chap, chap_username="cinder").chap is not None

@@ -56,7 +56,7 @@ def test_a_volume_that_is_too_short_or_too_long_differs() -> None:
         compare(io.BytesIO(content() + b"\0"), io.BytesIO(content()), None, ignored)
 
 
-def test_changes_are_known_again_when_comparing() -> None:
+def test_comparison_expects_the_changes() -> None:
     changes = Changes(SIZE, percent=5, seed=1)
     volume = io.BytesIO(content())
 
@@ -65,7 +65,7 @@ def test_changes_are_known_again_when_comparing() -> None:
     assert compare(volume, io.BytesIO(content()), changes, ignored) == SIZE
 
 
-def test_a_missing_change_differs() -> None:
+def test_comparison_finds_a_missing_change() -> None:
     with pytest.raises(Differs):
         compare(io.BytesIO(content()), io.BytesIO(content()), Changes(SIZE, 5, 1), ignored)
 

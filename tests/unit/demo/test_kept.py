@@ -9,9 +9,9 @@ import pytest
 
 from demo import kept
 from demo.cloud import Cloud
-from demo.processes import Servers
+from demo.servers.processes import Servers
 
-SERVER = "from demo.processes import say_ready; say_ready(); import signal; signal.pause()"
+SERVER = "from demo.servers.processes import say_ready; say_ready(); import signal; signal.pause()"
 
 
 def a_cloud(directory: Path) -> Cloud:
@@ -46,13 +46,13 @@ def test_a_process_that_got_an_old_number_is_left_alone(tmp_path: Path) -> None:
     cloud.servers.stop(hurried=lambda: True)
 
 
-def test_any_other_directory_is_refused(tmp_path: Path) -> None:
+def test_only_the_directory_of_a_kept_demo_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(kept.NotKept):
         kept.stop(tmp_path, lambda text: None)
 
     assert tmp_path.exists()
 
 
-def test_a_process_that_is_gone_has_no_beginning() -> None:
+def test_a_process_that_is_gone_has_no_start_time() -> None:
     assert kept.since(os.getpid())
     assert kept.since(2**22 + 1) == ""

@@ -6,7 +6,7 @@ import io
 import pytest
 from rich.console import Console
 
-from demo.report import Report, amount
+from demo.report import Report
 
 
 def a_report(width: int, *, terminal: bool = False) -> tuple[Report, io.StringIO]:
@@ -54,7 +54,22 @@ def test_a_long_command_goes_on_where_a_shell_takes_it() -> None:
     assert "".join(lines).replace("\\", " ").split() == ["$", "openstack", *["word"] * 20]
 
 
-def test_square_brackets_are_text() -> None:
+def test_a_step_with_much_to_say_goes_on_in_the_next_line() -> None:
+    report, out = a_report(80)
+
+    with report.step("restore datera_tuesday", backend="datera") as step:
+        step.row.moved = 2 * 10**9
+        step.remark = "into the new volume from_datera_tuesday"
+    report.note("on the cluster: " + 20 * "word ")
+
+    assert out.getvalue().splitlines()[:2] == [
+        "   restore datera_tuesday: 2.0 GB, 1.0 s, 2000 MB/s, into the new volume",
+        "         from_datera_tuesday",
+    ]
+    assert all(len(line) <= 80 for line in out.getvalue().splitlines())
+
+
+def test_square_brackets_are_no_markup() -> None:
     report, out = a_report(80)
 
     report.closing("[datera] says [/no]", good=False)
@@ -69,11 +84,3 @@ def test_a_terminal_gets_a_bar_while_bytes_move() -> None:
         step.progress(2000)
 
     assert "1.0/1.0 kB" in out.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 bytes"), (1500, "1.5 kB"), (2**31, "2.1 GB"), (43 * 10**6, "43.0 MB")],
-)
-def test_amounts_are_said_as_people_do(count: int, text: str) -> None:
-    assert amount(count) == text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from demo import source_data
-from demo.processes import environment
+from demo.servers.processes import environment
 
 SIZE = 32 * 2**20
 CONTENT = 3 * 10**6

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from demo.processes import ServerFailed
+from demo.servers.processes import ServerFailed
 from demo.waiting import LONGEST_INTERVAL, NotYet, Permanent, TookTooLong, until
 
 
@@ -51,7 +51,7 @@ def never(error: Exception) -> Callable[[], None]:
     return answer
 
 
-def test_what_is_already_true_costs_no_wait() -> None:
+def test_a_condition_that_holds_already_costs_no_wait() -> None:
     clock = Clock()
 
     assert until("it", lambda: "yes", seconds=5, sleep=clock.sleep, clock=clock) == "yes"
@@ -103,7 +103,7 @@ def test_an_error_that_has_passed_is_not_told() -> None:
 
 
 @pytest.mark.parametrize("error", [Permanent("gone"), ServerFailed("died"), AssertionError("no")])
-def test_what_waiting_cannot_mend_ends_it_at_once(error: Exception) -> None:
+def test_a_permanent_failure_ends_a_wait_at_once(error: Exception) -> None:
     asked: list[None] = []
 
     def answer() -> None:

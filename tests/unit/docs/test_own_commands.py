@@ -9,6 +9,8 @@ from importlib import metadata
 import pytest
 
 from bench.__main__ import _parser as bench_parser
+from bench.held import parser as held_parser
+from bench.hourly import parser as hourly_parser
 from bench.scale import parser as scale_parser
 from datera_emulator.cli import _parser as emulator_parser
 from tests.fixtures.pages import PROGRAMS, ROOT, PageCommand, commands_of
@@ -36,6 +38,7 @@ NOT_RUN = {
     "pip install dfs_sdk",
     "pip list",
     "python -m pip install '.[datera]'",
+    "python -m pip install '.[testing]'",
     "python -m pip install .",
     # Cinder's own, named in passing.
     "cinder-manage db purge",
@@ -57,6 +60,13 @@ def test_make_knows_the_target(command: PageCommand) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_help_of_make_fits_a_terminal() -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, check=True, text=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) > 10
+    assert [line for line in lines if len(line) > 80] == []
+
+
 @pytest.mark.parametrize("command", of("python", "python3"), ids=shown)
 def test_python_knows_the_module_and_its_options(command: PageCommand) -> None:
     flag, module, *arguments = command.words(STAND_FOR)
@@ -67,10 +77,16 @@ def test_python_knows_the_module_and_its_options(command: PageCommand) -> None:
         forging_options().parse_args(arguments)
     elif module == "bench.scale":
         scale_parser().parse_args(arguments)
+    elif module == "bench.held":
+        held_parser().parse_args(arguments)
+    elif module == "bench.hourly":
+        hourly_parser().parse_args(arguments)
     else:
         assert (module, arguments) in [
             ("bench.emulator", []),
             ("demo", ["--stop", "directory"]),
+            # Typed by tests/functional/backup_dispatch/test_writing_a_backend.py.
+            ("testtools.run", ["tape_backup.test_driver"]),
             (
                 "datera_emulator.with_connector",
                 ["cinder-volume", "--config-file", "cinder.conf"],

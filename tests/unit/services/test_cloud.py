@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from demo.processes import ServerFailed
+from demo.servers.processes import ServerFailed
 from tests.services.stack.cloud import Cloud
 
 SCHEDULER = ("cinder-scheduler", "scheduler")
@@ -47,7 +47,7 @@ def test_services_are_waited_for_whatever_the_api_answers_first(
 
     monkeypatch.setattr(cloud, "services_up", services_up)
 
-    cloud._await_services({SCHEDULER})
+    cloud.await_services({SCHEDULER})
 
     assert answers == []
 
@@ -59,6 +59,6 @@ def test_services_are_not_waited_for_once_a_server_has_ended(
     monkeypatch.setattr(cloud, "services_up", dict)
 
     with pytest.raises(ServerFailed, match=r"(?s)broker ended by itself.*no memory"):
-        cloud._await_services({SCHEDULER})
+        cloud.await_services({SCHEDULER})
 
     assert not server.running

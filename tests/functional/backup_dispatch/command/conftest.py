@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from backup_dispatch.process import this_process
-from datera_emulator import Emulator, brick
-from tests.fixtures import verdicts
-from tests.fixtures.swift_service import SwiftService
+from datera_emulator import Emulator
+from datera_emulator.target import brick
+from tests.fixtures.backends import verdicts
+from tests.fixtures.backends.swift_service import SwiftService
 
 
 class Terminal(io.StringIO):
@@ -44,14 +45,18 @@ Run = Callable[..., Ended]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command over the cinder.conf of the test's Cinder."""
     from backup_dispatch.command.app import CommandApp
+    from backup_dispatch.command.table import COMMANDS
+
+    # Help begins with the program's name, and its lines are broken by the length of that.
+    monkeypatch.setattr("sys.argv", ["backup-dispatch"])
 
     def run(*arguments: str, stdin: str = "", terminal: bool = False) -> Ended:
         kind = Terminal if terminal else io.StringIO
         given, out, err = kind(stdin), io.StringIO(), kind()
-        app = CommandApp(given, out, err)
+        app = CommandApp(COMMANDS, given, out, err)
         try:
             with redirect_stderr(err):
                 code = app.run(["--config-file", str(tmp_path / "cinder.conf"), *arguments])
@@ -105,7 +110,7 @@ def cloud_of_four(
     start_cinder: Callable[..., Any], datera_options: str, swift: SwiftService, shelf: Path
 ) -> Iterator[Any]:
     """A Cinder whose backups go to Datera, posix, Swift and, with a section, another posix."""
-    from datera_backup.backend import forget_backends
+    from datera_backup.storage.backend import forget_backends
 
     lines = (
         "backup_driver = backup_dispatch.driver.BackupDispatcher",

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from backup_dispatch.process import this_process
-from tests.fixtures import shelf_driver
+from tests.fixtures.backends import shelf_driver
 
 Start = Callable[..., Any]
 Run = Callable[..., Any]
 
-SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
+SHELF = "tests.fixtures.backends.shelf_driver.ShelfBackupDriver"
 GONE = "somewhere.else.Driver"
 
 
@@ -75,7 +75,9 @@ def test_a_backend_that_cannot_tell_needs_force(
     assert cinder.backup(backup.id).service == SHELF
 
 
-def test_a_backend_that_is_down_or_unknown(lost: Any, run: Run, shelf: Path) -> None:
+def test_adopt_for_a_backend_that_is_down_or_unknown_is_refused(
+    lost: Any, run: Run, shelf: Path
+) -> None:
     cinder, backup = lost
     shutil.rmtree(shelf)
     ended = run("adopt", backup.id, "shelf_driver", "--force")
@@ -107,7 +109,7 @@ def renamed(start_cinder: Start, shelf: Path) -> Iterator[tuple[Any, dict[str, A
         defaults="backup_driver = backup_dispatch.driver.BackupDispatcher\n"
         "enabled_backup_backends = posix, north, other",
         sections=f"[north]\nbackup_driver = posix\nbackup_posix_path = {shelf}\n"
-        "[other]\nbackup_driver = tests.fixtures.shelf_driver\n",
+        "[other]\nbackup_driver = tests.fixtures.backends.shelf_driver\n",
     )
     volume = cinder.create_volume(1)
     cinder.write(volume, 0, b"kept" * 1000)
@@ -182,7 +184,7 @@ def test_adopt_from_tells_what_is_not_known_and_leaves_it(
     monkeypatch.setattr(renaming, "holds", lambda _driver, _backup: None)
     ended = run("adopt", "--from", "east", "north", "--yes")
     assert ended.code == 3
-    assert ended.err.count("north cannot tell whether it has it; --force takes your word") == 3
+    assert ended.err.count("north cannot tell whether it has it; --force sets it anyway") == 3
     assert services(cinder, made) == before
     assert run("adopt", "--from", "east", "north", "--yes", "--force").code == 0
     assert services(cinder, made)["north_1"] == f"{POSIX}@north"

@@ -12,15 +12,17 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures import shelf_driver
+from tests.fixtures.backends import shelf_driver
 
 Start = Callable[..., Any]
 Run = Callable[..., Any]
 
-SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
+SHELF = "tests.fixtures.backends.shelf_driver.ShelfBackupDriver"
 
 
-def test_backends_that_are_up(start_dispatching: Start, run_json: Callable[..., Any]) -> None:
+def test_check_lists_backends_that_are_up(
+    start_dispatching: Start, run_json: Callable[..., Any]
+) -> None:
     start_dispatching()
     rows = run_json("check")
     assert all(row.pop("Seconds") < 60 for row in rows)
@@ -90,7 +92,7 @@ def test_one_that_hangs_is_down_when_its_time_is_over(
     assert ended.json[2]["Looked at"] == ["door"]
 
 
-def test_a_backend_of_a_section(
+def test_check_names_the_section_of_a_backend(
     start_cinder: Start, run_json: Callable[..., Any], shelf: Path
 ) -> None:
     start_cinder(

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from datera_emulator import Emulator
-from tests.fixtures.s3_service import S3Endpoint
-from tests.fixtures.shelf_driver import ShelfBackupDriver
-from tests.fixtures.swift_service import SwiftService
+from tests.fixtures.backends.s3_service import S3Endpoint
+from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
+from tests.fixtures.backends.swift_service import SwiftService
 
 Start = Callable[..., Any]
 Run = Callable[..., Any]

@@ -107,6 +107,30 @@ def test_a_log_file_has_what_the_libraries_say_without_secrets(
     assert "--log-file" in ended.err
 
 
+def test_message_of_the_dispatcher_is_logged_once_to_each_place(
+    start_dispatching: Start, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
+
+    def unreachable(*_arguments: Any) -> None:
+        raise ConnectionError("password=s3kr1t")
+
+    cinder = start_dispatching()
+    backup = cinder.create_backup(cinder.create_volume(1), "posix_1")
+    backup.service = "backup_dispatch.driver.BackupDispatcher@imported"
+    backup.metadata = {}
+    backup.save()
+    monkeypatch.setattr(ShelfBackupDriver, "get_container_entries", unreachable)
+    log = tmp_path / "log"
+    ended = run("-v", "--log-file", str(log), "show", backup.id)
+    assert ended.code == 3
+    told = f"Backup {backup.id}: shelf_driver: ConnectionError"
+    for text in (ended.err, log.read_text()):
+        assert text.count(told) == 1, text
+        assert "s3kr1t" not in text
+    assert told not in run("show", backup.id).err
+
+
 def test_a_reader_that_closes_the_output_gets_no_traceback() -> None:
     """A pipe of which nobody reads: as behind ``head`` that has ended."""
     reading, writing = os.pipe()

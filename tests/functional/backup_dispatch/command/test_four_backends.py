@@ -12,7 +12,7 @@ import pytest
 import swiftclient
 
 from datera_emulator import Emulator
-from tests.fixtures.swift_service import SwiftService
+from tests.fixtures.backends.swift_service import SwiftService
 
 Run = Callable[..., Any]
 RunJson = Callable[..., Any]

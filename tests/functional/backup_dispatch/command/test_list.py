@@ -53,7 +53,9 @@ def test_each_record_counts_where_it_belongs(
     }
 
 
-def test_a_cloud_without_backups(start_dispatching: Start, run_json: Callable[..., Any]) -> None:
+def test_list_without_backups_is_all_zeros(
+    start_dispatching: Start, run_json: Callable[..., Any]
+) -> None:
     start_dispatching()
     assert [(row["Backend"], row["Backups"], row["Oldest"]) for row in run_json("list")] == [
         ("posix", 0, None),

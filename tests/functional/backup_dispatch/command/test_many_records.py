@@ -46,7 +46,7 @@ def record(cinder: Any, count: int, service: str, *, chained: bool = False) -> l
 @contextmanager
 def statements() -> Iterator[list[str]]:
     """What Cinder's database is asked meanwhile."""
-    from tests.fixtures.cinder_database import one_engine
+    from tests.fixtures.cinder.database import one_engine
 
     asked: list[str] = []
 

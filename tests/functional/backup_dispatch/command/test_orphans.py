@@ -19,7 +19,7 @@ from datera_emulator import Emulator
 Run = Callable[..., Any]
 RunJson = Callable[..., Any]
 
-NOT_POSIX = "Not asked, for their drivers cannot tell: posix.\n"
+NOT_POSIX = "Not asked, because their drivers cannot list containers: posix.\n"
 
 
 def names(emulator: Emulator) -> set[str]:
@@ -29,7 +29,7 @@ def names(emulator: Emulator) -> set[str]:
 @pytest.fixture
 def cinder(start_cinder: Callable[..., Any], datera_options: str) -> Iterator[Any]:
     """A Cinder whose backups go to Datera."""
-    from datera_backup.backend import forget_backends
+    from datera_backup.storage.backend import forget_backends
 
     lines = (
         "backup_driver = backup_dispatch.driver.BackupDispatcher",
@@ -57,8 +57,9 @@ def backups(cinder: Any) -> list[Any]:
 
 def add_a_strangers(cinder: Any) -> str:
     """A container that another Cinder made; nothing on the cluster tells it from ours."""
-    from datera_backup import containers, naming
+    from datera_backup import naming
     from datera_backup.driver import DateraBackupDriver
+    from datera_backup.storage import containers
 
     name = naming.container_name(str(uuid4()))
     backend = DateraBackupDriver(cinder.context).backend
@@ -94,7 +95,7 @@ def test_a_container_without_records_is_found_and_removed_and_nothing_else(
     declined = run("orphans", "--delete", stdin="n\n", terminal=True)
     assert declined.code == 1
     assert f"  {lost.container}\n" in declined.err
-    assert "Delete 1 container for ever? [y/N]" in declined.err
+    assert "Permanently delete 1 container? [y/N]" in declined.err
     assert names(emulator) == {lost.container, kept.container, strange}
 
     ended = run("orphans", "--delete", "--yes", "-f", "json")
@@ -143,7 +144,7 @@ def test_everything_is_looked_at_again_right_before(
 ) -> None:
     from datera_backup.driver import DateraBackupDriver
     from datera_backup.errors import ContainerBusy, StillWanted
-    from datera_backup.locks import writer_lock
+    from datera_backup.storage.locks import writer_lock
 
     lost, parent, child = backups
     driver = DateraBackupDriver(cinder.context)
@@ -190,7 +191,8 @@ def test_the_backends_own_command_lists_the_same(
         capture_output=True,
         text=True,
     )
-    assert (done.returncode, done.stderr) == (0, NOT_POSIX)
+    assert done.stderr == NOT_POSIX, done.stderr
+    assert done.returncode == 0
     found = json.loads(done.stdout)
     assert [row["Container"] for row in found] == [strange]
     assert found == run_json("orphans")
@@ -199,7 +201,7 @@ def test_the_backends_own_command_lists_the_same(
 def test_orphans_of_one_backend_are_told_where_another_is_down(
     start_cinder: Callable[..., Any], datera_options: str, emulator: Emulator, run: Run
 ) -> None:
-    from datera_backup.backend import forget_backends
+    from datera_backup.storage.backend import forget_backends
 
     cinder = start_cinder(
         defaults="backup_driver = backup_dispatch.driver.BackupDispatcher\n"
@@ -220,7 +222,7 @@ def test_orphans_of_one_backend_are_told_where_another_is_down(
     assert (ended.code, ended.json) == (3, [])
     assert "What is on datera is not known: " in ended.err
     assert "Every container" not in ended.err
-    assert "No backend has told of its containers" in ended.err
+    assert "No backend could list its containers" in ended.err
 
 
 def test_orphans_without_a_driver_that_can_tell_are_not_known(
@@ -229,5 +231,8 @@ def test_orphans_without_a_driver_that_can_tell_are_not_known(
     start_dispatching()
     ended = run("orphans")
     assert (ended.code, ended.out.strip()) == (3, "")
-    assert "Not asked, for their drivers cannot tell: posix, shelf_driver.\n" in ended.err
-    assert "No backend has told of its containers: it is not known what is there." in ended.err
+    assert (
+        "Not asked, because their drivers cannot list containers: posix, shelf_driver.\n"
+        in ended.err
+    )
+    assert "No backend could list its containers: it is not known what is there." in ended.err

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.swift_service import SwiftService
+from tests.fixtures.backends.swift_service import SwiftService
 
 Start = Callable[..., Any]
 
@@ -164,6 +164,6 @@ def test_help_is_of_the_command_that_is_named(script: str) -> None:
         assert done.stdout.startswith(usage)
 
 
-def test_a_wrong_word_on_the_command_line(tmp_path: Path) -> None:
+def test_unknown_command_ends_with_two(tmp_path: Path) -> None:
     assert ran(tmp_path, "verify").returncode == 2
     assert ran(tmp_path, "no-such-command").returncode == 2

@@ -20,7 +20,7 @@ Start = Callable[..., Any]
 Run = Callable[..., Any]
 
 POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
-SHELF = "tests.fixtures.shelf_driver.ShelfBackupDriver"
+SHELF = "tests.fixtures.backends.shelf_driver.ShelfBackupDriver"
 DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
 
 
@@ -31,7 +31,7 @@ def cinder(start_cinder: Start, shelf: Path) -> Any:
         defaults="backup_driver = backup_dispatch.driver.BackupDispatcher\n"
         "enabled_backup_backends = posix, east, other",
         sections=f"[east]\nbackup_driver = posix\nbackup_posix_path = {shelf}\n"
-        "[other]\nbackup_driver = tests.fixtures.shelf_driver\n"
+        "[other]\nbackup_driver = tests.fixtures.backends.shelf_driver\n"
         f"backup_shelf_path = {shelf}\n",
     )
     set_last_sign_of_life(started, datetime(2026, 1, 1, tzinfo=timezone.utc))
@@ -92,7 +92,7 @@ def test_what_is_listed_is_what_vanilla_cinder_disowns(
     assert f"With backup_driver = {driver} Cinder would disown {len(listed)} of 7" in ended.err
 
 
-def test_why(records: dict[str, Any], run: Run) -> None:
+def test_release_says_why_cinder_would_not_own_a_record(records: dict[str, Any], run: Run) -> None:
     rows = {row["ID"]: row for row in run("release", "-f", "json").json}
     told = {
         name: (rows[one.id]["Backend"], rows[one.id]["Why"], rows[one.id]["Record says"])
@@ -165,7 +165,7 @@ def test_rewriting_beside_a_living_service_is_refused(
     set_last_sign_of_life(cinder, timeutils.utcnow())
     ended = run("release", "--rewrite", "east", "--yes")
     assert (ended.code, ended.out) == (1, "")
-    assert "cinder-backup is alive on " in ended.err
+    assert "cinder-backup is up on " in ended.err
     assert "add --while-running. Nothing was rewritten." in ended.err
     assert cinder.backup(records["east_1"].id).service == f"{POSIX}@east"
     assert run("release", "--rewrite", "east", "--yes", "--while-running").code == 0

@@ -25,7 +25,7 @@ RunJson = Callable[..., Any]
         ([""], "posix", "primary"),
     ],
 )
-def test_the_rules(
+def test_route_names_the_backend_and_the_rule(
     start_dispatching: Start, run_json: RunJson, arguments: list[str], backend: str, rule: str
 ) -> None:
     cinder = start_dispatching()
@@ -83,7 +83,7 @@ def test_an_incremental_goes_where_it_was_said_that_it_would(
         assert told.json["parent"] == made.parent_id
 
 
-def test_nothing_is_written(start_dispatching: Start, run_json: RunJson) -> None:
+def test_route_changes_no_record(start_dispatching: Start, run_json: RunJson) -> None:
     cinder = start_dispatching()
     volume = cinder.create_volume(1)
     backup = cinder.create_backup(volume, "posix_1")

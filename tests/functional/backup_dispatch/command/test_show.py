@@ -18,7 +18,9 @@ POSIX = "cinder.backup.drivers.posix.PosixBackupDriver"
 DISPATCHER = "backup_dispatch.driver.BackupDispatcher"
 
 
-def test_a_chain_on_a_backend(start_dispatching: Start, run_json: RunJson, tmp_path: Path) -> None:
+def test_show_lists_the_chain_of_a_backup(
+    start_dispatching: Start, run_json: RunJson, tmp_path: Path
+) -> None:
     cinder = start_dispatching()
     volume = cinder.create_volume(1)
     full = cinder.create_backup(volume, "posix_1")
@@ -49,7 +51,7 @@ def test_a_chain_on_a_backend(start_dispatching: Start, run_json: RunJson, tmp_p
     }
 
 
-def test_an_imported_one_is_asked_for_and_not_written_down(
+def test_show_asks_for_the_owner_of_an_import_and_saves_nothing(
     start_dispatching: Start, run_json: RunJson
 ) -> None:
     cinder = start_dispatching()
@@ -68,7 +70,9 @@ def test_an_imported_one_is_asked_for_and_not_written_down(
     assert "property" not in shown["known"]
 
 
-def test_one_that_nobody_has(start_dispatching: Start, run: Run, run_json: RunJson) -> None:
+def test_show_of_a_backup_without_an_enabled_backend_says_why(
+    start_dispatching: Start, run: Run, run_json: RunJson
+) -> None:
     cinder = start_dispatching()
     refused = cinder.create_backup(cinder.create_volume(1), "ceph_1")
     shown = run_json("show", refused.id)
@@ -83,7 +87,9 @@ def test_one_that_nobody_has(start_dispatching: Start, run: Run, run_json: RunJs
     assert "which is no enabled backend" in shown["known"]
 
 
-def test_a_name_that_several_have(start_dispatching: Start, run: Run) -> None:
+def test_show_of_an_ambiguous_name_is_refused_with_the_ids(
+    start_dispatching: Start, run: Run
+) -> None:
     cinder = start_dispatching()
     volume = cinder.create_volume(1)
     two = [cinder.create_backup(volume, "twice").id for _ in range(2)]
@@ -148,7 +154,7 @@ def test_show_where_records_or_backends_do_not_say_tells_what_is_not_known(
     assert "(Backup backend shelf_driver is down: " in ended.json["known"]
 
 
-def test_one_under_way_says_what_is_waited_for_and_asks_no_backend(
+def test_show_of_an_operation_in_progress_asks_no_backend(
     start_dispatching: Start, run: Run, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cinder import objects

@@ -13,8 +13,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from tests.fixtures.shelf_driver import ShelfBackupDriver
-from tests.fixtures.verdicts import (
+from tests.fixtures.backends.shelf_driver import ShelfBackupDriver
+from tests.fixtures.backends.verdicts import (
     Chain,
     Happen,
     Patch,

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from datera_emulator import Emulator
-from tests.fixtures.patching import is_patched
-from tests.fixtures.verdicts import (
+from tests.fixtures.backends.verdicts import (
     Patch,
     Run,
     told_by,
 )
+from tests.fixtures.cinder.patching import is_patched
 
 pytestmark = pytest.mark.faults
 
@@ -46,7 +46,7 @@ def test_verdict_beside_a_swift_that_stops_midway_is_not_known(
 def test_verdict_beside_a_cluster_that_stops_midway_is_not_known(
     four_backups: dict[str, Any], run: Run, emulator: Emulator, monkeypatch: Patch
 ) -> None:
-    from datera_backup.attachment import Attachments
+    from datera_backup.storage.attachments import Attachments
 
     entered = Attachments._enter
 

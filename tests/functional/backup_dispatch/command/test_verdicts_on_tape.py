@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from tests.fixtures.tape_driver import TapeBackupDriver
-from tests.fixtures.verdicts import (
+from tests.fixtures.backends.tape_driver import TapeBackupDriver
+from tests.fixtures.backends.verdicts import (
     Chain,
     Patch,
     Run,

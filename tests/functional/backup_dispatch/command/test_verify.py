@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures import recording_driver
+from tests.fixtures.backends import recording_driver
 
 Start = Callable[..., Any]
 Run = Callable[..., Any]
@@ -69,7 +69,7 @@ def records_of(cinder: Any, *backups: Any) -> list[Any]:
     return [dict(cinder.backup(one.id)) for one in backups]
 
 
-def test_a_sound_chain(chain: Chain, run: Run, tmp_path: Path) -> None:
+def test_verify_of_a_sound_chain_reads_all_of_it(chain: Chain, run: Run, tmp_path: Path) -> None:
     files = everything_under(tmp_path / "posix")
     records = records_of(chain.cinder, chain.full, chain.backup)
     ended = run("verify", "posix_2", "-f", "json")
@@ -112,7 +112,7 @@ def test_a_sample_of_objects(chain: Chain, run: Run) -> None:
 
 
 @pytest.mark.parametrize("share", ["0", "-1", "100.5", "some", "nan"])
-def test_what_is_no_percentage(
+def test_sample_that_is_no_percentage_is_refused(
     chain: Chain, run: Run, share: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended = run("verify", chain.backup.id, f"--sample={share}")
@@ -123,7 +123,7 @@ def test_what_is_no_percentage(
 def test_a_seed_alone_draws_nothing(chain: Chain, run: Run) -> None:
     ended = run("verify", chain.backup.id, "--seed", "3")
     assert (ended.code, ended.out) == (2, "")
-    assert "say with --sample how large it was" in ended.err
+    assert "give its size with --sample" in ended.err
 
 
 def flipped(chain: Chain) -> str:
@@ -277,7 +277,7 @@ def test_only_a_terminal_sees_how_far_it_is(chain: Chain, run: Run) -> None:
 def test_a_driver_without_digests_is_restored_onto_nothing(
     start_dispatching: Start, run: Run
 ) -> None:
-    cinder = start_dispatching(secondaries="tests.fixtures.recording_driver")
+    cinder = start_dispatching(secondaries="tests.fixtures.backends.recording_driver")
     volume = cinder.create_volume(1)
     backup = cinder.create_backup(volume, "recording_driver_1")
     assert backup.status == "available", backup.fail_reason
@@ -317,7 +317,7 @@ def test_a_restore_onto_nothing_does_not_touch_the_volume(
         driver.put_metadata(volume_id, "would be refused if anybody read it")
 
     monkeypatch.setattr(recording_driver.RecordingBackupDriver, "restore", restore)
-    cinder = start_dispatching(secondaries="tests.fixtures.recording_driver")
+    cinder = start_dispatching(secondaries="tests.fixtures.backends.recording_driver")
     volume = cinder.create_volume(1)
     backup = cinder.create_backup(volume, "recording_driver_1")
     cinder.delete_volume(volume)

@@ -101,7 +101,7 @@ def test_without_one_the_refusal_is_told_at_once_with_the_option(
     assert emulator.cluster.counters.requests.total() == 0
 
 
-def test_another_one_is_refused_at_once(
+def test_another_name_is_refused_at_once(
     emulator: Emulator, connect: Connect, port: int, tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()

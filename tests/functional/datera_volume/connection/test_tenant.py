@@ -55,7 +55,7 @@ def test_a_new_one_is_as_wanted_and_closed(tenant: Tenant) -> None:
 def test_it_is_found_by_name_and_by_id_and_in_its_own_tenant_only(tenant: Tenant) -> None:
     made = tenant.create_app_instance(new())
     assert tenant.app_instance(made.id).name == "OS-1"
-    root = Tenant(dataclasses.replace(tenant._asking, tenant="/root"))
+    root = Tenant(dataclasses.replace(tenant._adapter, tenant="/root"))
     with pytest.raises(connection.NotOnCluster):
         root.app_instance("OS-1")
 
@@ -103,7 +103,7 @@ def test_a_volume_grows(tenant: Tenant) -> None:
     assert tenant.app_instance("OS-1").volume.size_gib == 3
 
 
-def test_a_value_out_of_bounds_is_told(tenant: Tenant) -> None:
+def test_a_value_out_of_bounds_is_refused(tenant: Tenant) -> None:
     with pytest.raises(connection.RequestInvalid):
         tenant.create_app_instance(new(replica_count=9))
 
@@ -152,8 +152,10 @@ def test_initiators_come_and_go_any_number_of_times(tenant: Tenant) -> None:
 
 
 def test_a_tenant_gets_an_initiator_of_its_own_beside_its_parents(tenant: Tenant) -> None:
-    asking = tenant._asking
-    asking.link.ask("POST", "/initiators", tenant="/root", body={"id": IQN, "name": "parents"})
+    asking = tenant._adapter
+    asking.session.request(
+        "POST", "/initiators", tenant="/root", body={"id": IQN, "name": "parents"}
+    )
     made = tenant.create_app_instance(new())
     tenant.allow_initiator(made.storage_instance, IQN, "host-1")
     assert tenant.app_instance("OS-1").storage_instance.initiators == (IQN,)

@@ -18,7 +18,7 @@ from datera_emulator import Emulator
 
 if TYPE_CHECKING:
     from datera_volume.driver import DateraDriver
-    from tests.fixtures.cinder_service import CinderService
+    from tests.fixtures.cinder.service import CinderService
 
 # API version and product version: before 3.0, between 3.0 and 3.3, and from 3.3 on.
 GENERATIONS = {
@@ -101,7 +101,8 @@ class Array:
     def volume(self, size: int = 1, volume_type: Any = None) -> Any:
         """A volume that the driver has made."""
         made = self.record(size, volume_type)
-        self.driver.create_volume(made)
+        made.update(self.driver.create_volume(made))
+        made.save()
         return made
 
     def snapshot(self, volume: Any) -> Any:
@@ -138,7 +139,7 @@ class Array:
 
     def ask(self, path: str, **body: Any) -> None:
         """Make something on the cluster, as its operator would."""
-        self.driver.cluster._link.ask("POST", path, body=body)
+        self.driver.cluster._session.request("POST", path, body=body)
 
     def requests(self) -> int:
         """How many requests there were since the last time."""
@@ -146,6 +147,10 @@ class Array:
         total = counters.requests.total()
         counters.reset()
         return total
+
+    def lock_files(self) -> set[str]:
+        """What locks of the driver have left on disk."""
+        return {path.name for path in self.service.directory.rglob("*cinder-datera-*")}
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +160,7 @@ def arrays(
     from cinder import objects
 
     objects.register_all()
-    from tests.fixtures.cinder_service import CinderService
+    from tests.fixtures.cinder.service import CinderService
 
     folder = tmp_path_factory.mktemp("generations")
     with ExitStack() as running:

@@ -15,6 +15,16 @@ HOST = {"initiator": "iqn.1994-05.com.redhat:one", "host": "one"}
 @pytest.fixture
 def consistent(array: Any) -> dict[str, Any]:
     """A group, as far as the driver looks at it."""
+    return consistent_group(array)
+
+
+@pytest.fixture
+def consistent_alone(recent: Any) -> dict[str, Any]:
+    """The same of one cluster."""
+    return consistent_group(recent)
+
+
+def consistent_group(array: Any) -> dict[str, Any]:
     from cinder.volume import group_types
     from oslo_utils import uuidutils
 
@@ -60,7 +70,7 @@ def words(array: Any, volume: Any) -> set[bytes]:
         return {first, file.read(6)}
 
 
-def test_a_groups_snapshot_from_birth_to_death(array: Any, consistent: dict[str, Any]) -> None:
+def test_the_lifecycle_of_a_group_snapshot(array: Any, consistent: dict[str, Any]) -> None:
     driver, volumes = array.driver, [array.volume(), array.volume()]
     assert driver.create_group(None, consistent) == {"status": "available"}
     assert driver.update_group(None, consistent, volumes) == (None, None, None)
@@ -95,16 +105,16 @@ def test_a_groups_snapshot_from_birth_to_death(array: Any, consistent: dict[str,
     assert array.emulator.cluster.app_instances == {}
 
 
-def test_volumes_that_were_never_attached_are_still(recent: Any) -> None:
-    """They are online as the cluster made them, and nobody is let in."""
+def test_volumes_that_were_never_attached_are_quiesced(recent: Any) -> None:
+    """They are online as the cluster created them, without initiators."""
     volumes = [recent.volume(), recent.volume()]
     assert {recent.stored(volume)[0].admin_state for volume in volumes} == {"online"}
-    with recent.driver._still(volumes):
+    with recent.driver._quiesced(volumes):
         pass
 
 
 def test_a_group_snapshot_that_fails_leaves_no_snapshot(recent: Any) -> None:
-    from datera_volume import grouping
+    from datera_volume.features import groups
 
     taken: list[str] = []
 
@@ -117,7 +127,7 @@ def test_a_group_snapshot_that_fails_leaves_no_snapshot(recent: Any) -> None:
         id = "an id"
 
     with pytest.raises(exception.VolumeBackendAPIException, match="full"):
-        grouping._made([Named("first"), Named("second")], make, taken.remove)
+        groups._made([Named("first"), Named("second")], make, taken.remove)
     assert taken == []
 
 
@@ -135,3 +145,22 @@ def test_a_group_that_asks_for_no_consistency_is_left_to_cinder(recent: Any) -> 
     for call in calls:
         with pytest.raises(NotImplementedError):
             call()
+
+
+def test_a_group_that_is_deleted_leaves_no_lock(recent: Any, consistent_alone: Any) -> None:
+    before = recent.lock_files()
+    driver, volumes = recent.driver, [recent.volume(), recent.volume()]
+    driver.initialize_connection(volumes[0], HOST)
+    driver.terminate_connection(volumes[0], None)
+    snapshots = [unmade(recent, volume) for volume in volumes]
+    driver.create_group_snapshot(None, consistent_alone, snapshots)
+    for attached in snapshots:
+        driver.create_export_snapshot(None, attached, HOST)
+        driver.initialize_connection_snapshot(attached, HOST)
+        driver.terminate_connection_snapshot(attached, HOST)
+        driver.remove_export_snapshot(None, attached)
+    assert len(recent.lock_files() - before) == len(volumes) + len(snapshots)
+    driver.delete_group_snapshot(None, consistent_alone, snapshots)
+    assert len(recent.lock_files() - before) == len(volumes)
+    driver.delete_group(None, consistent_alone, volumes)
+    assert recent.lock_files() == before

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
+from unittest import mock
 
 import pytest
 from cinder import context as cinder_context
@@ -16,7 +18,7 @@ from cinder import objects
 from cinder.common import constants
 from oslo_config import cfg
 
-from datera_emulator import brick
+from datera_emulator.target import brick
 from tests.fixtures.small_glance import ADMIN_TOKEN, SmallGlance, small_glance
 
 CHANGED = datetime(2026, 3, 29, 1, 30, tzinfo=timezone.utc)
@@ -108,7 +110,7 @@ def kept_from(
     meta = {**glance.images[image_id], "updated_at": CHANGED, "properties": {}}
     volume = array.record(1)
     made = array.driver.clone_image(asking, volume, None, meta, get_default_image_service())
-    assert made == ({}, True)
+    assert made == ({"provider_id": "/root"}, True)
     return image_id
 
 
@@ -190,7 +192,7 @@ def test_who_does_not_see_all_images_proves_nothing(
     two = {keep("somebody's", is_admin=False), keep("somebody's", is_admin=False)}
     assert set(copies(caching)) == {private, *two}
     assert len(glance.asked) == asked
-    assert caplog.text.count("nobody to ask Glance as") == 1
+    assert caplog.text.count("there is no context that sees every image") == 1
 
 
 @pytest.mark.parametrize("of_others", ["another maker", "no maker", "a snapshot", "a host", "name"])
@@ -202,9 +204,9 @@ def test_what_is_not_provably_ours_and_unused_stays(
     tenant = caching.driver.cluster.tenant()
     copy = tenant.app_instance(f"OS-image-{deleted}")
     if of_others == "another maker":
-        tenant.annotate(copy, {"cinder_service": str(uuid.uuid4())})
+        tenant.update_metadata(copy, {"cinder_service": str(uuid.uuid4())})
     elif of_others == "no maker":
-        tenant.annotate(copy, {"cinder_service": ""})
+        tenant.update_metadata(copy, {"cinder_service": ""})
     elif of_others == "a snapshot":
         tenant.snapshot(copy.volume, str(uuid.uuid4()))
     elif of_others == "a host":
@@ -226,7 +228,7 @@ def test_what_cannot_be_deleted_is_left_and_told_once(
     for _twice in range(2):
         keep()
     assert deleted in copies(caching)
-    assert caplog.text.count(f"OS-image-{deleted} is of no use and could not be deleted") == 1
+    assert caplog.text.count(f"OS-image-{deleted} is outdated and could not be deleted") == 1
     caching.emulator.faults.clear()
     keep()
     assert deleted not in copies(caching)
@@ -235,15 +237,61 @@ def test_what_cannot_be_deleted_is_left_and_told_once(
 def test_a_copy_that_is_being_cloned_from_waits_for_the_next_time(
     caching: Any, keep: Keep, glance: SmallGlance
 ) -> None:
-    from cinder import coordination
+    from datera_volume.features import image_cache, removable_locks
 
     deleted = keep()
     del glance.images[deleted]
-    with coordination.COORDINATOR.get_lock(f"datera-OS-image-{deleted}-/root"):
+    tenant = caching.driver.cluster.tenant()
+    with removable_locks.held(image_cache._lock_name(tenant, f"OS-image-{deleted}")):
         keep()
         assert deleted in copies(caching)
     keep()
     assert deleted not in copies(caching)
+
+
+def test_the_lock_of_a_copy_goes_with_it(caching: Any, keep: Keep, glance: SmallGlance) -> None:
+    deleted = keep()
+    assert any(deleted in name for name in caching.lock_files())
+    del glance.images[deleted]
+    newest = keep()
+    assert not any(deleted in name for name in caching.lock_files())
+    assert any(newest in name for name in caching.lock_files())
+
+
+def test_an_image_that_cannot_be_fetched_leaves_no_lock(
+    caching: Any, keep: Keep, glance: SmallGlance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cinder.image import image_utils
+
+    before = caching.lock_files()
+    monkeypatch.setattr(image_utils, "fetch_to_raw", mock.Mock(side_effect=OSError("no room")))
+    with pytest.raises(AssertionError):  # that it was made
+        keep()
+    assert caching.lock_files() == before
+
+
+def test_an_image_is_kept_in_a_tenant_and_in_one_below_it(
+    caching: Any, keep: Keep, glance: SmallGlance
+) -> None:
+    """As a file, the lock of the one must not stand where that of the other has a folder."""
+    from cinder.image.glance import get_default_image_service
+
+    image = keep()
+    usual = caching.driver.settings
+    caching.driver._settings = dataclasses.replace(usual, tenant="below")
+    try:
+        asking = cinder_context.RequestContext("user", "p", is_admin=True, auth_token=ADMIN_TOKEN)
+        meta = {**glance.images[image], "updated_at": CHANGED, "properties": {}}
+        made = caching.driver.clone_image(
+            asking, caching.record(1), None, meta, get_default_image_service()
+        )
+    finally:
+        caching.driver._settings = usual
+    assert made[1]
+    assert {ai.tenant for ai in caching.emulator.cluster.app_instances.values()} == {
+        "/root",
+        "/root/below",
+    }
 
 
 def test_few_are_looked_at_each_time_however_many_there_are(
@@ -260,4 +308,4 @@ def test_few_are_looked_at_each_time_however_many_there_are(
     for _ in range(3):
         keep()
     assert len(copies(caching)) == 4, "three are new, and one is from before"
-    assert many < 30
+    assert many < 34

@@ -128,5 +128,5 @@ def test_without_the_override_the_size_must_be_the_templates(
     monkeypatch.setattr(recent.driver, "_settings", settings)
     gold = recent.volume_type(template=template(recent))
     assert recent.stored(recent.volume(3, gold))[2].size == 3  # it is made to grow
-    with pytest.raises(exception.VolumeBackendAPIException, match="none of 1 GiB"):
+    with pytest.raises(exception.VolumeBackendAPIException, match="override with 1 GiB"):
         recent.volume(1, gold)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What enables a backend, and the one message when something cannot be meant."""
+"""What enables a backend, and the one message for an invalid configuration."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         ("glusterfs", "glusterfs", "cinder.backup.drivers.glusterfs.GlusterfsBackupDriver"),
     ],
 )
-def test_the_spellings_of_an_entry(entry: str, name: str, owner: str) -> None:
+def test_entry_is_a_name_a_module_or_a_class(entry: str, name: str, owner: str) -> None:
     loaded = load(entry)
     assert loaded.names == ("posix", name)
     assert loaded.enabled[1].owner == owner
@@ -163,7 +163,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("secondaries", "says"), REFUSED)
-def test_what_cannot_be_meant_is_one_message(secondaries: str, says: str, package: str) -> None:
+def test_invalid_configuration_is_one_message(secondaries: str, says: str, package: str) -> None:
     secondaries = secondaries.replace("P.", f"{package}.")
     with pytest.raises(ConfigurationInvalid) as caught:
         load(secondaries)
@@ -175,12 +175,14 @@ def test_what_cannot_be_meant_is_one_message(secondaries: str, says: str, packag
 
 
 @pytest.mark.parametrize("name", ["", "with space", "_x", "x_", "ceph@east", "ceph:x", "ж", "a/b"])
-def test_a_name_that_cannot_be_a_prefix(name: str) -> None:
+def test_name_that_cannot_be_a_prefix_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationInvalid, match="cannot be the prefix of a backup's name"):
         configured.load(("posix", name), (), None)
 
 
-def test_names_that_differ_only_in_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_differ_only_in_case_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "Swift.py").write_text(CHUNKED)
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "Swift.py").write_text(CHUNKED)
@@ -189,7 +191,7 @@ def test_names_that_differ_only_in_case(tmp_path: Path, monkeypatch: pytest.Monk
         load("swift, shop.Swift")
 
 
-def test_contradictions_between_options() -> None:
+def test_options_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(ConfigurationInvalid, match=r"enabled_backup_backends has 'swift'.*is set"):
         load("posix", enabled="swift")
     with pytest.raises(
@@ -211,7 +213,9 @@ def test_the_primary_is_not_a_secondary_too(
     assert load("store.datera", primary="datera").names == ("datera",)
 
 
-def test_a_plugin_of_cinder_that_lacks_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_driver_of_cinder_without_its_library_is_refused_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "googleapiclient", None)
     monkeypatch.delitem(sys.modules, "cinder.backup.drivers.gcs", raising=False)
     with pytest.raises(
@@ -222,7 +226,9 @@ def test_a_plugin_of_cinder_that_lacks_its_library(monkeypatch: pytest.MonkeyPat
         load("gcs")
 
 
-def test_a_name_that_two_packages_register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_that_two_packages_register_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     info = tmp_path / "rival-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: rival\nVersion: 1.0\n")
@@ -232,7 +238,9 @@ def test_a_name_that_two_packages_register(tmp_path: Path, monkeypatch: pytest.M
         load("swift")
 
 
-def test_a_plugin_that_does_not_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plugin_that_does_not_import_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     info = tmp_path / "tape-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tape\nVersion: 1.0\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which options a driver reads, and which a section sets in vain."""
+"""Which options a driver reads, and which of a section's it does not."""
 
 from __future__ import annotations
 

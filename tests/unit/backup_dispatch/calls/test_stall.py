@@ -168,6 +168,29 @@ def test_only_a_known_drivers_operation_comes_into_sight_again() -> None:
     assert (known.seen, other.seen) == (True, False)
 
 
+def test_call_of_the_volume_is_refused_or_waited_for_whenever_it_begins() -> None:
+    waited_for: list[bool] = []
+
+    class Ending(Clock):
+        def now(self) -> float:
+            if begun:
+                # The call was not refused; the next moment the operation is abandoned.
+                operation.abandon()
+                waited_for.append(operation.waits_for_the_volume)
+            return 0.0
+
+    begun: list[bool] = []
+    operation = Operation("backup b", "east", Sight.ALL, Ending())
+    begun.append(True)
+    with pytest.raises(Abandoned), operation.using_the_volume("writing the volume"):
+        pass
+    assert waited_for == [True]
+    assert not operation.waits_for_the_volume
+    with pytest.raises(Abandoned), operation.using_the_volume("writing the volume"):
+        raise AssertionError("it was not refused")
+    assert not operation.waits_for_the_volume
+
+
 def test_answer_in_the_moment_of_the_time_out_counts() -> None:
     clock = Steps(*[nothing] * 5)
     operation = Operation("backup b", "east", Sight.ALL, clock)

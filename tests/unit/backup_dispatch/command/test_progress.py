@@ -24,7 +24,7 @@ class Clock:
         return self.now
 
 
-def test_it_is_drawn_over_itself_and_goes_away() -> None:
+def test_progress_line_is_overwritten_and_erased() -> None:
     stream, clock = Terminal(), Clock()
     with ProgressLine(stream, clock, width=10) as line:
         clock.now = 1.0
@@ -38,7 +38,7 @@ def test_it_is_drawn_over_itself_and_goes_away() -> None:
     assert (blank, rest) == (" " * len(second), "")
 
 
-def test_it_fits_a_terminal() -> None:
+def test_progress_line_fits_the_terminal() -> None:
     stream, clock = Terminal(), Clock()
     with ProgressLine(stream, clock) as line:
         clock.now = 1.0
@@ -48,7 +48,7 @@ def test_it_fits_a_terminal() -> None:
     assert max(map(len, stream.getvalue().split("\r"))) < 80
 
 
-def test_it_goes_away_however_the_work_ends() -> None:
+def test_progress_line_is_erased_after_an_error() -> None:
     stream = Terminal()
 
     def cancelled() -> None:
@@ -61,7 +61,7 @@ def test_it_goes_away_however_the_work_ends() -> None:
     assert stream.getvalue().endswith(" \r")
 
 
-def test_no_terminal_no_line() -> None:
+def test_progress_line_is_not_written_without_a_terminal() -> None:
     stream = io.StringIO()
     with ProgressLine(stream) as line:
         line(1, 2)

@@ -16,7 +16,7 @@ from cinder.backup.drivers.ceph import CephBackupDriver  # noqa: E402 - after Ci
 from backup_dispatch.drivers import ceph  # noqa: E402
 from backup_dispatch.drivers.custody import holds  # noqa: E402
 from backup_dispatch.errors import ParentRefused  # noqa: E402
-from tests.fixtures.ceph_stand_in import Cluster, Error, ObjectNotFound, Pool  # noqa: E402
+from tests.fixtures.backends.ceph_stand_in import Cluster, Error, ObjectNotFound, Pool  # noqa: E402
 
 pytestmark = pytest.mark.release
 

@@ -14,6 +14,7 @@ from cinder import objects
 objects.register_all()
 
 from cinder.backup import chunkeddriver  # noqa: E402 - after Cinder's objects
+from cinder.backup.chunkeddriver import ChunkedBackupDriver  # noqa: E402
 from cinder.backup.drivers.ceph import CephBackupDriver  # noqa: E402
 from cinder.backup.drivers.posix import PosixBackupDriver  # noqa: E402
 from cinder.backup.drivers.s3 import S3BackupDriver  # noqa: E402
@@ -54,6 +55,19 @@ def test_a_posix_folder_is_listed(tmp_path: Path) -> None:
     (tmp_path / "c" / f"{PREFIX}-00001").touch()
     assert holds(driver, backup()) is True
     assert holds(driver, backup(service_metadata="volume_1_backup_b2")) is False
+
+
+def test_a_chunked_driver_of_others_may_keep_folders_too(tmp_path: Path) -> None:
+    class Shelves(ChunkedBackupDriver):  # type: ignore[misc, unused-ignore]
+        """Not built on Cinder's posix driver."""
+
+        def get_container_entries(self, container: str, _prefix: str) -> list[str]:
+            return os.listdir(tmp_path / container)
+
+    (tmp_path / "another's").mkdir()
+    setattr(Shelves, "__abstractmethods__", frozenset())  # noqa: B010 - mypy knows no such field
+    driver = without_init(Shelves, backup_path=str(tmp_path))
+    assert holds(driver, backup()) is False
 
 
 def test_posix_does_not_have_what_swift_wrote(tmp_path: Path) -> None:
@@ -139,6 +153,6 @@ def test_a_driver_of_cinder_has_nothing_before_it_saved_a_container() -> None:
     assert holds(without_init(CephBackupDriver), backup(container=None)) is False
 
 
-def test_a_stranger_says_nothing() -> None:
+def test_unknown_driver_without_holds_is_not_known_to_hold() -> None:
     assert not isinstance(SimpleNamespace(), chunkeddriver.ChunkedBackupDriver)
     assert holds(SimpleNamespace(), backup(container=None)) is None

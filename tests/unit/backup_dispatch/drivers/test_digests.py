@@ -25,14 +25,14 @@ def written(data: bytes, **changes: Any) -> bytes:
 
 
 @pytest.mark.parametrize("data", [b"", b"abc", b"abcd", b"abcdefghij"])
-def test_what_was_written_is_read(data: bytes) -> None:
+def test_list_of_digests_that_cinder_wrote_is_read(data: bytes) -> None:
     digests = read_digests(written(data))
     assert digests.block_size == BLOCK
     assert digests.packed.hex() == "".join(digests_of(data))
     assert digests.first_wrong(0, data) is None
 
 
-def test_a_user_cannot_write_a_list() -> None:
+def test_list_of_digests_of_a_users_making_is_refused() -> None:
     """Names and descriptions stand before the list."""
     trap = '"sha256s": ["' + "0" * 64 + '"]'
     digests = read_digests(written(b"abcdefgh", backup_description=trap, backup_name=trap))
@@ -52,7 +52,7 @@ def test_a_user_cannot_write_a_list() -> None:
         written(b"abcd").replace(b"chunk_size", b"size"),
     ],
 )
-def test_what_is_no_list(text: bytes) -> None:
+def test_file_that_is_no_list_of_digests_is_refused(text: bytes) -> None:
     with pytest.raises(NoDigests):
         read_digests(text)
 
@@ -69,7 +69,9 @@ def test_what_is_no_list(text: bytes) -> None:
         (12, b"beyond", 12),
     ],
 )
-def test_the_first_wrong_block(offset: int, data: bytes, wrong: int | None) -> None:
+def test_first_block_with_a_wrong_digest_is_found(
+    offset: int, data: bytes, wrong: int | None
+) -> None:
     assert read_digests(written(b"abcdefghij")).first_wrong(offset, data) == wrong
 
 
@@ -85,7 +87,7 @@ def test_the_first_wrong_block(offset: int, data: bytes, wrong: int | None) -> N
         (b"abcdefgh", [], 8),
     ],
 )
-def test_what_an_incremental_leaves_to_its_parent(
+def test_blocks_left_to_the_parent_are_compared_with_it(
     below: bytes, covered: list[tuple[int, int]], differs: int | None
 ) -> None:
     own = read_digests(written(b"abcdefghij"))

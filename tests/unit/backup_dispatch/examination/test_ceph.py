@@ -15,7 +15,7 @@ objects.register_all()
 from backup_dispatch.examination import small_object  # noqa: E402 - after Cinder's objects
 from backup_dispatch.examination.ceph import ceph  # noqa: E402
 from backup_dispatch.examination.finding import Options, State  # noqa: E402
-from tests.fixtures.ceph_stand_in import Cluster, Error, ObjectNotFound, OpenPool, Pool  # noqa: E402
+from tests.fixtures.backends.ceph_stand_in import Cluster, Error, ObjectNotFound, OpenPool, Pool  # noqa: E402
 from tests.unit.backup_dispatch.drivers.test_ceph import driver_of  # noqa: E402
 
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from datera_backup.command.inspection import Backup
+from datera_backup.command.inspection import InspectedBackup
 from datera_backup.command.main import main
 from datera_backup.command.report import _chunks
 from datera_backup.container import Codec, FileDevice
 from datera_backup.container.format.geometry import COPY_DISTANCE, SLOT_DISTANCE
-from tests.fixtures.devices import MemoryDevice
-from tests.fixtures.moving import (
+from tests.fixtures.containers.devices import MemoryDevice
+from tests.fixtures.containers.moving import (
     BLOCK,
     back_up,
     changed,
@@ -135,18 +135,18 @@ def test_a_person_sees_the_chain_and_what_it_needs(device: Device, capsys: Captu
 
 def test_chunks_without_a_manifest_of_their_own_are_told() -> None:
     nothing: Any = None
-    some = Backup(nothing, manifests=3, chunks=5)
+    some = InspectedBackup(nothing, manifests=3, chunks=5)
     assert _chunks(some, inherited=1) == "5 (2 zero, 1 inherited)"
-    assert _chunks(Backup(nothing, manifests=5, chunks=5), inherited=0) == "5"
+    assert _chunks(InspectedBackup(nothing, manifests=5, chunks=5), inherited=0) == "5"
 
 
 @pytest.mark.parametrize("slot", [0, 1])
-def test_a_superblock_that_is_not_whole(device: Device, capsys: Capture, slot: int) -> None:
+def test_damaged_superblock_is_reported(device: Device, capsys: Capture, slot: int) -> None:
     path = device()
     damaged_at(path, slot * SLOT_DISTANCE + 130)
     found = told(path, capsys, code=1)
     assert found["superblocks"][slot] is None
-    assert found["damage"] == [f"Superblock {slot} is damaged; the other one serves."]
+    assert found["damage"] == [f"Superblock {slot} is damaged; the other one is used."]
     assert len(found["backups"]) == 5
     assert main(["inspect", str(path)]) == 1
     text = capsys.readouterr().out
@@ -168,7 +168,7 @@ def test_one_copy_of_a_manifest_is_damage_that_the_other_makes_up_for(
     manifest, _ = last(path, b"DBMANIFS", sound["backups"][0])
     damaged_at(path, manifest + 100)
     found = told(path, capsys, code=1)
-    assert found["damage"] == [f"The metadata at byte {manifest} is not whole; its copy serves."]
+    assert found["damage"] == [f"The metadata at byte {manifest} is damaged; its copy is used."]
     assert found["backups"] == sound["backups"]
 
 
@@ -190,7 +190,7 @@ def test_a_manifest_and_a_commit_record_that_are_damaged(device: Device, capsys:
     assert set(found["damage"]) >= {*first["damage"], *second["damage"]}
 
 
-def test_it_needs_no_cinder(device: Device) -> None:
+def test_inspect_imports_no_cinder(device: Device) -> None:
     script = (
         "import sys; from datera_backup.command.main import main; "
         f"code = main(['inspect', {str(device())!r}]); "
@@ -228,7 +228,7 @@ def test_a_later_version_is_told_and_not_taken_for_damage(device: Device, capsys
         raw[at + 96 : at + 128] = hashlib.sha256(raw[at : at + length]).digest()
     path.write_bytes(raw)
     assert main(["inspect", str(path)]) == 3
-    assert "has version 3 (flags 0x0) of the format; this software knows version 2" in (
+    assert "has version 3 (flags 0x0) of the format; this software supports version 2" in (
         capsys.readouterr().err
     )
 

@@ -12,9 +12,9 @@ import pytest
 
 from datera_backup.command.main import main
 from datera_backup.container.format.geometry import LOG_START
-from datera_backup.engine.salvaging import Salvaging
-from tests.fixtures.devices import MemoryDevice
-from tests.fixtures.moving import (
+from datera_backup.engine.salvage import Salvaging
+from tests.fixtures.containers.devices import MemoryDevice
+from tests.fixtures.containers.moving import (
     BLOCK,
     back_up,
     changed,
@@ -128,11 +128,11 @@ def test_a_device_that_holds_nothing_does_no_harm_to_the_others(
     empty.write_bytes(bytes(SIZE))
     assert main(["salvage", str(empty), SECOND, str(output), "--with", device("first")]) == 0
     assert output.read_bytes() == CHANGED
-    assert "Device 1 of 2 is done without" in capsys.readouterr().err
+    assert "Device 1 of 2 is ignored" in capsys.readouterr().err
     output.unlink()
     Path(f"{output}.map").unlink()
     assert main(["salvage", str(empty), SECOND, str(output)]) == 1
-    assert "Nothing on any of the devices" in capsys.readouterr().err
+    assert "No device holds a record" in capsys.readouterr().err
     assert not output.exists()
 
 
@@ -163,7 +163,7 @@ def test_a_backup_that_is_not_there_leaves_no_output(
         ([], "name BACKUP and OUTPUT, or say --list"),
         ([FULL], "name BACKUP and OUTPUT, or say --list"),
         (["--list", FULL], "--list takes no BACKUP"),
-        (["nightly", "output"], "nightly is no backup's id"),
+        (["nightly", "output"], "nightly is not a backup ID"),
     ],
 )
 def test_bad_usage_is_told_in_one_line(

@@ -10,21 +10,12 @@ from pathlib import Path
 import pytest
 
 from datera_backup.container import FileDevice, discarding, notices
-
-UNIT = 4096
-SIZE = 64 * UNIT
-FULL = b"x" * SIZE
+from tests.fixtures.containers.full_file import FULL, UNIT, allocated, full_file
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    path = tmp_path / "device"
-    path.write_bytes(FULL)
-    return path
-
-
-def allocated(path: Path) -> int:
-    return path.stat().st_blocks * 512
+    return full_file(tmp_path / "device")
 
 
 def fails(monkeypatch: pytest.MonkeyPatch, number: int) -> list[int]:

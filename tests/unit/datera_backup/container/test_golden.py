@@ -23,16 +23,16 @@ from datera_backup.container import (
     Codec,
     Container,
     Digest,
+    EntryState,
     Geometry,
     Remains,
     Spot,
-    State,
 )
 from datera_backup.container.scanning import scan
-from tests.fixtures.devices import MemoryDevice
-from tests.fixtures.moving import MemorySink, memory_of, restore_onto
-from tests.fixtures.naive_reader import naive_restore
-from tests.fixtures.naive_scan import naive_salvage
+from tests.fixtures.containers.devices import MemoryDevice
+from tests.fixtures.containers.moving import MemorySink, memory_of, restore_onto
+from tests.fixtures.containers.naive_reader import naive_restore
+from tests.fixtures.containers.naive_scan import naive_salvage
 
 GOLDEN = Path(__file__).parents[3] / "golden"
 KNOWN = json.loads((GOLDEN / "version-2.json").read_text())
@@ -91,14 +91,14 @@ def test_a_scan_finds_the_living_backups_alone(name: str) -> None:
     assert set(found.commits) == {identifier(one) for one, home in HOMES.items() if home == name}
 
 
-def test_what_is_in_them_is_known() -> None:
+def test_golden_containers_have_the_recorded_contents() -> None:
     first, second = golden("first"), golden("second")
     states = [(entry.backup_id, entry.parent_id, entry.state) for entry in first.entries]
     assert states == [
-        (identifier(0), None, State.COMMITTED),
-        (identifier(1), identifier(0), State.DEAD),
-        (identifier(3), identifier(1), State.COMMITTED),
-        (identifier(4), None, State.OPEN),
+        (identifier(0), None, EntryState.COMMITTED),
+        (identifier(1), identifier(0), EntryState.DEAD),
+        (identifier(3), identifier(1), EntryState.COMMITTED),
+        (identifier(4), None, EntryState.OPEN),
     ]
     assert first.damaged_slots == second.damaged_slots == ()
     assert second.spots == (Spot(first.id, first.tail, 4096),)
@@ -114,7 +114,7 @@ def test_a_commit_says_what_was_written() -> None:
     assert commit.parent_id == identifier(3)
     assert commit.containers == (identifier(5), identifier(0))
     assert commit.codec is Codec.ZLIB
-    assert commit.geometry == Geometry(block_size=4096, chunk_size=2 * 4096)
+    assert commit.geometry == Geometry(4096, 2 * 4096, Digest.SHA256)
     assert commit.volume_id == "volume-größe-5"
     assert commit.metadata == {
         "number": 5,
@@ -127,7 +127,7 @@ def test_a_commit_says_what_was_written() -> None:
     assert commit.statistics.zero_blocks > 0
 
 
-def test_the_third_has_lz4_and_blake3() -> None:
+def test_third_golden_container_has_lz4_and_blake3() -> None:
     third = golden("third")
     reader = BackupReader(third, identifier(7))
     assert reader.commit.geometry.digest is Digest.BLAKE3
@@ -137,7 +137,7 @@ def test_the_third_has_lz4_and_blake3() -> None:
     assert {Codec.ZERO, Codec.RAW, Codec.LZ4} <= set(codecs)
 
 
-def test_they_can_be_emptied() -> None:
+def test_golden_containers_can_be_emptied() -> None:
     first = golden("first")
     second = golden("second")
     assert second.drop(identifier(5), [first]) is Remains.EMPTY

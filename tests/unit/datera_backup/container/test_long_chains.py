@@ -9,8 +9,8 @@ import pytest
 
 from datera_backup.container import Container, writer
 from datera_backup.container.errors import ChainTooLong
-from tests.fixtures.fed_chains import a_block, a_volume, store
-from tests.fixtures.moving import SMALL, identifier, new_container
+from tests.fixtures.containers.fed_chains import a_block, a_volume, store
+from tests.fixtures.containers.moving import SMALL, identifier, new_container
 
 SIZE = 64 << 20
 

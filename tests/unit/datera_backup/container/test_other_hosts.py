@@ -21,8 +21,8 @@ from datera_backup.container import (
     Remains,
 )
 from datera_backup.engine import VerifyJob
-from tests.fixtures.devices import Buffer, CachingDevice, MemoryDevice
-from tests.fixtures.moving import (
+from tests.fixtures.containers.devices import Buffer, CachingDevice, MemoryDevice
+from tests.fixtures.containers.moving import (
     FEW,
     back_up,
     identifier,
@@ -148,7 +148,7 @@ def test_a_change_that_somebody_overwrote_is_no_success() -> None:
     container = Container.format(device, identifier(0))
     back_up(container, 0, DATA[0])
     theirs = device.content.read(0, 4 << 20)
-    with pytest.raises(ContainerChanged, match="somebody else writes"):
+    with pytest.raises(ContainerChanged, match="another process writes"):
         opened(Interfering(device, theirs)).drop(identifier(0))
     assert reopened(container).committed == (identifier(0),)
 

@@ -17,8 +17,8 @@ from datera_backup.container import (
     NotAContainer,
     Spot,
 )
-from tests.fixtures.devices import JournalDevice, MemoryDevice
-from tests.fixtures.moving import (
+from tests.fixtures.containers.devices import JournalDevice, MemoryDevice
+from tests.fixtures.containers.moving import (
     BLOCK,
     TickingClock,
     back_up,
@@ -143,7 +143,9 @@ def check(device: MemoryDevice, history: History, count: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_after_every_event(history: History, seed: int) -> None:
+def test_power_cut_after_every_write_leaves_a_readable_container(
+    history: History, seed: int
+) -> None:
     rng = random.Random(seed)
     for count in range(len(history.device.events) + 1):
         check(history.device.after_power_cut(count, rng), history, count)

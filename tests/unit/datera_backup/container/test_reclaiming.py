@@ -8,12 +8,12 @@ from itertools import permutations
 
 import pytest
 
-from datera_backup.container import Container, Geometry, Remains, State
-from datera_backup.container.format.record import COMMIT, places
-from tests.fixtures.devices import FailAt, FailingDevice, MemoryDevice
-from tests.fixtures.fed_chains import Chain, a_block, a_volume, store, volume_of
-from tests.fixtures.metadata import records_of
-from tests.fixtures.moving import (
+from datera_backup.container import Container, EntryState, Geometry, Remains
+from datera_backup.container.format.log_record import COMMIT, places
+from tests.fixtures.containers.devices import FailAt, FailingDevice, MemoryDevice
+from tests.fixtures.containers.fed_chains import Chain, a_block, a_volume, store, volume_of
+from tests.fixtures.containers.metadata import records_of
+from tests.fixtures.containers.moving import (
     BLOCK,
     SMALL,
     TickingClock,
@@ -172,7 +172,7 @@ def walk(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(0, 80, 20))
-def test_random_walks(seed: int) -> None:
+def test_random_operations_keep_all_living_backups(seed: int) -> None:
     for each in range(seed, seed + 20):
         walk(each)
 
@@ -226,7 +226,7 @@ def interrupted_drop(chain: Chain, number: int, kinds: tuple[str, ...]) -> set[i
                 there = next(one for one in again if one.id == where.id)
                 assert volume_of(there, other, again) == volume
         states = {entry.backup_id: entry.state for entry in home.entries}
-        if states.get(identifier(number), State.DEAD) is not State.DEAD:
+        if states.get(identifier(number), EntryState.DEAD) is not EntryState.DEAD:
             home.drop(identifier(number), again)
         else:
             home.reclaim(again)

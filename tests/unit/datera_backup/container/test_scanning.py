@@ -10,12 +10,12 @@ import pytest
 
 from datera_backup.container import LOG_START, Container, Geometry, NotAContainer
 from datera_backup.container.format import commit as commits
-from datera_backup.container.format.record import COMMIT, Header, Owner
+from datera_backup.container.format.log_record import COMMIT, Header, Owner
 from datera_backup.container.scanning import scan
-from tests.fixtures.chain_of_two import GONE, HOMES, Chain, make_chain, sparse, take
-from tests.fixtures.devices import MemoryDevice
-from tests.fixtures.moving import BLOCK, identifier, memory_of, new_container
-from tests.fixtures.salvaging import homes_of, salvage
+from tests.fixtures.containers.chain_of_two import GONE, HOMES, Chain, make_chain, sparse, take
+from tests.fixtures.containers.devices import MemoryDevice
+from tests.fixtures.containers.moving import BLOCK, identifier, memory_of, new_container
+from tests.fixtures.containers.salvaging import homes_of, salvage
 
 
 @pytest.fixture(scope="module")

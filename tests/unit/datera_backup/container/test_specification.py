@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 
 from datera_backup.container import Codec
-from datera_backup.engine import Settings
-from tests.fixtures.chain_of_two import HOMES, Chain, make_chain
-from tests.fixtures.devices import MemoryDevice
-from tests.fixtures.moving import (
+from datera_backup.engine import EngineSettings
+from tests.fixtures.containers.chain_of_two import HOMES, Chain, make_chain
+from tests.fixtures.containers.devices import MemoryDevice
+from tests.fixtures.containers.moving import (
     BLOCK,
     back_up,
     changed,
@@ -21,8 +21,8 @@ from tests.fixtures.moving import (
     new_container,
     some_bytes,
 )
-from tests.fixtures.naive_reader import COPY, KINDS, naive_restore
-from tests.fixtures.naive_scan import LOG, naive_salvage, naive_scan, records
+from tests.fixtures.containers.naive_reader import COPY, KINDS, naive_restore
+from tests.fixtures.containers.naive_scan import LOG, naive_salvage, naive_scan, records
 
 METADATA = KINDS[1:]
 
@@ -32,9 +32,9 @@ def test_the_naive_reader_restores_a_chain_over_two_containers() -> None:
     data = [some_bytes(1, 30 * BLOCK + 77)]
     parent = back_up(first, 1, data[0])
     data.append(changed(data[-1], 2, 5))
-    parent = back_up(first, 2, data[-1], parent, Settings(codec=Codec.ZLIB))
+    parent = back_up(first, 2, data[-1], parent, EngineSettings(codec=Codec.ZLIB))
     data.append(changed(data[-1], 3, 5) + bytes(9 * BLOCK))
-    parent = back_up(second, 3, data[-1], parent, Settings(codec=Codec.LZ4))
+    parent = back_up(second, 3, data[-1], parent, EngineSettings(codec=Codec.LZ4))
     data.append(changed(data[-1], 4, 2)[: 20 * BLOCK + 1])
     back_up(second, 4, data[-1], parent)
     devices = {c.id: bytes(memory_of(c).content) for c in (first, second)}

@@ -20,17 +20,18 @@ from datera_backup.container import (
 )
 from datera_backup.container.format import superblock as superblocks
 from datera_backup.container.format.geometry import SLOT_DISTANCE, SLOT_SIZE
-from datera_backup.container.format.record import RecordRef
+from datera_backup.container.format.log_record import RecordRef
 from datera_backup.container.format.superblock import (
     MAX_ENTRIES,
     MAX_SPOTS,
     Entry,
+    EntryState,
     Spot,
-    State,
     Superblock,
 )
-from tests.fixtures.devices import MemoryDevice
-from tests.fixtures.moving import (
+from datera_backup.container.log import peek
+from tests.fixtures.containers.devices import FailingDevice, MemoryDevice
+from tests.fixtures.containers.moving import (
     back_up,
     changed,
     identifier,
@@ -49,7 +50,22 @@ def used_bytes(container: Container) -> int:
     return superblocks.length_of(memory_of(container).content.read(0, superblocks.HEAD_SIZE))
 
 
-def test_empty_container() -> None:
+@pytest.mark.parametrize("backups", [1, 40])
+def test_a_slot_is_read_by_one_request(backups: int) -> None:
+    container = new_container(5, 256 << 20)
+    for number in range(backups):
+        writer_for(container, number, 0).commit()
+    assert (used_bytes(container) > 4096) == (backups > 30)
+    reads: list[str] = []
+    opened = Container.open(FailingDevice(memory_of(container), reads.append))
+    # The first time it is not known how long they are; then it is.
+    assert len(reads) == (2 if backups == 1 else 3)
+    reads.clear()
+    opened.require(identifier(0))
+    assert len(reads) == 2
+
+
+def test_new_container_is_empty() -> None:
     container = reopened(new_container(5))
     assert container.id == identifier(5)
     assert container.entries == ()
@@ -58,12 +74,12 @@ def test_empty_container() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 100, LOG_START - 1, LOG_START, 8 << 20])
-def test_never_formatted(size: int) -> None:
+def test_unformatted_device_is_no_container(size: int) -> None:
     with pytest.raises(NotAContainer):
         Container.open(MemoryDevice(size))
 
 
-def test_too_small_to_format() -> None:
+def test_device_too_small_is_not_formatted() -> None:
     with pytest.raises(ContainerFull):
         Container.format(MemoryDevice(LOG_START - 1), identifier(1))
 
@@ -80,7 +96,7 @@ def test_a_container_is_not_formatted_again() -> None:
         Container.format(container.device, identifier(2))
 
 
-def test_another_container() -> None:
+def test_other_container_on_the_device_is_refused() -> None:
     container = new_container(1)
     with pytest.raises(WrongContainer, match=f"{identifier(2)}.*{identifier(1)}"):
         Container.open(container.device, identifier(2))
@@ -100,7 +116,7 @@ def test_any_byte_of_one_superblock_harms_nothing() -> None:
     assert restore(container, 1) == DATA
 
 
-def test_both_superblocks() -> None:
+def test_both_superblocks_damaged_is_reported() -> None:
     container = new_container(1)
     back_up(container, 1, DATA)
     device = memory_of(container)
@@ -122,7 +138,14 @@ def test_a_damaged_superblock_is_mended_by_the_next_change() -> None:
         assert restore(reopened(container), 1) == DATA
 
 
-def test_an_old_superblock_never_leads_to_overwriting() -> None:
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ([1, 2], f"should hold backup {identifier(2)}"),
+        ([1], f"is older than backup {identifier(2)}"),
+    ],
+)
+def test_an_old_superblock_never_leads_to_overwriting(known: list[int], told: str) -> None:
     """The newest state was lost from both slots, or from one and never got into the other."""
     container = new_container(1)
     parent = back_up(container, 1, DATA)
@@ -132,9 +155,56 @@ def test_an_old_superblock_never_leads_to_overwriting() -> None:
     memory_of(container).content.write(0, old)
     opened = reopened(container)
     before = memory_of(container).content.copy()
-    with pytest.raises(LayoutDamaged, match=f"should hold backup {identifier(2)}"):
-        writer_for(opened, 3, len(DATA), parent, living=[identifier(1), identifier(2)])
+    with pytest.raises(LayoutDamaged, match=told):
+        writer_for(opened, 3, len(DATA), parent, living=[*map(identifier, known)])
     assert memory_of(container).content == before
+
+
+def test_what_may_be_an_old_superblock_says_so() -> None:
+    container = new_container(1)
+    assert not reopened(container).may_be_stale
+    parent = back_up(container, 1, DATA)
+    slots = [(number * SLOT_DISTANCE, SLOT_SIZE) for number in range(2)]
+    content = memory_of(container).content
+    older = [content.read(at, size) for at, size in slots]
+    assert not reopened(container).may_be_stale
+    back_up(container, 2, changed(DATA, 2), parent)
+    whole = [content.read(at, size) for at, size in slots]
+    for number, (at, size) in enumerate(slots):
+        other = slots[1 - number][0]
+        for lost in (older[number], bytes(size)):
+            content.write(at, lost)
+            assert reopened(container).may_be_stale, number
+            # The newest is in use; what was lost may be in the slot that is used next time.
+            content.write(at, whole[number])
+        content.write(at, older[number])
+        content.write(other, b"\xff" * 4096)
+        assert [*map(identifier, [1])] == [*reopened(container).committed]
+        assert reopened(container).may_be_stale
+        content.write(at, whole[number])
+        content.write(other, whole[1 - number])
+    assert not reopened(container).may_be_stale
+
+
+class UndiscardingDevice(MemoryDevice):
+    """Keeps what is discarded, as some devices do."""
+
+    def discard(self, offset: int, length: int) -> bool:
+        return False
+
+
+def test_remains_of_deleted_and_failed_backups_behind_the_log_are_overwritten() -> None:
+    device = UndiscardingDevice(64 << 20)
+    container = Container.format(device, identifier(1))
+    parent = back_up(container, 1, DATA)
+    back_up(container, 2, changed(DATA, 2), parent)
+    container.drop(identifier(2))
+    deleted = peek(device, container.tail)
+    assert deleted is not None
+    assert deleted.owner.backup_id == identifier(2)
+    writer_for(container, 3, len(DATA), parent)
+    back_up(container, 4, changed(DATA, 4), parent)
+    assert restore(reopened(container), 4) == changed(DATA, 4)
 
 
 def test_a_begun_backup_that_should_live_is_not_overwritten() -> None:
@@ -145,7 +215,7 @@ def test_a_begun_backup_that_should_live_is_not_overwritten() -> None:
 
 
 @pytest.mark.parametrize("where", [8, 12], ids=["version", "flags"])
-def test_a_later_version(where: int) -> None:
+def test_later_version_is_refused_and_not_damaged(where: int) -> None:
     container = new_container(1)
     device = memory_of(container)
     for start in (0, SLOT_DISTANCE):
@@ -158,7 +228,7 @@ def test_a_later_version(where: int) -> None:
         reopened(container)
 
 
-def test_a_device_that_grew() -> None:
+def test_extended_device_has_more_room() -> None:
     container = new_container(1, LOG_START + (4 << 20))
     parent = back_up(container, 1, DATA)
     room = container.room
@@ -194,7 +264,7 @@ def test_as_many_entries_as_a_slot_takes() -> None:
         Entry(
             backup_id=identifier(n),
             parent_id=identifier(n - 1) if n else None,
-            state=State.DEAD,
+            state=EntryState.DEAD,
             generation=n,
             start=n * 4096,
             end=n * 4096 + 4096,

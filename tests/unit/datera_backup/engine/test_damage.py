@@ -13,17 +13,17 @@ from datera_backup.container import (
     CommitDamaged,
     Container,
     ContainerMissing,
-    Finding,
+    DamageKind,
     LayoutDamaged,
     ManifestDamaged,
     WrongContainer,
     notices,
 )
 from datera_backup.container.format.geometry import RECORD_HEADER_SIZE
-from datera_backup.container.format.record import places
+from datera_backup.container.format.log_record import places
 from datera_backup.container.log import peek
-from tests.fixtures.metadata import Record, records_of
-from tests.fixtures.moving import (
+from tests.fixtures.containers.metadata import Record, records_of
+from tests.fixtures.containers.moving import (
     BLOCK,
     SMALL,
     MemorySink,
@@ -67,7 +67,7 @@ def damage_found(reader: BackupReader, sink: MemorySink) -> BlockDamaged | None:
     return None
 
 
-def test_any_byte_of_a_stored_block(container: Container) -> None:
+def test_any_changed_byte_of_a_stored_block_is_damage(container: Container) -> None:
     reader = BackupReader(container, identifier(1))
     device = memory_of(container)
     rng = random.Random(2)
@@ -92,7 +92,7 @@ def test_any_byte_of_a_stored_block(container: Container) -> None:
                 block = number * SMALL.blocks_per_chunk + place
                 assert (damage.block, damage.source_offset) == (block, block * BLOCK)
                 assert damage.device_offset == offset
-                assert (damage.length, damage.finding) == (length, Finding.DAMAGED)
+                assert (damage.length, damage.finding) == (length, DamageKind.DAMAGED)
                 for part in (identifier(1), container.id, block, block * BLOCK, offset):
                     assert str(part) in str(damage)
                 assert_nothing_wrong_was_written(sink, DATA)
@@ -100,7 +100,7 @@ def test_any_byte_of_a_stored_block(container: Container) -> None:
     assert unharmful < 20
 
 
-def test_a_segment_that_was_zeroed(container: Container) -> None:
+def test_zeroed_segment_is_absent(container: Container) -> None:
     start = container.entries[0].start
     header = peek(container.device, start)
     assert header is not None
@@ -108,7 +108,7 @@ def test_a_segment_that_was_zeroed(container: Container) -> None:
     memory_of(container).content.write(start, bytes(length))
     with pytest.raises(BlockDamaged, match=rf"Block \d+ of backup {identifier(1)}") as caught:
         restore(reopened(container), 1)
-    assert caught.value.finding is Finding.ABSENT
+    assert caught.value.finding is DamageKind.ABSENT
 
 
 def records(container: Container) -> list[Record]:
@@ -147,7 +147,7 @@ def test_both_copies_of_any_metadata_are_named(container: Container, both: list[
         names = f"{what} of backup {identifier(1)} in container {container.id}.*byte {ref.offset}"
         with pytest.raises((CommitDamaged, ManifestDamaged), match=names) as caught:
             restore(reopened(container), 1)
-        assert caught.value.finding is Finding.DAMAGED
+        assert caught.value.finding is DamageKind.DAMAGED
         device.content.units = whole.copy().units
     assert restore(reopened(container), 1) == DATA
 
@@ -162,7 +162,7 @@ def test_one_copy_is_told_once_and_repaired(container: Container) -> None:
     for _ in range(3):
         assert restore(opened, 1) == DATA
     (told,) = notices.told()
-    for part in (ref.offset, container.id, "damaged", "its copy serves"):
+    for part in (ref.offset, container.id, "damaged", "its copy is used"):
         assert str(part) in told
     opened.repair()
     assert device.content == whole
@@ -200,7 +200,7 @@ def test_a_damaged_manifest_is_not_inherited(container: Container) -> None:
     assert "chunk 1" in notices.told()[0]
 
 
-def test_two_containers_that_were_switched() -> None:
+def test_switched_containers_are_recognized() -> None:
     first, second = new_container(1), new_container(2)
     parent = back_up(first, 1, DATA)
     back_up(second, 2, changed(DATA, 3), parent)
@@ -215,7 +215,7 @@ def test_two_containers_that_were_switched() -> None:
         restore(second, 2, [new_container(3)])
 
 
-def test_the_same_id_on_other_bytes() -> None:
+def test_container_id_on_other_contents_is_damage() -> None:
     """A container was lost and made anew under its old id: its blocks are not the ones meant."""
     first, second = new_container(1), new_container(2)
     parent = back_up(first, 1, DATA)
@@ -227,16 +227,16 @@ def test_the_same_id_on_other_bytes() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, BLOCK, 5 * BLOCK])
-def test_a_device_that_was_truncated(container: Container, cut: int) -> None:
+def test_truncated_device_is_too_short(container: Container, cut: int) -> None:
     device = memory_of(container).copy()
     device.content.resize(container.tail - cut)
     with pytest.raises(LayoutDamaged, match=rf"{container.id}.*ends at byte {device.size}"):
         Container.open(device)
 
 
-def test_a_device_that_ends_while_it_is_read(container: Container) -> None:
+def test_device_that_ends_while_it_is_read_is_absent(container: Container) -> None:
     reader = BackupReader(container, identifier(1))
     memory_of(container).content.resize(container.entries[0].start + BLOCK)
     with pytest.raises(LayoutDamaged) as caught:
         restore_onto(reader, MemorySink(len(DATA)))
-    assert caught.value.finding is Finding.ABSENT
+    assert caught.value.finding is DamageKind.ABSENT

@@ -12,14 +12,14 @@ from datera_backup.container import (
     BlockDamaged,
     Codec,
     Container,
-    Finding,
+    DamageKind,
     ManifestDamaged,
     Spot,
 )
-from datera_backup.engine import Damage, RestoreJob, Settings
-from tests.fixtures.devices import BrokenDevice
-from tests.fixtures.metadata import records_of
-from tests.fixtures.moving import (
+from datera_backup.engine import Damage, EngineSettings, RestoreJob
+from tests.fixtures.containers.devices import BrokenDevice
+from tests.fixtures.containers.metadata import records_of
+from tests.fixtures.containers.moving import (
     BLOCK,
     MemorySink,
     TickingClock,
@@ -34,8 +34,8 @@ from tests.fixtures.moving import (
 )
 
 BLOCKS = 24
-LARGE = Settings(workers=2, depth=3, batch_size=8 * BLOCK, codec=Codec.RAW)
-KINDS = list(Finding)
+LARGE = EngineSettings(workers=2, depth=3, batch_size=8 * BLOCK, codec=Codec.RAW)
+KINDS = list(DamageKind)
 
 
 def noise(seed: int, blocks: int = BLOCKS) -> bytes:
@@ -48,7 +48,7 @@ DATA = noise(1)
 class Broken:
     """A backup of which some blocks were damaged, each in one way."""
 
-    def __init__(self, damages: dict[int, Finding]) -> None:
+    def __init__(self, damages: dict[int, DamageKind]) -> None:
         container = new_container(1)
         reader = back_up(container, 1, DATA, settings=LARGE)
         self.device = BrokenDevice(memory_of(container))
@@ -60,9 +60,9 @@ class Broken:
             assert chunk is not None
             _, offset, length, _ = chunk.location(place)
             self.places[block] = offset, length
-            if finding is Finding.UNREADABLE:
+            if finding is DamageKind.UNREADABLE:
                 self.device.unreadable.append((offset, offset + length))
-            elif finding is Finding.DAMAGED:
+            elif finding is DamageKind.DAMAGED:
                 self.device.content.flip(offset + length // 2)
             else:
                 self.device.content.write(offset, bytes(length))
@@ -72,7 +72,7 @@ class Broken:
         return BackupReader(self.container, identifier(1))
 
 
-def assert_names(damage: Damage, broken: Broken, block: int, finding: Finding) -> None:
+def assert_names(damage: Damage, broken: Broken, block: int, finding: DamageKind) -> None:
     error = damage.error
     assert isinstance(error, BlockDamaged)
     offset, length = broken.places[block]
@@ -86,7 +86,7 @@ def assert_names(damage: Damage, broken: Broken, block: int, finding: Finding) -
 
 @pytest.mark.parametrize("finding", KINDS)
 @pytest.mark.parametrize("block", [0, 3, 7, 12, 23])
-def test_a_block_in_the_middle_of_what_is_read_at_once(block: int, finding: Finding) -> None:
+def test_a_block_in_the_middle_of_what_is_read_at_once(block: int, finding: DamageKind) -> None:
     broken = Broken({block: finding})
     with pytest.raises(BlockDamaged) as caught:
         restore(broken.container, 1)
@@ -122,7 +122,7 @@ def test_all_damaged_blocks_are_found_and_just_these_are_left_out(seed: int) -> 
 
 
 def test_a_manifest_takes_its_chunk_with_it_and_no_other() -> None:
-    broken = Broken({20: Finding.DAMAGED})
+    broken = Broken({20: DamageKind.DAMAGED})
     entry = broken.container.entries[0]
     assert entry.commit is not None
     record = list(records_of(broken.reader, entry.commit))[-2]
@@ -133,7 +133,7 @@ def test_a_manifest_takes_its_chunk_with_it_and_no_other() -> None:
     manifest, block = sorted(found, key=lambda one: one.offset)
     assert (manifest.offset, manifest.length) == (8 * BLOCK, 8 * BLOCK)
     assert isinstance(manifest.error, ManifestDamaged)
-    assert manifest.error.finding is Finding.UNREADABLE
+    assert manifest.error.finding is DamageKind.UNREADABLE
     assert (block.offset, block.length) == (20 * BLOCK, BLOCK)
     assert content[: 8 * BLOCK] == DATA[: 8 * BLOCK]
     assert content[8 * BLOCK : 16 * BLOCK] == b"\xee" * 8 * BLOCK
@@ -147,11 +147,11 @@ def test_a_block_that_cannot_be_read_again_is_named() -> None:
             if (offset, length) == place:
                 self.unreadable.append((offset, offset + place[1]))
 
-    broken = Broken({5: Finding.DAMAGED})
+    broken = Broken({5: DamageKind.DAMAGED})
     place = broken.places[5]
     broken.container = Container.open(Failing(broken.device), clock=TickingClock())
     (damage,) = verify(broken.reader)
-    assert_names(damage, broken, 5, Finding.UNREADABLE)
+    assert_names(damage, broken, 5, DamageKind.UNREADABLE)
 
 
 def remember(container: Container, found: list[Damage]) -> None:
@@ -167,7 +167,7 @@ def remember(container: Container, found: list[Damage]) -> None:
 @pytest.mark.parametrize("elsewhere", [False, True])
 @pytest.mark.parametrize("finding", KINDS)
 def test_what_was_found_bad_is_stored_anew_by_the_next_incremental(
-    finding: Finding, elsewhere: bool
+    finding: DamageKind, elsewhere: bool
 ) -> None:
     broken = Broken({2: finding, 9: finding, 10: finding})
     home = broken.container
@@ -190,7 +190,7 @@ def test_what_was_found_bad_is_stored_anew_by_the_next_incremental(
 
 
 def test_what_was_found_bad_is_written_down_once() -> None:
-    broken = Broken({2: Finding.DAMAGED})
+    broken = Broken({2: DamageKind.DAMAGED})
     generations = []
     for _ in range(2):
         remember(broken.container, verify(broken.reader))
@@ -200,7 +200,7 @@ def test_what_was_found_bad_is_written_down_once() -> None:
 
 
 def test_what_is_written_where_a_bad_block_was_is_trusted() -> None:
-    broken = Broken({2: Finding.DAMAGED})
+    broken = Broken({2: DamageKind.DAMAGED})
     remember(broken.container, verify(broken.reader))
     broken.container.drop(identifier(1))
     assert broken.container.spots == ()

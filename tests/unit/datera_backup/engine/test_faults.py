@@ -12,19 +12,19 @@ from datera_backup.container import (
     BackupReader,
     BackupUncommitted,
     Container,
-    Finding,
+    DamageKind,
     LayoutDamaged,
 )
 from datera_backup.engine import (
     BackupJob,
+    EngineSettings,
     JobCancelled,
     RestoreJob,
-    Settings,
     SinkTooSmall,
     SourceTruncated,
 )
-from tests.fixtures.devices import FailAt, FailingDevice
-from tests.fixtures.moving import (
+from tests.fixtures.containers.devices import FailAt, FailingDevice
+from tests.fixtures.containers.moving import (
     BLOCK,
     FEW,
     BytesSource,
@@ -68,7 +68,7 @@ def fails(job: BackupJob | RestoreJob) -> bool:
     except OSError:
         return True
     except LayoutDamaged as damage:
-        return damage.finding is Finding.UNREADABLE
+        return damage.finding is DamageKind.UNREADABLE
     return False
 
 
@@ -156,7 +156,7 @@ def test_a_source_that_fails_at_every_read() -> None:
         assert_only_the_parent_is_there(container)
 
 
-def test_a_source_that_shrank() -> None:
+def test_source_that_shrank_ends_the_backup() -> None:
     container, parent = with_parent()
     source = BytesSource(NEW)
     job = BackupJob(source, writer_for(container, 2, len(NEW), parent), FEW)
@@ -252,7 +252,7 @@ class Gate:
 
 
 @pytest.mark.parametrize("passing", range(0, 12, 3))
-def test_cancel_a_backup(passing: int) -> None:
+def test_cancelled_backup_commits_nothing(passing: int) -> None:
     container, parent = with_parent()
     gate = Gate(passing)
     writer = writer_for(container, 2, len(NEW), parent)
@@ -283,7 +283,7 @@ def test_cancel_a_restore_whose_sink_is_slow() -> None:
     assert not sink.flushed
 
 
-def test_cancel_before_and_after() -> None:
+def test_cancelling_before_the_start_and_after_the_end() -> None:
     container, parent = with_parent()
     job = BackupJob(BytesSource(NEW), writer_for(container, 2, len(NEW), parent), FEW)
     job.cancel()
@@ -333,7 +333,7 @@ def test_a_system_that_gives_no_more_threads(
     assert identifier(2) not in container.committed
 
 
-def test_what_is_under_way_is_bounded() -> None:
+def test_batches_under_way_are_bounded() -> None:
     """A writer that stands still stops the reader after as many batches as may be under way."""
     container = new_container(1)
     gate, switch = Gate(0), Switch()
@@ -342,7 +342,7 @@ def test_what_is_under_way_is_bounded() -> None:
     reads: list[str] = []
     writer = writer_for(held, 1, len(data))
     switch.hook = gate
-    settings = Settings(workers=2, depth=5, batch_size=BLOCK)
+    settings = EngineSettings(workers=2, depth=5, batch_size=BLOCK)
     job = BackupJob(BytesSource(data, reads.append), writer, settings)
     job.start()
     assert gate.held.wait(30)

@@ -9,19 +9,19 @@ import pytest
 
 from datera_backup.container import (
     BackupReader,
+    BytesUnreadable,
     CommitDamaged,
     Container,
-    Finding,
+    DamageKind,
     LayoutDamaged,
     ManifestDamaged,
-    Unreadable,
     notices,
 )
 from datera_backup.container.format.geometry import SLOT_DISTANCE, SLOT_SIZE
 from datera_backup.engine import BackupJob
-from tests.fixtures.devices import BrokenDevice, MemoryDevice
-from tests.fixtures.metadata import Record, records_of
-from tests.fixtures.moving import (
+from tests.fixtures.containers.devices import BrokenDevice, MemoryDevice
+from tests.fixtures.containers.metadata import Record, records_of
+from tests.fixtures.containers.moving import (
     BLOCK,
     FEW,
     SMALL,
@@ -72,7 +72,7 @@ def test_a_superblock_that_cannot_be_read_stops_nothing(number: int, kind: str) 
     container = opened(device)
     assert container.damaged_slots == (number,)
     assert notices.told() == [
-        f"Superblock {number} of the container is unreadable; the other one serves."
+        f"Superblock {number} of the container is unreadable; the other one is used."
     ]
     assert restore(container, 1) == FIRST
     assert verify(BackupReader(container, identifier(2))) == []
@@ -98,11 +98,11 @@ def test_repair_writes_a_superblock_anew(number: int) -> None:
 def test_two_superblocks_that_cannot_be_read_are_not_called_damaged() -> None:
     device = BrokenDevice(a_chain())
     device.unreadable = [slot(0), slot(1)]
-    with pytest.raises(Unreadable, match="number 0 is unreadable, number 1 is unreadable"):
+    with pytest.raises(BytesUnreadable, match="number 0 is unreadable, number 1 is unreadable"):
         opened(device)
     device.unreadable = [slot(0)]
     device.content.flip(SLOT_DISTANCE + 200)
-    with pytest.raises(Unreadable, match="number 0 is unreadable, number 1 is damaged"):
+    with pytest.raises(BytesUnreadable, match="number 0 is unreadable, number 1 is damaged"):
         opened(device)
 
 
@@ -118,10 +118,10 @@ def zeros(device: BrokenDevice, where: tuple[int, int]) -> None:
     device.content.write(where[0], bytes(where[1] - where[0]))
 
 
-DAMAGES: dict[Break, Finding] = {
-    unreadable: Finding.UNREADABLE,
-    flipped: Finding.DAMAGED,
-    zeros: Finding.ABSENT,
+DAMAGES: dict[Break, DamageKind] = {
+    unreadable: DamageKind.UNREADABLE,
+    flipped: DamageKind.DAMAGED,
+    zeros: DamageKind.ABSENT,
 }
 
 
@@ -197,7 +197,7 @@ def test_both_copies_cost_the_blocks_below_and_no_others(damage: Break) -> None:
             damage(device, where)
         container = opened(device)
         lost: set[int] = set()
-        lost_whole: list[tuple[str, Finding]] = []
+        lost_whole: list[tuple[str, DamageKind]] = []
         for number, data in ((1, FIRST), (2, SECOND)):
             try:
                 reader = BackupReader(container, identifier(number))
@@ -241,4 +241,4 @@ def test_a_device_that_fails_everywhere_is_unreadable() -> None:
     device.unreadable = [(0, device.size)]
     with pytest.raises(LayoutDamaged) as caught:
         BackupReader(container, identifier(1))
-    assert caught.value.finding is Finding.UNREADABLE
+    assert caught.value.finding is DamageKind.UNREADABLE

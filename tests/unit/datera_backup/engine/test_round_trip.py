@@ -18,9 +18,9 @@ from datera_backup.container import (
     NewBackup,
 )
 from datera_backup.container.format.geometry import COPY_DISTANCE
-from datera_backup.engine import BackupJob, Settings, VerifyJob, open_sink, open_source
+from datera_backup.engine import BackupJob, EngineSettings, VerifyJob, open_sink, open_source
 from datera_backup.engine.restore import RestoreJob
-from tests.fixtures.moving import (
+from tests.fixtures.containers.moving import (
     BLOCK,
     FEW,
     SMALL,
@@ -41,7 +41,7 @@ SIZES = [0, 1, 511, BLOCK - 1, BLOCK, BLOCK + 1, 8 * BLOCK, 8 * BLOCK + 5, 40 * 
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_full_of_any_size(size: int) -> None:
+def test_full_backup_of_any_size_is_restored(size: int) -> None:
     container = new_container(1)
     data = some_bytes(size, size)
     back_up(container, 1, data)
@@ -58,10 +58,10 @@ def test_all_zero_stores_nothing(size: int) -> None:
 
 
 @pytest.mark.parametrize("codec", [Codec.RAW, Codec.ZSTD, Codec.LZ4, Codec.ZLIB])
-def test_every_codec(codec: Codec) -> None:
+def test_backup_with_every_codec_is_restored(codec: Codec) -> None:
     container = new_container(1)
     data = some_bytes(3, 20 * BLOCK)
-    reader = back_up(container, 1, data, settings=Settings(codec=codec, batch_size=BLOCK))
+    reader = back_up(container, 1, data, settings=EngineSettings(codec=codec, batch_size=BLOCK))
     assert restore(container, 1) == data
     if codec is not Codec.RAW:
         assert reader.commit.statistics.stored_bytes < reader.commit.statistics.new_bytes
@@ -78,7 +78,7 @@ def test_zeros_are_left_out_on_a_new_volume() -> None:
     assert all(any(written) for _, written in sink.written)
 
 
-def test_what_lies_beyond_the_backup_is_left() -> None:
+def test_sink_beyond_the_backup_is_not_written() -> None:
     container = new_container(1)
     data = some_bytes(6, 9 * BLOCK + 17)
     reader = back_up(container, 1, data)
@@ -124,7 +124,7 @@ def test_progress_reaches_the_total() -> None:
     assert job.progress.stored == reader.commit.statistics.stored_bytes
 
 
-def test_files_and_a_real_device_size(tmp_path: Path) -> None:
+def test_sparse_file_is_backed_up_and_restored_with_defaults(tmp_path: Path) -> None:
     """The default geometry and settings, through descriptors, holes in the source."""
     data = random.Random(2).randbytes(3 << 20)
     image, device, out = tmp_path / "image", tmp_path / "device", tmp_path / "out"
@@ -212,7 +212,7 @@ def test_a_container_that_no_block_is_left_of_is_not_needed() -> None:
 def test_batches_smaller_than_a_block() -> None:
     container = new_container(1)
     data = some_bytes(11, 5 * BLOCK)
-    back_up(container, 1, data, settings=Settings(workers=1, depth=1, batch_size=1))
+    back_up(container, 1, data, settings=EngineSettings(workers=1, depth=1, batch_size=1))
     assert restore(container, 1) == data
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Iterator
 from uuid import UUID
@@ -11,12 +10,19 @@ from uuid import UUID
 import pytest
 
 from datera_backup.container import Codec, Container
-from tests.fixtures.chain_of_two import HOMES, Chain, begin, make_chain, take
-from tests.fixtures.devices import MemoryDevice
-from tests.fixtures.moving import BLOCK, TickingClock, identifier, memory_of, new_container
-from tests.fixtures.naive_reader import COPY, HEADER, KINDS, number
-from tests.fixtures.naive_scan import records
-from tests.fixtures.salvaging import BadSectors, homes_of, living, salvage
+from datera_backup.container.format.geometry import digest_function
+from tests.fixtures.containers.chain_of_two import GEOMETRY, HOMES, Chain, begin, make_chain, take
+from tests.fixtures.containers.devices import MemoryDevice
+from tests.fixtures.containers.moving import (
+    BLOCK,
+    TickingClock,
+    identifier,
+    memory_of,
+    new_container,
+)
+from tests.fixtures.containers.naive_reader import COPY, HEADER, KINDS, number
+from tests.fixtures.containers.naive_scan import records
+from tests.fixtures.containers.salvaging import BadSectors, homes_of, living, salvage
 
 SEGMENT, COMMIT = KINDS[0], KINDS[-1]
 ALL = {identifier(number) for number in HOMES}
@@ -173,9 +179,10 @@ def test_segments_of_an_attempt_that_failed_are_not_taken_for_the_later_ones() -
     container = Container.format(Keeping(40 << 20), identifier(1), clock=TickingClock())
     failed = random.Random(1).randbytes(40 * BLOCK)
     writer = begin(container, 2, len(failed))
+    digest = digest_function(GEOMETRY.digest)
     for at in range(0, len(failed), BLOCK):
         block = failed[at : at + BLOCK]
-        writer.store(hashlib.sha256(block).digest(), Codec.RAW, block)
+        writer.store(digest(block), Codec.RAW, block)
     right = b"".join(random.Random(at).randbytes(8) * (BLOCK // 8) for at in range(40))
     take(container, 2, right)
     device = memory_of(container)

@@ -12,10 +12,10 @@ from collections import Counter
 
 import pytest
 
-from tests.fixtures.chain_of_two import HOMES, Chain, make_chain
-from tests.fixtures.devices import MemoryDevice
-from tests.fixtures.moving import identifier
-from tests.fixtures.salvaging import homes_of, living, salvage
+from tests.fixtures.containers.chain_of_two import HOMES, Chain, make_chain
+from tests.fixtures.containers.devices import MemoryDevice
+from tests.fixtures.containers.moving import identifier
+from tests.fixtures.containers.salvaging import homes_of, living, salvage
 
 pytestmark = pytest.mark.faults
 

@@ -16,14 +16,14 @@ def drawn(share: float, of: int, seed: int) -> list[int]:
 
 
 @given(st.floats(0, 1, exclude_min=True), st.integers(0, 500), st.integers())
-def test_as_many_as_asked_for_and_one_at_least(share: float, of: int, seed: int) -> None:
+def test_sample_has_the_share_asked_for_and_at_least_one(share: float, of: int, seed: int) -> None:
     places = drawn(share, of, seed)
     assert len(places) == Sample(share, of, seed).size
     assert (of > 0) <= len(places) <= share * of + 1
     assert places == drawn(share, of, seed)
 
 
-def test_each_has_the_same_chance() -> None:
+def test_each_block_is_sampled_with_the_same_chance() -> None:
     counts = [0] * 20
     for seed in range(2000):
         for place in drawn(0.25, 20, seed):
@@ -37,6 +37,6 @@ def test_more_that_come_than_were_announced_are_not_drawn() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, -1.0, 1.01])
-def test_a_share_that_is_none(share: float) -> None:
-    with pytest.raises(ValueError, match="is not above 0 and up to 1"):
+def test_share_out_of_bounds_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="is not above 0 and at most 1"):
         Sample(share, 10, 1)

@@ -17,19 +17,19 @@ from hypothesis import strategies as st
 from datera_backup.container import BackupReader, Codec, Container, NewBackup
 from datera_backup.engine import (
     BackupJob,
+    EngineSettings,
     FileSink,
     FileSource,
     ObjectSink,
     ObjectSource,
     RestoreJob,
-    Settings,
     SourceTruncated,
     open_sink,
     open_source,
 )
 from datera_backup.engine.backup import data_blocks
-from tests.fixtures.devices import MemoryDevice
-from tests.fixtures.moving import BLOCK, MemorySink, SparseSource, identifier, some_bytes
+from tests.fixtures.containers.devices import MemoryDevice
+from tests.fixtures.containers.moving import BLOCK, MemorySink, SparseSource, identifier, some_bytes
 
 MIB = 1 << 20
 
@@ -53,7 +53,7 @@ def read_all(source: FileSource | ObjectSource, size: int) -> bytes:
     return bytes(buffer)
 
 
-def test_sources_give_what_is_there(tmp_path: Path) -> None:
+def test_sources_read_the_bytes_of_files_and_objects(tmp_path: Path) -> None:
     data = some_bytes(1, 5 * BLOCK + 7)
     path = tmp_path / "volume"
     path.write_bytes(data)
@@ -70,7 +70,7 @@ def test_sources_give_what_is_there(tmp_path: Path) -> None:
     assert list(wrapped.extents()) == [(0, len(data))]
 
 
-def test_sources_that_end_early(tmp_path: Path) -> None:
+def test_source_that_ends_early_is_truncated(tmp_path: Path) -> None:
     path = tmp_path / "volume"
     path.write_bytes(bytes(100))
     with path.open("rb") as file:
@@ -84,7 +84,7 @@ def test_sources_that_end_early(tmp_path: Path) -> None:
         read_all(ObjectSource(WithoutDescriptor(bytes(100)), size=150), 150)
 
 
-def test_holes_of_a_file(tmp_path: Path) -> None:
+def test_holes_of_a_file_are_no_extents(tmp_path: Path) -> None:
     path = tmp_path / "volume"
     with path.open("wb") as file:
         file.seek(4 * MIB)
@@ -104,7 +104,7 @@ def test_holes_of_a_file(tmp_path: Path) -> None:
 @given(
     st.lists(st.tuples(st.integers(0, 500), st.integers(0, 60)), max_size=8), st.integers(1, 500)
 )
-def test_blocks_of_extents(gaps: list[tuple[int, int]], size: int) -> None:
+def test_extents_are_rounded_to_whole_blocks(gaps: list[tuple[int, int]], size: int) -> None:
     extents, at = [], 0
     for gap, length in gaps:
         start, end = min(at + gap, size), min(at + gap + length, size)
@@ -118,7 +118,7 @@ def test_blocks_of_extents(gaps: list[tuple[int, int]], size: int) -> None:
 
 
 @pytest.mark.parametrize("buffers", [1, 3, 1500])
-def test_sinks_write_where_they_are_told(tmp_path: Path, buffers: int) -> None:
+def test_sinks_write_at_the_given_offsets(tmp_path: Path, buffers: int) -> None:
     parts = [random.Random(n).randbytes(1 + n % 300) for n in range(buffers)]
     data = b"".join(parts)
     size = len(data) + 100
@@ -136,7 +136,7 @@ def test_sinks_write_where_they_are_told(tmp_path: Path, buffers: int) -> None:
     assert wrapped.getvalue() == expected
 
 
-def test_kinds_of_sinks(tmp_path: Path) -> None:
+def test_open_sink_prefers_a_descriptor(tmp_path: Path) -> None:
     path = tmp_path / "volume"
     with path.open("wb") as file:
         sink = open_sink(file, size=5 * BLOCK)
@@ -147,7 +147,7 @@ def test_kinds_of_sinks(tmp_path: Path) -> None:
     assert isinstance(open_sink(WithoutDescriptor(b"1234")), ObjectSink)
 
 
-def test_long_zeros(tmp_path: Path) -> None:
+def test_long_runs_of_zeros_are_written(tmp_path: Path) -> None:
     path = tmp_path / "volume"
     path.write_bytes(b"\xee" * (3 * MIB + 9))
     wrapped = WithoutDescriptor(b"\xee" * (3 * MIB + 9))
@@ -195,10 +195,16 @@ def test_a_sparse_tebibyte() -> None:
     assert (statistics.new_blocks, statistics.inherited_blocks) == (1, len(ranges) - 1)
 
 
-def test_settings_that_make_no_sense() -> None:
+def test_invalid_engine_settings_are_refused() -> None:
     for wrong in ({"workers": -1}, {"depth": -1}, {"batch_size": 0}):
         with pytest.raises(ValueError, match="negative"):
-            Settings(**wrong)  # type: ignore[arg-type]
-    assert Settings().worker_count >= 1
-    assert Settings(workers=3).batches == 24
-    assert Settings().codec is Codec.ZSTD
+            EngineSettings(**wrong)  # type: ignore[arg-type]
+    assert EngineSettings().worker_count >= 1
+    with pytest.raises(ValueError, match="one request"):
+        EngineSettings(requests=0)
+    assert EngineSettings(workers=3, requests=5).batches == 11
+    large = EngineSettings(workers=3, requests=5).for_blocks(4 << 20)
+    assert (large.batch_size, large.batches, large.batch_writes) == (4 << 20, 2, 1)
+    assert EngineSettings(depth=1).for_blocks(4 << 20).batches == 1
+    assert EngineSettings(requests=5).for_blocks(65536).batch_writes == 5
+    assert EngineSettings().codec is Codec.ZSTD

@@ -7,14 +7,16 @@ import tracemalloc
 
 import pytest
 
-from datera_backup.engine import Settings, SurplusJob
-from tests.fixtures.moving import BLOCK, FEW, SparseSource
+from datera_backup.engine import EngineSettings, SurplusJob
+from tests.fixtures.containers.moving import BLOCK, FEW, SparseSource
 
 MIB = 1 << 20
 START = 5 * BLOCK
 
 
-def first_byte(source: SparseSource, start: int = START, settings: Settings = FEW) -> int | None:
+def first_byte(
+    source: SparseSource, start: int = START, settings: EngineSettings = FEW
+) -> int | None:
     job = SurplusJob(source, start, settings)
     job.start()
     return job.result()
@@ -28,7 +30,7 @@ def test_the_first_byte_that_is_not_zero_is_found_wherever_it_is(at: int) -> Non
     assert first_byte(source) == at
 
 
-def test_of_several_the_first_is_told() -> None:
+def test_first_of_several_nonzero_bytes_is_reported() -> None:
     source = SparseSource(99 * BLOCK, {at * BLOCK + 7: b"y" for at in (9, 10, 40, 98)})
     assert first_byte(source) == 9 * BLOCK + 7
 
@@ -50,7 +52,7 @@ def test_memory_does_not_grow_with_the_surplus() -> None:
         def extents(self) -> object:  # type: ignore[override]
             yield 0, self.size
 
-    settings = Settings(workers=1, depth=3, batch_size=64 * BLOCK)
+    settings = EngineSettings(workers=1, depth=3, batch_size=64 * BLOCK)
     tracemalloc.start()
     try:
         assert first_byte(Zeros(256 * MIB, {}), settings=settings) is None
@@ -71,5 +73,5 @@ def test_nothing_is_read_before_the_surplus_and_little_after_what_was_found() ->
 
     source = Noting()
     assert first_byte(source) == START
-    assert source.reads[0] == START
+    assert min(source.reads) == START
     assert len(source.reads) <= FEW.batches + 1

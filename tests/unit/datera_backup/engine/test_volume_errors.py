@@ -28,7 +28,7 @@ from datera_backup.engine import (
     SinkUnwritable,
     SourceUnreadable,
 )
-from tests.fixtures.moving import (
+from tests.fixtures.containers.moving import (
     BLOCK,
     FEW,
     back_up,

@@ -16,7 +16,7 @@ import requests
 from requests.adapters import BaseAdapter
 
 from datera_volume.connection import TLS, ClusterSettings
-from datera_volume.connection.link import Link
+from datera_volume.connection.transport.session import ClusterSession
 
 PASSWORD = "correct-horse-7"
 Script = Callable[["Seen"], "tuple[int, Any] | Exception | None"]
@@ -118,14 +118,14 @@ def scripted() -> ScriptedCluster:
 
 
 @pytest.fixture
-def make_link(scripted: ScriptedCluster, clock: Clock) -> Callable[..., Link]:
+def make_session(scripted: ScriptedCluster, clock: Clock) -> Callable[..., ClusterSession]:
     """A connection to the scripted cluster; keywords are further settings."""
 
-    def make(**settings: Any) -> Link:
+    def make(**settings: Any) -> ClusterSession:
         session = requests.Session()
         session.mount("http://", scripted)
         session.mount("https://", scripted)
-        return Link(
+        return ClusterSession(
             ClusterSettings(
                 "array.example", "admin", PASSWORD, **{"tls": TLS(enabled=False), **settings}
             ),

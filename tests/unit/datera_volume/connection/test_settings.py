@@ -63,7 +63,7 @@ def test_the_password_is_not_in_the_repr() -> None:
         ({"connect_timeout": 0}, "connect_timeout"),
     ],
 )
-def test_what_cannot_be_used_is_named(changed: dict[str, Any], named: str) -> None:
+def test_an_invalid_setting_is_named(changed: dict[str, Any], named: str) -> None:
     usual = {"host": "array", "username": "admin", "password": "secret"}
     with pytest.raises(ValueError, match=named):
         ClusterSettings(**{**usual, **changed})

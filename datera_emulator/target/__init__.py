@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How hosts access volumes: the targets, and connectors that need no kernel initiator."""
