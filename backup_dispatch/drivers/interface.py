@@ -14,7 +14,7 @@ than those listed here means that the backend does not answer: it proves nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
@@ -127,6 +127,43 @@ class SupportsSalvage(Protocol):
             left out must read as zeros.
         :param progress: with bytes of the volume.
         :returns: the volume's size in bytes; and the missing ranges, in order, without overlaps.
+        :raises Exception: no data of the backup is found, or the backend does not answer.
+        """
+
+
+class BackupData(Protocol):
+    """The volume as a backup holds it, readable at any offset."""
+
+    @property
+    def size(self) -> int:
+        """The volume's size in bytes."""
+
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """The ranges that may hold anything but zeros: offset and length, in order, no overlaps.
+
+        :raises Exception: the backend does not answer.
+        """
+
+    def read_into(self, offset: int, buffer: memoryview) -> Sequence[MissingRange]:
+        """Fill the buffer with the volume's bytes from an offset on, each verified.
+
+        May be called from several threads at once.
+
+        :returns: the damaged ranges among them, in order, whose bytes in the buffer are zeros.
+        :raises Exception: the backend does not answer; the buffer's contents are undefined.
+        """
+
+    def close(self) -> None:
+        """Give back what reading needed, such as an attachment; may be called twice."""
+
+
+@runtime_checkable
+class SupportsRandomAccess(Protocol):
+    """Opens a backup for reading at any offset, without restoring it."""
+
+    def open_data(self, backup: Any) -> BackupData:
+        """Open a finished backup; nothing is written anywhere.
+
         :raises Exception: no data of the backup is found, or the backend does not answer.
         """
 
