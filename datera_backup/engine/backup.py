@@ -112,7 +112,7 @@ class _Stages:
         self._settings = settings
         self._geometry = writer.geometry
         self._batch_blocks = settings.batch_size // self._geometry.block_size
-        self._buffers = Buffers(settings.batch_size)
+        self._buffers = Buffers(settings.batch_size, settings.batches)
         # Each with the segment that must be on the device before it may be used again.
         self._lent: deque[tuple[int, memoryview]] = deque()
         self._asked = -1

@@ -202,7 +202,7 @@ class _Stages:
         self._chosen = chosen
         self._on_damage = on_damage
         self._verifier = Verifier(backup.commit)
-        self._buffers = Buffers(settings.batch_size)
+        self._buffers = Buffers(settings.batch_size, settings.batches)
         self._counting = unpatched_threading().Lock()
         self._done = self._blocks = self._zero_bytes = self._written = self._stored = 0
 

@@ -44,7 +44,7 @@ class _Stages:
         self._start = start
         self._size = settings.batch_size
         self._zeros = bytearray(self._size)
-        self._buffers = Buffers(self._size)
+        self._buffers = Buffers(self._size, settings.batches)
         self._found: int | None = None
 
     def produce(self) -> Iterator[Step[Batch]]:

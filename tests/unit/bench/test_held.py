@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from pathlib import Path
+from types import CodeType, FrameType
 
 import pytest
 
@@ -16,21 +17,24 @@ from datera_backup.engine import backup, verifier
 MIB = 1 << 20
 SIZE = 256 * MIB
 BLOCKS = SIZE // Geometry().block_size
+ALMOST_EACH = BLOCKS * 7 // 8
+"""Threads that count at the same time lose a call now and then."""
 
 
-@pytest.mark.parametrize(("step", "calls"), [("full", 15), ("unchanged", 10), ("restore", 15)])
+@pytest.mark.parametrize(("step", "calls"), [("full", 11), ("unchanged", 5), ("restore", 7)])
 def test_a_step_calls_few_functions_for_each_block(step: str, calls: int, tmp_path: Path) -> None:
-    """Its share of what is done for a batch and a chunk is among them."""
+    """Waiting, and what is called once for a batch, depend on how the threads alternate."""
     with held.free():
         chain = held.Chain(tmp_path / "device", SIZE)
         for before in held.STEPS[: held.STEPS.index(step)]:
             job = chain.job(before)
             job.start()
             job.result()
-        made: Counter[str] = Counter()
+        made: Counter[CodeType] = Counter()
 
-        def note(_frame: object, event: str, _argument: object) -> None:
-            made[event] += 1
+        def note(frame: FrameType, event: str, _argument: object) -> None:
+            if event == "call" and frame.f_code.co_filename != threading.__file__:
+                made[frame.f_code] += 1
 
         threading.setprofile(note)
         try:
@@ -39,7 +43,7 @@ def test_a_step_calls_few_functions_for_each_block(step: str, calls: int, tmp_pa
             result = job.result()
         finally:
             threading.setprofile(None)
-    assert made["call"] <= calls * BLOCKS
+    assert sum(times // ALMOST_EACH for times in made.values()) <= calls
     if step == "restore":
         assert result.blocks == BLOCKS
         assert result.bytes_written == SIZE

@@ -84,7 +84,7 @@ def descriptors_of(path: str | Path) -> int:
 
 
 def test_buffers_begin_where_a_page_does() -> None:
-    buffer = Buffers(SIZE).take()
+    buffer = Buffers(SIZE, 1).take()
     assert len(buffer) == SIZE
     assert ctypes.addressof(ctypes.c_char.from_buffer(buffer)) % mmap.PAGESIZE == 0
 
@@ -94,7 +94,7 @@ def test_buffers_begin_where_a_page_does() -> None:
     [(0, SIZE), (65536, 131072), (65536 + 7, 4096), (4096, 1000), (SIZE - 100, 100)],
 )
 def test_a_device_gives_the_same_bytes_directly(device: str, offset: int, length: int) -> None:
-    buffer = Buffers(SIZE).take()[:length]
+    buffer = Buffers(SIZE, 1).take()[:length]
     with open(device, "rb", buffering=0) as opened:
         source = FileSource(opened)
         with source.directly():
@@ -108,7 +108,7 @@ def test_what_is_read_of_a_device_does_not_stay_in_the_cache(device: str) -> Non
         before = cached(device)
         source = FileSource(opened)
         with past_the_cache(source):
-            source.readinto(0, Buffers(SIZE).take())
+            source.readinto(0, Buffers(SIZE, 1).take())
             assert cached(device) <= before
             # This has to go through the cache: nothing is aligned.
             source.readinto(7, memoryview(bytearray(SIZE - 7))[1:])
@@ -140,14 +140,14 @@ def test_a_device_is_open_a_second_time_only_while_it_is_read(
         source = FileSource(opened)
         with source.directly():
             for _ in range(2):
-                source.readinto(0, Buffers(SIZE).take())
+                source.readinto(0, Buffers(SIZE, 1).take())
                 assert descriptors_of(device) == 1
     assert opened_during_reads == [2, 2]
 
 
 def test_a_device_withdrawn_from_an_abandoned_operation_is_let_go_of(device: str) -> None:
     operation = Operation("backup b", "datera", Sight.ALL, Clock())
-    buffer = Buffers(SIZE).take()
+    buffer = Buffers(SIZE, 1).take()
     with open(device, "rb", buffering=0) as opened:
         file = WatchedFile(opened, operation)
         source = open_source(cast("BinaryIO", file))
@@ -171,7 +171,7 @@ def test_a_read_that_outlives_the_block_ends_as_it_began(
     other = tmp_path / "other"
     other.write_bytes(bytes(SIZE))
     preadv, begun, left = os.preadv, threading.Event(), threading.Event()
-    buffer = Buffers(SIZE).take()
+    buffer = Buffers(SIZE, 1).take()
 
     def read(*given: Any) -> int:
         begun.set()
@@ -204,7 +204,7 @@ def test_a_thread_that_reads_directly_gets_no_hub_of_eventlet(
     hub_made: list[bool] = []
 
     def read() -> None:
-        source.readinto(0, Buffers(SIZE).take())
+        source.readinto(0, Buffers(SIZE, 1).take())
         hub_made.append(hasattr(hubs._threadlocal, "hub"))
 
     with open(device, "rb", buffering=0) as opened:
@@ -223,7 +223,7 @@ def test_a_device_that_cannot_be_opened_again_is_read_as_ever(
     def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    buffer = Buffers(SIZE).take()
+    buffer = Buffers(SIZE, 1).take()
     with open(device, "rb", buffering=0) as opened:
         source = FileSource(opened)
         monkeypatch.setattr(posix, "open", refuse)
@@ -253,7 +253,7 @@ def test_a_file_that_shrank_says_so_directly_too(
         source = FileSource(opened)
         os.truncate(file, SIZE // 2)
         with source.directly(), pytest.raises(SourceTruncated):
-            source.readinto(0, Buffers(SIZE).take())
+            source.readinto(0, Buffers(SIZE, 1).take())
 
 
 def test_a_source_that_is_no_file_is_left_alone() -> None:

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from datera_backup.container import Codec, Geometry, NewBackup
+from datera_backup.container import MIB, Codec, Geometry, NewBackup
 from datera_backup.engine import BackupJob, EngineSettings, RestoreJob, backup
 from datera_backup.engine import restore as restoring
 from datera_backup.engine.pipeline.buffers import Buffers
@@ -56,9 +56,26 @@ def test_few_buffers_wait_for_a_segment(monkeypatch: pytest.MonkeyPatch, noisy: 
     assert restore(container, 1) == data
 
 
+@pytest.mark.parametrize(
+    ("taken", "given", "kept"),
+    [
+        pytest.param(20, 20, 20, id="all that are read into"),
+        pytest.param(40, 40, 20, id="no more than those"),
+        pytest.param(40, 15, 12, id="12 MiB while others wait in segments"),
+    ],
+)
+def test_buffers_are_kept_for_those_that_are_read_into(taken: int, given: int, kept: int) -> None:
+    buffers = Buffers(MIB, 20)
+    first = [buffers.take() for _ in range(taken)]
+    for buffer in first[:given]:
+        buffers.give(buffer)
+    again = [buffers.take() for _ in range(given)]
+    assert sum(any(one.obj is other.obj for other in first) for one in again) == kept
+
+
 @pytest.mark.parametrize(("noisy", "lent"), [(0, False), (8, False), (13, False), (14, True)])
 def test_only_a_buffer_that_is_nearly_all_used_waits_for_a_segment(noisy: int, lent: bool) -> None:
-    buffer = Buffers(IN_A_BATCH * BLOCK).take()
+    buffer = Buffers(IN_A_BATCH * BLOCK, 1).take()
     blocks = [buffer[at : at + BLOCK] for at in range(0, noisy * BLOCK, BLOCK)]
     batch = backup.Batch(0, 0, IN_A_BATCH, len(buffer), buffer, buffer)
     batch.findings = [None, *((b"", Codec.RAW, block) for block in blocks)]
