@@ -136,6 +136,20 @@ class VerdictUnknown(DispatchError):
     """The answer is neither yes nor no: it could not be determined."""
 
 
+class ScratchFull(VerdictUnknown):
+    """The scratch folder has no room for what has to be unpacked or restored there."""
+
+    def __init__(self, folder: object, error: OSError) -> None:
+        super().__init__(
+            f"There is no room in the scratch folder {folder} for the backup's data "
+            f"({error.strerror}). Name a larger one."
+        )
+
+
+class DataDamaged(DispatchError):
+    """What is needed to find a backup's data is damaged: none of it can be read."""
+
+
 class SampleRefused(DispatchError):
     """The driver can only read a complete backup."""
 

@@ -27,6 +27,7 @@ from datera_backup.errors import (
 )
 from datera_backup.native_thread import in_native_thread
 from datera_backup.operations import delete_backup, examination, restore_backup, salvage
+from datera_backup.operations.open_backup import OpenBackup
 from datera_backup.operations.orphans import Orphan, find_orphans, remove_orphan
 from datera_backup.operations.progress import VerifyWatch
 from datera_backup.settings import refuse_ignored_secondaries
@@ -163,6 +164,21 @@ class DispatcherInterface(DriverBase):
                 self.settings.engine,
             )
         return found.commit.source_size, found.missing
+
+    def open_data(self, backup: Any) -> OpenBackup:
+        """Open a backup for reading at any offset; its containers are attached until it is closed.
+
+        :raises BackupIncomplete: there is no finished backup.
+        :raises ContainerDamaged: a container of it cannot be read.
+        :raises BackupFailed: it cannot be attached, or the cluster does not answer.
+        """
+        location = cinder_record.location_of(backup)
+        if location is None:
+            raise BackupIncomplete(f"Nothing is stored of backup {backup.id}")
+        self.clear_leftovers()
+        subject = f"Backup {backup.id}"
+        with translated(subject):
+            return OpenBackup(self.backend.attachments_in(location.tenant), location, subject)
 
     def stored_size(self, backup: Any) -> int | None:
         """Bytes that the blocks of this backup alone take; None while it is not finished."""

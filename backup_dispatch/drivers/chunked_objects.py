@@ -55,25 +55,33 @@ class ChunkedObjects:
     def understood(
         self, backup: Any, name: str, understand: Callable[[bytes], T], **options: Any
     ) -> T:
-        """The parsed object, read twice before it is considered damaged.
-
-        A response that was truncated in transit looks like an object that was stored truncated.
+        """The parsed object; like :meth:`used`, for callers that need all of it at once.
 
         :param understand: parses the object's bytes; raises ObjectDamaged if they are wrong,
             ObjectUnread if that cannot be determined.
+        """
+        return self.used(backup, name, lambda reader: understand(reader.read()), **options)
+
+    def used(self, backup: Any, name: str, use: Callable[[Any], T], **options: Any) -> T:
+        """What is made of the object, read twice before it is considered damaged.
+
+        A response that was truncated in transit looks like an object that was stored truncated.
+
+        :param use: is given the driver's reader of the object, twice if it fails; raises
+            ObjectDamaged if the bytes are wrong, ObjectUnread if that cannot be determined.
         :param options: for the driver's ``get_object_reader``.
         :raises ObjectDamaged: it is missing, or wrong.
         :raises ObjectUnread: it cannot be read, and the backend answers.
         :raises VerdictUnknown: the backend has stopped answering.
         """
         try:
-            return understand(self._read(backup, name, options))
+            return self._use(backup, name, use, options)
         except VerdictUnknown:
             raise
         except Exception as first:
             self._require_answer(backup, first)
         try:
-            return understand(self._read(backup, name, options))
+            return self._use(backup, name, use, options)
         except (VerdictUnknown, ObjectDamaged, ObjectUnread):
             raise
         except Exception as error:
@@ -84,10 +92,11 @@ class ChunkedObjects:
                 raise ObjectDamaged(f"it cannot be read: {reason_of(error)}") from error
             raise ObjectUnread(reason_of(error)) from error
 
-    def _read(self, backup: Any, name: str, options: dict[str, Any]) -> bytes:
+    def _use(
+        self, backup: Any, name: str, use: Callable[[Any], T], options: dict[str, Any]
+    ) -> T:
         with self._driver.get_object_reader(backup.container, name, **options) as reader:
-            body: bytes = reader.read()
-        return body
+            return use(reader)
 
     def _require_answer(self, backup: Any, error: Exception) -> None:
         """Require that the backend still lists the backup's objects.

@@ -9,57 +9,32 @@ damaged, and reported separately.
 
 from __future__ import annotations
 
-import bz2
 import hashlib
-import importlib
-import json
 import math
 import random
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from backup_dispatch.drivers.chunked_objects import ChunkedObjects, ObjectDamaged, ObjectUnread
 from backup_dispatch.drivers.deletion import require_kept
-from backup_dispatch.drivers.digests import Digests, NoDigests, read_digests
+from backup_dispatch.drivers.digests import Digests
 from backup_dispatch.drivers.interface import Progress
-from backup_dispatch.errors import VerdictUnknown, one_line, reason_of
+from backup_dispatch.drivers.readers.stored import (
+    Stored,
+    decompressed,
+    digests_in,
+    digests_name,
+    metadata_in,
+    metadata_name,
+    objects_in,
+)
+from backup_dispatch.errors import VerdictUnknown
 
 T = TypeVar("T")
 
 ENOUGH = 10
 """Number of unreadable objects after which no more are tried: each may take a timeout."""
-
-
-def _plain(data: bytes) -> bytes:
-    return data
-
-
-def _unzstd(data: bytes) -> bytes:
-    # The module that Cinder itself uses; not every installation has it.
-    plain: bytes = importlib.import_module("zstd").decompress(data)
-    return plain
-
-
-# The names that Cinder accepts as backup_compression_algorithm.
-_DECOMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
-    **dict.fromkeys(("none", "off", "no"), _plain),
-    **dict.fromkeys(("zlib", "gzip"), zlib.decompress),
-    **dict.fromkeys(("bz2", "bzip2"), bz2.decompress),
-    "zstd": _unzstd,
-}
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One object, as a backup's metadata describes it."""
-
-    name: str
-    offset: int
-    length: int
-    compression: str
-    md5: str
 
 
 @dataclass
@@ -151,14 +126,14 @@ class ChunkedVerification:
         if not layer.listed:
             self._found(backup, "the backend has nothing of it")
             return None
-        metadata = self._object(layer, self._metadata_name(backup), _metadata)
+        metadata = self._object(layer, metadata_name(backup), metadata_in)
         if metadata is None:
             return None
-        layer.objects = list(_objects(metadata))
+        layer.objects = list(objects_in(metadata))
         layer.extra = metadata.get("extra_metadata")
         self._compare_with_record(backup, metadata)
         expected = {one.name for one in layer.objects}
-        expected |= {self._metadata_name(backup), self._digests_name(backup)}
+        expected |= {metadata_name(backup), digests_name(backup)}
         for name in sorted(layer.listed - expected):
             # Cinder then refuses to restore it.
             self._found(backup, f"object {name} is there, and its metadata does not name it")
@@ -176,16 +151,8 @@ class ChunkedVerification:
         if parent != backup.parent_id:
             self._found(backup, f"it was made on backup {parent}, not on {backup.parent_id}")
 
-    @staticmethod
-    def _metadata_name(backup: Any) -> str:
-        return f"{backup.service_metadata}_metadata"
-
-    @staticmethod
-    def _digests_name(backup: Any) -> str:
-        return f"{backup.service_metadata}_sha256file"
-
     def _digests(self, layer: Layer) -> Digests | None:
-        return self._object(layer, self._digests_name(layer.backup), _digests)
+        return self._object(layer, digests_name(layer.backup), digests_in)
 
     # Stored objects
 
@@ -236,28 +203,6 @@ class ChunkedVerification:
         self.damage.append(f"backup {backup.id}: {what}")
 
 
-def _metadata(body: bytes) -> dict[str, Any]:
-    try:
-        metadata: dict[str, Any] = json.loads(body)
-        list(_objects(metadata))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ObjectDamaged(f"it cannot be understood: {reason_of(error)}") from error
-    return metadata
-
-
-def _digests(body: bytes) -> Digests:
-    try:
-        return read_digests(body)
-    except NoDigests as error:
-        raise ObjectDamaged(str(error)) from error
-
-
-def _objects(metadata: dict[str, Any]) -> Iterator[Stored]:
-    for entry in metadata["objects"]:
-        for name, one in entry.items():
-            yield Stored(name, one["offset"], one["length"], one["compression"], one["md5"])
-
-
 def _require_right(one: Stored, body: bytes, digests: Digests | None) -> None:
     """Require that an object is what was stored.
 
@@ -265,7 +210,7 @@ def _require_right(one: Stored, body: bytes, digests: Digests | None) -> None:
     :raises ObjectUnread: its compression is not known here.
     :raises VerdictUnknown: it cannot be decompressed here.
     """
-    data = _decompressed(one, body)
+    data = decompressed(one, body)
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
     if len(data) != one.length:
         raise ObjectDamaged(f"it has {len(data)} bytes, and should have {one.length}")
@@ -276,20 +221,3 @@ def _require_right(one: Stored, body: bytes, digests: Digests | None) -> None:
     at = digests.first_wrong(one.offset, data)
     if at is not None:
         raise ObjectDamaged(f"the block at byte {at} has not the sha256 in the list")
-
-
-def _decompressed(one: Stored, body: bytes) -> bytes:
-    try:
-        return _DECOMPRESSORS[one.compression.lower()](body)
-    except KeyError:
-        raise ObjectUnread(
-            f"its metadata says compression {one.compression}, which this Cinder does not know"
-        ) from None
-    except ImportError as missing:
-        raise VerdictUnknown(
-            f"whether object {one.name} is whole: it is compressed with zstd, and the Python "
-            "module zstd is not installed here"
-        ) from missing
-    except Exception as error:
-        why = f"its {one.compression} data is broken: {one_line(str(error))}"
-        raise ObjectDamaged(why) from error

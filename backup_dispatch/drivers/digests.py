@@ -36,7 +36,7 @@ class Digests:
         """How many blocks there are."""
         return len(self.packed) // DIGEST_SIZE
 
-    def first_wrong(self, offset: int, data: bytes) -> int | None:
+    def first_wrong(self, offset: int, data: bytes | bytearray) -> int | None:
         """The offset of the first block of ``data`` whose digest does not match.
 
         :param offset: the data's position in the volume; at the beginning of a block.
@@ -48,6 +48,10 @@ class Digests:
             if digest != self.packed[at : at + DIGEST_SIZE]:
                 return offset + start
         return None
+
+    def at(self, block: int) -> bytes:
+        """The digest of one block."""
+        return self._slice(block, block + 1)
 
     def first_difference(self, other: Digests, covered: Iterable[tuple[int, int]]) -> int | None:
         """The offset of the first block that differs from ``other``'s and is not covered.

@@ -132,7 +132,7 @@ class SupportsSalvage(Protocol):
 
 
 class BackupData(Protocol):
-    """The volume as a backup holds it, readable at any offset."""
+    """The volume as a backup holds it, readable at any offset until it is closed."""
 
     @property
     def size(self) -> int:
@@ -141,20 +141,28 @@ class BackupData(Protocol):
     def extents(self) -> Iterator[tuple[int, int]]:
         """The ranges that may hold anything but zeros: offset and length, in order, no overlaps.
 
+        May take as long as reading all metadata of the backup.
+
         :raises Exception: the backend does not answer.
         """
 
     def read_into(self, offset: int, buffer: memoryview) -> Sequence[MissingRange]:
         """Fill the buffer with the volume's bytes from an offset on, each verified.
 
-        May be called from several threads at once.
+        May be called from several threads at once. What a backup has lost because it was deleted
+        meanwhile is not damage.
 
         :returns: the damaged ranges among them, in order, whose bytes in the buffer are zeros.
-        :raises Exception: the backend does not answer; the buffer's contents are undefined.
+        :raises ValueError: the volume ends before the buffer is full.
+        :raises Exception: the backend does not answer, or the backup was deleted meanwhile; the
+            buffer's contents are undefined.
         """
 
     def close(self) -> None:
-        """Give back what reading needed, such as an attachment; may be called twice."""
+        """Give back what reading needed, such as an attachment; may be called twice.
+
+        Called when no read is in progress.
+        """
 
 
 @runtime_checkable
@@ -317,6 +325,7 @@ ALL: tuple[type[Any], ...] = (
     SupportsMayHold,
     SupportsOrphans,
     SupportsProgress,
+    SupportsRandomAccess,
     SupportsSalvage,
     SupportsStoredSize,
     SupportsTryOut,

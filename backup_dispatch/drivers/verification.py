@@ -15,7 +15,6 @@ from enum import Enum
 from typing import Any
 
 from cinder import exception
-from cinder.objects import fields
 from oslo_utils import units
 
 from backup_dispatch.drivers.chunked_verification import ChunkedVerification
@@ -25,6 +24,7 @@ from backup_dispatch.drivers.families import is_chunked
 from backup_dispatch.drivers.interface import Progress, SupportsVerify, SupportsVerifySample
 from backup_dispatch.drivers.null_volume import NullVolume
 from backup_dispatch.drivers.offers import offered
+from backup_dispatch.drivers.readers.restoring import restore_elsewhere
 from backup_dispatch.errors import SampleRefused, VerdictUnknown, reason_of
 
 _BY_ITSELF = "by the driver itself"
@@ -167,14 +167,10 @@ def _restored_onto_nothing(
 ) -> Verified:
     _refuse_sample(chain[0], sample)
     found = Verified(_RESTORED, backups=len(chain))
-    backup = _as_if_restoring(chain[0])
+    backup = chain[0]
     sink = NullVolume(backup.size * units.Gi, progress)
-    # A restore restores the volume's metadata too; here that must not happen.
-    driver.put_metadata = lambda *_arguments: None
-    # The volume may be deleted by now; drivers ask only for its name and size.
-    driver.context = driver.context.elevated(read_deleted="yes")
     try:
-        driver.restore(backup, backup.volume_id, sink, volume_is_new=False)
+        restore_elsewhere(driver, backup, sink)
     except exception.VolumeNotFound:
         found.unknown.append(
             f"whether backup {backup.id} can be read: its driver needs the record of volume "
@@ -199,25 +195,6 @@ def _refuse_sample(backup: Any, sample: SampleRequest | None) -> None:
         raise SampleRefused(
             f"Backup {backup.id} can only be read whole by its driver: leave out --sample."
         )
-
-
-def _as_if_restoring(backup: Any) -> Any:
-    """The backup for a driver that stops when the record is no longer ``restoring``.
-
-    When the driver reads the record again it sees no change but a deletion; it saves nothing.
-    """
-    copy = backup.obj_clone()
-    read_anew = copy.refresh
-
-    def refresh(*arguments: Any, **options: Any) -> None:
-        read_anew(*arguments, **options)
-        if copy.status not in (fields.BackupStatus.DELETING, fields.BackupStatus.DELETED):
-            copy.status = fields.BackupStatus.RESTORING
-
-    copy.status = fields.BackupStatus.RESTORING
-    copy.refresh = refresh
-    copy.save = lambda *_arguments, **_options: None
-    return copy
 
 
 def _has_nothing(driver: Any, backup: Any) -> bool:

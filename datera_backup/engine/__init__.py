@@ -3,6 +3,7 @@
 
 from datera_backup.engine.backup import BackupJob
 from datera_backup.engine.errors import (
+    ContainerSilent,
     EngineError,
     JobCancelled,
     SinkNotDurable,
@@ -14,6 +15,7 @@ from datera_backup.engine.errors import (
 )
 from datera_backup.engine.opening import open_sink, open_source
 from datera_backup.engine.pipeline.job import Job, Progress
+from datera_backup.engine.random_access import RandomAccess
 from datera_backup.engine.rbd import RbdSink, RbdSource
 from datera_backup.engine.restore import Damage, RestoreJob, RestoreReport, VerifyJob
 from datera_backup.engine.settings import EngineSettings
@@ -23,6 +25,7 @@ from datera_backup.engine.surplus import SurplusJob
 
 __all__ = [
     "BackupJob",
+    "ContainerSilent",
     "Damage",
     "EngineError",
     "EngineSettings",
@@ -33,6 +36,7 @@ __all__ = [
     "ObjectSink",
     "ObjectSource",
     "Progress",
+    "RandomAccess",
     "RbdSink",
     "RbdSource",
     "RestoreJob",

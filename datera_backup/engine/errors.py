@@ -12,6 +12,13 @@ class JobCancelled(EngineError):
     """The job was cancelled before it had finished."""
 
 
+class ContainerSilent(EngineError):
+    """A container's device no longer answers, which proves nothing about what lies on it."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(f"The container's device no longer answers: {_said(reason)}.")
+
+
 class VolumeFailed(EngineError):
     """Something is wrong with the volume itself, not with a container.
 

@@ -84,7 +84,7 @@ def verify(
     :param share: of the blocks that are not zero, which of them by ``seed``.
     :raises ContainerDamaged: a container cannot even be opened.
     """
-    with _home_and_reader(attachments, location, writable=True) as (home, backup):
+    with home_and_reader(attachments, location, writable=True) as (home, backup):
         found = Findings()
         job = VerifyJob(backup, share=share, seed=seed, settings=settings, on_damage=found.add)
         damage = found.lines
@@ -147,12 +147,12 @@ def _remember(location: Location, home: Container, spots: Sequence[Spot]) -> Non
 @contextmanager
 def _reader(attachments: Attachments, location: Location) -> Iterator[BackupReader]:
     """The backup, with all containers that hold a block of it attached at once."""
-    with _home_and_reader(attachments, location) as (_, backup):
+    with home_and_reader(attachments, location) as (_, backup):
         yield backup
 
 
 @contextmanager
-def _home_and_reader(
+def home_and_reader(
     attachments: Attachments, location: Location, *, writable: bool = False
 ) -> Iterator[tuple[Container, BackupReader]]:
     """The backup's own container, and the backup with all others of them attached at once.
