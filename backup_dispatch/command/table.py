@@ -8,6 +8,7 @@ from cliff.command import Command
 from backup_dispatch.command.verbs.adopt import Adopt
 from backup_dispatch.command.verbs.check import Check
 from backup_dispatch.command.verbs.list import ListBackups
+from backup_dispatch.command.verbs.mount import Mount
 from backup_dispatch.command.verbs.orphans import Orphans
 from backup_dispatch.command.verbs.release import Release
 from backup_dispatch.command.verbs.route import Route
@@ -19,6 +20,7 @@ COMMANDS: dict[str, type[Command]] = {
     "adopt": Adopt,
     "check": Check,
     "list": ListBackups,
+    "mount": Mount,
     "orphans": Orphans,
     "release": Release,
     "route": Route,

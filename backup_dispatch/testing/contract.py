@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import testtools
@@ -190,6 +191,20 @@ class BackendContract(testtools.TestCase):
         self.assertEqual((self.cloud.volume_bytes, []), (size, list(missing)))
         self.assertTrue(found.ljust(CHECKED, b"\0") == self.content(volume), "other bytes")
 
+    def test_opened_data_reads_as_a_restore_does(self) -> None:
+        self.offering(interface.SupportsRandomAccess)
+        if not self.incremental:
+            volume = self.filled_volume(13)
+            chain, contents = [self.cloud.back_up(volume)], [self.content(volume)]
+        else:
+            chain, contents = self.chain_of_four()
+        before = self.stored()
+        for backup, content in zip(chain, contents, strict=True):
+            self.require_opened(self.cloud.driver().open_data(backup), content)
+        self.assertEqual(before, self.stored())
+        for backup in reversed(chain):
+            self.cloud.delete(backup)
+
     def test_stored_size_is_that_of_a_finished_backup(self) -> None:
         backup = self.cloud.back_up(self.filled_volume(9))
         self.addCleanup(self.cloud.delete, backup)
@@ -287,6 +302,31 @@ class BackendContract(testtools.TestCase):
         at = next(at for at in range(len(expected)) if found[at] != expected[at])
         self.fail(f"the volume differs at byte {at}: {found[at]:#04x}, not {expected[at]:#04x}")
 
+    def require_opened(self, data: interface.BackupData, expected: bytes) -> None:
+        """Fail unless the opened backup reads so, in any order and by several threads; close it."""
+        try:
+            self.assertEqual(self.cloud.volume_bytes, data.size)
+            end = 0
+            gaps: list[tuple[int, int]] = []
+            for offset, length in data.extents():
+                self.assertTrue(end <= offset < offset + length <= data.size, "extents overlap")
+                gaps.append((end, offset))
+                end = offset + length
+            for start, stop in [*gaps, (end, len(expected))]:
+                self.assertFalse(any(expected[start:stop]), "data is outside the extents")
+            chance = random.Random(len(gaps))
+            ranges = [(0, len(expected)), (len(expected), 0)]
+            for _ in range(40):
+                offset = chance.randrange(len(expected))
+                ranges.append((offset, min(chance.choice([1, 4096, MIB]), len(expected) - offset)))
+            with ThreadPoolExecutor(4) as pool:
+                for right in pool.map(lambda range_: _reads(data, *range_, expected), ranges):
+                    self.assertTrue(right, "other bytes")
+            self.assertRaises(ValueError, data.read_into, data.size, memoryview(bytearray(1)))
+        finally:
+            data.close()
+            data.close()
+
     def require_nothing_of(self, *backups: Any) -> None:
         """Fail if the backend still stores anything named after one of the backups."""
         left = [name for name in self.stored() or () if any(one.id in name for one in backups)]
@@ -300,6 +340,12 @@ class BackendContract(testtools.TestCase):
             self.assertIn(word, WORDS)
             self.assertNotIn(word, ("down", "unwritable"), text)
             self.assertEqual(word == "up", not text, f"{subject} is {word}: {text!r}")
+
+
+def _reads(data: interface.BackupData, offset: int, length: int, expected: bytes) -> bool:
+    buffer = bytearray(b"\xee" * length)
+    missing = data.read_into(offset, memoryview(buffer))
+    return not missing and buffer == expected[offset : offset + length]
 
 
 class _Interrupted(Exception):

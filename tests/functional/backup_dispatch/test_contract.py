@@ -37,6 +37,12 @@ class Cloud:
     volume_bytes: int = SIZE
 
     @property
+    def folder(self) -> Path:
+        """A folder of the test's own."""
+        folder: Path = self.cinder.directory
+        return folder
+
+    @property
     def enabled(self) -> Any:
         from oslo_config import cfg
 
@@ -192,6 +198,18 @@ class ThroughTheDispatcher(testing.BackendContract):
         self.require_content(self.cloud.restore(imported), self.content(volume))
         assert self.cloud.reread(backup).service == self.cloud.enabled.owner
         self.cloud.delete(imported)
+
+    def test_reader_gives_what_each_backup_of_a_chain_has(self) -> None:
+        from backup_dispatch.drivers.readers import open_reader
+        from backup_dispatch.lineage import chain_of
+
+        chain, contents = self.chain_of_four()
+        for backup, content in zip(chain, contents, strict=True):
+            backups = chain_of(self.cloud.cinder.context, self.cloud.reread(backup)).backups
+            driver = self.cloud.driver()
+            self.require_opened(open_reader(driver, backups, self.cloud.folder), content)
+        for backup in reversed(chain):
+            self.cloud.delete(backup)
 
     # What the dispatcher knows of the driver
 
