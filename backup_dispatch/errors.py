@@ -137,12 +137,12 @@ class VerdictUnknown(DispatchError):
 
 
 class ScratchFull(VerdictUnknown):
-    """The scratch folder has no room for what has to be unpacked or restored there."""
+    """The scratch folder does not take what has to be unpacked or restored there."""
 
     def __init__(self, folder: object, error: OSError) -> None:
         super().__init__(
-            f"There is no room in the scratch folder {folder} for the backup's data "
-            f"({error.strerror}). Name a larger one."
+            f"The scratch folder {folder} does not take the backup's data: {error.strerror}. Name "
+            "another one."
         )
 
 

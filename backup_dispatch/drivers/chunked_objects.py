@@ -92,9 +92,7 @@ class ChunkedObjects:
                 raise ObjectDamaged(f"it cannot be read: {reason_of(error)}") from error
             raise ObjectUnread(reason_of(error)) from error
 
-    def _use(
-        self, backup: Any, name: str, use: Callable[[Any], T], options: dict[str, Any]
-    ) -> T:
+    def _use(self, backup: Any, name: str, use: Callable[[Any], T], options: dict[str, Any]) -> T:
         with self._driver.get_object_reader(backup.container, name, **options) as reader:
             return use(reader)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from datera_backup.container import (
+    GIB,
     MIB,
     BackupReader,
     BlockDamaged,
@@ -62,10 +63,13 @@ class RandomAccess:
         return self._backup.commit.source_size
 
     def extents(self) -> Iterator[tuple[int, int]]:
-        """Yield the ranges that may hold anything but zeros: offset and length, in their order."""
+        """Yield the ranges that may hold anything but zeros: offset and length, in their order.
+
+        After a GiB at most: whoever asks may want to stop.
+        """
         begin = end = 0
         for start, stop in self._ranges():
-            if start != end:
+            if start != end or end - begin >= GIB:
                 if end > begin:
                     yield begin, end - begin
                 begin = start

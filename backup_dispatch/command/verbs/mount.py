@@ -121,11 +121,15 @@ class Mount(CloudCommand, ShowOne):
                 self.say(_ENCRYPTED)
 
         made = backup.data_timestamp or backup.created_at
-        filesystem = VolumeFilesystem(data, made, lambda line: self.app.LOG.error("%s", line), ready)
+        filesystem = VolumeFilesystem(
+            data, made, lambda line: self.app.LOG.error("%s", line), ready
+        )
         with closing(filesystem):
             serve(filesystem, directory, name=f"backup-{backup.id}", allow_root=allow_root)
         damage, unknown = filesystem.damage, filesystem.unknown
         self.exit_code = NO if damage else NOT_KNOWN if unknown else DONE
         found = {"damage": damage, "not_known": unknown}
-        told = {name: Lines([masked(one) for one in lines]) for name, lines in found.items() if lines}
+        told = {
+            name: Lines([masked(one) for one in lines]) for name, lines in found.items() if lines
+        }
         return {"read": Size(filesystem.read_bytes), **told}

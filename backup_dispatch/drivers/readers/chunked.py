@@ -15,7 +15,6 @@ from typing import Any, NoReturn, TypeVar
 
 from backup_dispatch.drivers.chunked_objects import ChunkedObjects, ObjectDamaged, ObjectUnread
 from backup_dispatch.drivers.deletion import require_kept
-from backup_dispatch.drivers.digests import Digests
 from backup_dispatch.drivers.readers.missing import Missing, joined
 from backup_dispatch.drivers.readers.overlay import Overlay
 from backup_dispatch.drivers.readers.stored import (
@@ -29,6 +28,8 @@ from backup_dispatch.drivers.readers.unpacked import MIB, UnpackedObjects
 from backup_dispatch.errors import DataDamaged, VerdictUnknown
 
 T = TypeVar("T")
+
+GIB = 1 << 30
 
 
 class ChunkedData:
@@ -65,8 +66,8 @@ class ChunkedData:
         self._last_zeros = _digest(bytes(self.size % block or block))
 
     def extents(self) -> Iterator[tuple[int, int]]:
-        """The ranges that are not zeros by their digests."""
-        for first, stop in self._runs(0, self._digests.blocks, self._digests.blocks):
+        """The ranges that are not zeros by their digests, each of about a GiB at most."""
+        for first, stop in self._runs(0, self._digests.blocks, max(1, GIB // self._block)):
             start = first * self._block
             yield start, min(stop * self._block, self.size) - start
 

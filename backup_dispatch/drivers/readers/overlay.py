@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which object of a chain has which part of the volume: that of the newest backup which wrote it."""
+"""Which object of a chain has a part of the volume: that of the newest backup which wrote it."""
 
 from __future__ import annotations
 

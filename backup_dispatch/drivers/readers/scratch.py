@@ -45,7 +45,7 @@ class ScratchData:
     def __init__(self, driver: Any, backup: Any, scratch: Path, progress: Progress) -> None:
         self.size = backup.size * units.Gi
         try:
-            file = tempfile.TemporaryFile(dir=scratch, buffering=0)
+            file = tempfile.TemporaryFile(dir=scratch, buffering=0)  # noqa: SIM115 - kept
         except OSError as error:
             raise ScratchFull(scratch, error) from error
         try:

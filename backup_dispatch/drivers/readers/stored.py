@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a chunked driver's metadata says of a backup's objects, and what they are compressed with."""
+"""What a chunked driver's metadata says of a backup's objects, and how they are compressed."""
 
 from __future__ import annotations
 

@@ -108,6 +108,8 @@ class VolumeFilesystem:
         """
         self._require_file(path)
         buffer = bytearray(max(0, min(size, self._data.size - offset)))
+        if not buffer:
+            return b""
         try:
             missing = self._data.read_into(offset, memoryview(buffer))
         except Exception as error:

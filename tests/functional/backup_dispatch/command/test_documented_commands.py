@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backup_dispatch.command.outcome import DONE, NO, UNUSABLE
+from tests.fixtures import mounting
 from tests.fixtures.pages import commands_of
 
 STAND_FOR = {
@@ -29,12 +30,22 @@ def test_each_backup_dispatch_command_of_the_pages_is_accepted(
     commands = {one.text: one for one in commands_of("backup-dispatch")}
     assert len(commands) >= 10
     outcomes = {}
-    stand_for = {**STAND_FOR, "OUTPUT": str(tmp_path / "output")}
+    (tmp_path / "mnt").mkdir()
+    stand_for = {
+        **STAND_FOR,
+        "OUTPUT": str(tmp_path / "output"),
+        "DIRECTORY": str(tmp_path / "mnt"),
+        "VOLUME": four_backups["datera_2"].volume_id,
+    }
     for text, one in sorted(commands.items()):
         # The pages' backends have names of their own.
         words = [OF_THIS_CLOUD.get(word, word) for word in one.words(stand_for)]
         left = [word for word in words if re.fullmatch(r"[A-Z][A-Z_]+", word)]
         assert not left, f"{one.page}: say above what {left} stands for"
+        if words[0] == "mount":
+            if mounting.why_not() or len(words) == 1:
+                continue
+            words.append("--dry-run")
         if words[0] not in ("verify", "salvage", "show", "adopt") or len(words) > 1:
             outcomes[text] = run(*words)
     unusable = {text: ended.err for text, ended in outcomes.items() if ended.code == UNUSABLE}

@@ -98,7 +98,7 @@ def test_each_backend_s_backup_is_a_file_like_the_volume(
         assert mount.read(GIB, 10) == b""
         for change in (
             lambda: mount.file.open("r+b"),
-            lambda: (mount.folder / "new").touch(),
+            (mount.folder / "new").touch,
             mount.file.unlink,
         ):
             assert errno_of(change) in (errno.EROFS, errno.EACCES)
@@ -172,7 +172,9 @@ def test_damaged_block_is_an_error_and_its_neighbours_are_read(
         assert errno_of(lambda: mount.read(at, 10)) == errno.EIO
     ended = mount.result
     assert ended.code == 1
-    assert ended.err.count(f"Block {at // BLOCK} of backup {backup.id}") == len(ended.json["damage"])
+    assert ended.err.count(f"Block {at // BLOCK} of backup {backup.id}") == len(
+        ended.json["damage"]
+    )
     assert all(f"Block {at // BLOCK} of backup" in line for line in ended.json["damage"])
     assert ended.json["not_known"] == []
 
@@ -261,9 +263,7 @@ def test_directory_that_is_no_empty_one_is_refused_before_anything_is_read(
     assert said in ended.err
 
 
-def test_unknown_and_unfinished_backups_are_refused(
-    chain: Any, run: Run, tmp_path: Path
-) -> None:
+def test_unknown_and_unfinished_backups_are_refused(chain: Any, run: Run, tmp_path: Path) -> None:
     (tmp_path / "mnt").mkdir()
     ended = run("mount", "no-such-backup", str(tmp_path / "mnt"))
     assert (ended.code, ended.err.count("\n")) == (1, 1)
@@ -275,9 +275,7 @@ def test_unknown_and_unfinished_backups_are_refused(
     assert (ended.code, "/nonexistent cannot be written" in ended.err) == (2, True)
 
 
-def test_dry_run_opens_the_backup_and_mounts_nothing(
-    chain: Any, run: Run, tmp_path: Path
-) -> None:
+def test_dry_run_opens_the_backup_and_mounts_nothing(chain: Any, run: Run, tmp_path: Path) -> None:
     (tmp_path / "mnt").mkdir()
     ended = run("mount", chain.backup.id, str(tmp_path / "mnt"), "--dry-run", "-f", "json")
     assert (ended.code, ended.json["size"]) == (0, GIB)

@@ -45,9 +45,7 @@ class Mount:
 
 
 @pytest.fixture
-def mount(
-    start_dispatching: Callable[..., Any], tmp_path: Path
-) -> Iterator[Callable[[], Mount]]:
+def mount(start_dispatching: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[[], Mount]]:
     cinder = start_dispatching(secondaries="")
     volume = cinder.create_volume(1)
     cinder.write(volume, MIB, b"text" * 1000)

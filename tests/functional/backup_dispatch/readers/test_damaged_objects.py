@@ -250,5 +250,5 @@ def test_a_full_scratch_folder_is_named(
 
     (chain.tapes / chain.tape.id).write_bytes(b"tape" * 1000)
     monkeypatch.setattr(scratch.os, "pwrite", full)
-    with pytest.raises(ScratchFull, match=f"no room in the scratch folder {tmp_path}"):
+    with pytest.raises(ScratchFull, match=f"The scratch folder {tmp_path} does not take"):
         opened(chain.tape, "tape_driver")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -21,7 +22,7 @@ def layers() -> st.SearchStrategy[list[Layer]]:
     edges = st.lists(st.integers(0, SIZE), unique=True, max_size=10).map(sorted)
     # Two edges each: ranges that do not overlap, some of them neighbours.
     every_other = edges.map(lambda found: list(zip(found[::2], found[1::2], strict=False)))
-    neighbours = edges.map(lambda found: list(zip(found, found[1:], strict=False)))
+    neighbours = edges.map(lambda found: list(pairwise(found)))
     return st.lists(every_other | neighbours, max_size=6)
 
 
@@ -40,7 +41,7 @@ def test_each_byte_comes_from_the_newest_object_that_has_it(
     expected: dict[int, str] = {}
     for number, layer in enumerate(ranges):
         for first, stop in layer:
-            expected |= {at: f"{number}-{first}" for at in range(first, stop)}
+            expected |= dict.fromkeys(range(first, stop), f"{number}-{first}")
     overlay = overlaid(ranges)
     found: dict[int, str] = {}
     last = start
@@ -48,7 +49,7 @@ def test_each_byte_comes_from_the_newest_object_that_has_it(
         assert last <= one.start < one.end <= end
         assert one.one.offset <= one.start
         assert one.end <= one.one.end
-        found |= {at: one.one.name for at in range(one.start, one.end)}
+        found |= dict.fromkeys(range(one.start, one.end), one.one.name)
         last = one.end
     assert found == {at: name for at, name in expected.items() if start <= at < end}
     assert overlay.end == max(expected, default=-1) + 1

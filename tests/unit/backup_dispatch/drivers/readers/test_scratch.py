@@ -30,9 +30,7 @@ def ignore(_done: int, _total: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_writes_in_any_order_leave_what_a_plain_file_would_have(
-    descriptor: int, seed: int
-) -> None:
+def test_writes_in_any_order_leave_what_a_plain_file_would_have(descriptor: int, seed: int) -> None:
     chance = random.Random(seed)
     target, expected = SparseFile(descriptor, SIZE, ignore), bytearray(SIZE)
     for _ in range(40):

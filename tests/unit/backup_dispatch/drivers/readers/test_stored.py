@@ -52,9 +52,9 @@ def test_what_comes_before_damage_comes(name: str, damage: str) -> None:
     else:
         body[-40] ^= 255
     got = bytearray()
+    pieces = pieces_of(stored(name), in_parts(bytes(body)))
     with pytest.raises(ObjectDamaged, match=f"its {name} data is broken"):
-        for piece in pieces_of(stored(name), in_parts(bytes(body))):
-            got += piece
+        got.extend(byte for piece in pieces for byte in piece)
     assert PLAIN.startswith(got)
     assert len(got) > 400_000
 
