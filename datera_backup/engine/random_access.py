@@ -10,6 +10,7 @@ from typing import NamedTuple
 from datera_backup.container import (
     GIB,
     MIB,
+    BackupNotInContainer,
     BackupReader,
     BlockDamaged,
     ChunkMap,
@@ -215,6 +216,9 @@ class RandomAccess:
         try:
             with self._living:
                 self._backup.require_living()
+        except BackupNotInContainer as gone:
+            # The container may have forgotten it by now, but it was there.
+            raise BackupNotInContainer(gone.backup_id, gone.container_id, deleted=True) from gone
         except LayoutDamaged:
             return  # the superblocks too: what was found stands
 

@@ -128,8 +128,8 @@ class Mount(CloudCommand, ShowOne):
             serve(filesystem, directory, name=f"backup-{backup.id}", allow_root=allow_root)
         damage, unknown = filesystem.damage, filesystem.unknown
         self.exit_code = NO if damage else NOT_KNOWN if unknown else DONE
-        found = {"damage": damage, "not_known": unknown}
-        told = {
-            name: Lines([masked(one) for one in lines]) for name, lines in found.items() if lines
+        return {
+            "read": Size(filesystem.read_bytes),
+            "damage": Lines([masked(one) for one in damage]),
+            "not_known": Lines([masked(one) for one in unknown]),
         }
-        return {"read": Size(filesystem.read_bytes), **told}

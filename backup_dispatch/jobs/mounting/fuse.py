@@ -20,6 +20,8 @@ from backup_dispatch.jobs.mounting.filesystem import VolumeFilesystem
 _DEVICE = "/dev/fuse"
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 _CHOICE = "FUSE_LIBRARY_NAME"
+_TAKES_MAX_THREADS = (3, 12)
+_MOST_THREADS = 10
 _NOBODY_SERVES = (errno.ENOTCONN, errno.ECONNABORTED, errno.EIO)
 
 
@@ -72,6 +74,10 @@ def serve(
     :raises MountRefused: it could not be mounted; libfuse has written the reason to stderr.
     """
     mfusepy = _mfusepy()
+    options: dict[str, Any] = {"allow_root": True} if allow_root else {}
+    if (mfusepy.fuse_version_major, mfusepy.fuse_version_minor) >= _TAKES_MAX_THREADS:
+        # Its own default is a number that some releases of it complain about.
+        options["max_threads"] = _MOST_THREADS
     with _libfuse_handles_signals():
         try:
             mfusepy.FUSE(
@@ -83,7 +89,7 @@ def serve(
                 subtype="backup-dispatch",
                 # It never changes: what was read once stays in the kernel's cache.
                 kernel_cache=True,
-                **({"allow_root": True} if allow_root else {}),
+                **options,
             )
         except RuntimeError as ended:
             # libfuse says the same of an end by a signal.

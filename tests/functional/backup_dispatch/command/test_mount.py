@@ -26,7 +26,9 @@ Run = Callable[..., Any]
 Start = Callable[..., Any]
 
 MIB = 2**20
-GIB = 2**30
+SIZE = 16 * MIB
+"""Of the tests' volumes of 1 GiB: drivers back up what there is."""
+
 BLOCK = 2**16
 
 
@@ -91,11 +93,11 @@ def test_each_backend_s_backup_is_a_file_like_the_volume(
     with mounted(backup) as mount:
         assert os.listdir(mount.folder) == ["volume.raw"]
         status = mount.file.stat()
-        assert (status.st_size, status.st_mode & 0o777, status.st_uid) == (GIB, 0o400, os.getuid())
+        assert (status.st_size, status.st_mode & 0o777, status.st_uid) == (SIZE, 0o400, os.getuid())
         assert int(status.st_mtime) == int(backup.data_timestamp.timestamp())
-        assert mount.read(0, 20 * MIB) == cloud_of_four.read(restored, 0, 20 * MIB)
-        assert mount.read(GIB - 3, 10) == bytes(3)
-        assert mount.read(GIB, 10) == b""
+        assert mount.read(0, SIZE) == cloud_of_four.read(restored, 0, SIZE)
+        assert mount.read(SIZE - 3, 10) == bytes(3)
+        assert mount.read(SIZE, 10) == b""
         for change in (
             lambda: mount.file.open("r+b"),
             (mount.folder / "new").touch,
@@ -105,14 +107,14 @@ def test_each_backend_s_backup_is_a_file_like_the_volume(
     told = mount.result.json
     assert mount.result.code == 0, mount.result.err
     read = told.pop("read")
-    assert read >= 20 * MIB
+    assert read >= SIZE
     assert told == {
         "backup": backup.id,
         "backend": backend,
         "directory": str(mount.folder),
         "encrypted": False,
         "read_from": "where it lies, each block verified",
-        "size": GIB,
+        "size": SIZE,
         "damage": [],
         "not_known": [],
     }
@@ -127,7 +129,7 @@ def test_copy_of_a_sparse_backup_is_sparse(
         subprocess.run(["cp", "--sparse=always", mount.file, copy], check=True)
         assert mount.file.stat().st_blocks * 512 <= 4 * MIB
     assert copy.stat().st_blocks * 512 <= 4 * MIB
-    assert copy.stat().st_size == GIB
+    assert copy.stat().st_size == SIZE
 
 
 def test_one_file_comes_back_from_a_filesystem_in_a_backup(
@@ -254,10 +256,11 @@ def absent(folder: Path) -> str:
 
 @pytest.mark.parametrize("prepare", [not_empty, a_file, absent])
 def test_directory_that_is_no_empty_one_is_refused_before_anything_is_read(
-    run: Run, tmp_path: Path, prepare: Callable[[Path], str]
+    start_dispatching: Start, run: Run, tmp_path: Path, prepare: Callable[[Path], str]
 ) -> None:
+    start_dispatching(secondaries="")
     said = prepare(tmp_path / "mnt")
-    # Not even cinder.conf is there.
+    # Not even the backup is there.
     ended = run("mount", "a-backup", str(tmp_path / "mnt"))
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
@@ -278,7 +281,7 @@ def test_unknown_and_unfinished_backups_are_refused(chain: Any, run: Run, tmp_pa
 def test_dry_run_opens_the_backup_and_mounts_nothing(chain: Any, run: Run, tmp_path: Path) -> None:
     (tmp_path / "mnt").mkdir()
     ended = run("mount", chain.backup.id, str(tmp_path / "mnt"), "--dry-run", "-f", "json")
-    assert (ended.code, ended.json["size"]) == (0, GIB)
+    assert (ended.code, ended.json["size"]) == (0, SIZE)
     assert not os.path.ismount(tmp_path / "mnt")
     chain.file("_metadata").unlink()
     ended = run("mount", chain.backup.id, str(tmp_path / "mnt"), "--dry-run")

@@ -203,13 +203,17 @@ def deleted(broken: Broken) -> None:
 
 
 @pytest.mark.parametrize(
-    ("meanwhile", "error"), [(silent, ContainerSilent), (deleted, BackupNotInContainer)]
+    ("meanwhile", "error", "said"),
+    [
+        (silent, ContainerSilent, "no longer answers"),
+        (deleted, BackupNotInContainer, "was deleted from"),
+    ],
 )
 def test_what_happens_to_the_container_meanwhile_is_not_damage(
-    meanwhile: Callable[[Broken], None], error: type[Exception]
+    meanwhile: Callable[[Broken], None], error: type[Exception], said: str
 ) -> None:
     broken = Broken()
     bytes_of(broken.data, 0, BLOCK)
     meanwhile(broken)
-    with pytest.raises(error):
+    with pytest.raises(error, match=said):
         bytes_of(broken.data, 5 * BLOCK, BLOCK)
