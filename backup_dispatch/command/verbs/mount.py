@@ -121,11 +121,9 @@ class Mount(CloudCommand, ShowOne):
                 self.say(_ENCRYPTED)
 
         made = backup.data_timestamp or backup.created_at
-        filesystem = VolumeFilesystem(
-            data, made, lambda line: self.app.LOG.error("%s", line), ready
-        )
+        filesystem = VolumeFilesystem(data, made, lambda line: self.app.LOG.error("%s", line))
         with closing(filesystem):
-            serve(filesystem, directory, name=f"backup-{backup.id}", allow_root=allow_root)
+            serve(filesystem, directory, ready, name=f"backup-{backup.id}", allow_root=allow_root)
         damage, unknown = filesystem.damage, filesystem.unknown
         self.exit_code = NO if damage else NOT_KNOWN if unknown else DONE
         return {

@@ -31,7 +31,7 @@ class VolumeFilesystem:
     :param data: the opened backup, which stays the caller's.
     :param made: the time of the data.
     :param report: called with each finding, one line.
-    :param ready: called once the filesystem is mounted.
+    :ivar ready: called once the filesystem is mounted.
     :ivar damage: what of the data is damaged, of what was read; one line each.
     :ivar unknown: why something could not be read, one line each.
     :ivar read_bytes: bytes that were read.
@@ -46,11 +46,10 @@ class VolumeFilesystem:
         data: BackupData,
         made: datetime,
         report: Callable[[str], None],
-        ready: Callable[[], None],
     ) -> None:
         self._data = data
         self._report = report
-        self._ready = ready
+        self.ready: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._counter = threading.Thread(target=self._count, daemon=True)
@@ -75,7 +74,7 @@ class VolumeFilesystem:
         """The filesystem is mounted."""
         self.is_mounted = True
         self._counter.start()
-        self._ready()
+        self.ready()
 
     def getattr(self, path: str, _handle: int | None = None) -> dict[str, int]:
         """What ``stat`` shows."""

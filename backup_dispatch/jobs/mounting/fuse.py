@@ -7,21 +7,22 @@ import errno
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ctypes.util import find_library
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any
 
-from backup_dispatch.errors import DispatchError, reason_of
+from backup_dispatch.errors import DispatchError, one_line, reason_of
 from backup_dispatch.jobs.mounting.filesystem import VolumeFilesystem
 
 _DEVICE = "/dev/fuse"
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 _CHOICE = "FUSE_LIBRARY_NAME"
-_TAKES_MAX_THREADS = (3, 12)
-_MOST_THREADS = 10
+_STDERR = 2
+_OF_ITS_OWN = "Ignoring invalid max threads"
 _NOBODY_SERVES = (errno.ENOTCONN, errno.ECONNABORTED, errno.EIO)
 
 
@@ -62,23 +63,31 @@ def require_mountable(directory: Path) -> None:
 
 
 def serve(
-    filesystem: VolumeFilesystem, directory: Path, *, name: str, allow_root: bool = False
+    filesystem: VolumeFilesystem,
+    directory: Path,
+    ready: Callable[[], None],
+    *,
+    name: str,
+    allow_root: bool = False,
 ) -> None:
     """Mount the filesystem and serve it until it is unmounted, or a signal ends it.
 
     Ctrl-C, SIGTERM and SIGHUP end it in the main thread, also while files are open: they fail from
     then on.
 
+    :param ready: called once it is mounted, in a thread of libfuse's.
     :param name: what ``mount`` and ``df`` show.
     :param allow_root: whether root may read it too; otherwise only this user may.
-    :raises MountRefused: it could not be mounted; libfuse has written the reason to stderr.
+    :raises MountRefused: it could not be mounted.
     """
     mfusepy = _mfusepy()
-    options: dict[str, Any] = {"allow_root": True} if allow_root else {}
-    if (mfusepy.fuse_version_major, mfusepy.fuse_version_minor) >= _TAKES_MAX_THREADS:
-        # Its own default is a number that some releases of it complain about.
-        options["max_threads"] = _MOST_THREADS
-    with _libfuse_handles_signals():
+    with _libfuse_handles_signals(), _Messages() as messages:
+
+        def mounted() -> None:
+            messages.give_back()
+            ready()
+
+        filesystem.ready = mounted
         try:
             mfusepy.FUSE(
                 filesystem,
@@ -89,16 +98,13 @@ def serve(
                 subtype="backup-dispatch",
                 # It never changes: what was read once stays in the kernel's cache.
                 kernel_cache=True,
-                **options,
+                **({"allow_root": True} if allow_root else {}),
             )
         except RuntimeError as ended:
             # libfuse says the same of an end by a signal.
             if not filesystem.is_mounted:
-                advice = " root may be let in only where /etc/fuse.conf has user_allow_other."
-                raise MountRefused(
-                    f"{directory} could not be mounted (libfuse ended with {ended})."
-                    f"{advice if allow_root else ''}"
-                ) from ended
+                reason = messages.text() or f"libfuse ended with {ended}"
+                raise MountRefused(f"{directory} could not be mounted: {reason}") from ended
 
 
 def _mfusepy() -> Any:
@@ -138,3 +144,33 @@ def _libfuse_handles_signals() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+class _Messages:
+    """What libfuse writes to stderr before something is mounted: the reason, if nothing is.
+
+    Some releases of it complain there of a number of threads that is their own.
+    """
+
+    def __enter__(self) -> _Messages:
+        self._file = tempfile.TemporaryFile()
+        self._kept: int | None = os.dup(_STDERR)
+        os.dup2(self._file.fileno(), _STDERR)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.give_back()
+        self._file.close()
+
+    def give_back(self) -> None:
+        """Let stderr be what it was."""
+        if self._kept is not None:
+            os.dup2(self._kept, _STDERR)
+            os.close(self._kept)
+            self._kept = None
+
+    def text(self) -> str:
+        """What was written, in one line."""
+        self._file.seek(0)
+        lines = self._file.read().decode(errors="replace").splitlines()
+        return one_line("; ".join(line for line in lines if _OF_ITS_OWN not in line))

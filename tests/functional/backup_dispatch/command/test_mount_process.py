@@ -131,8 +131,8 @@ def look():
         ["sh", "-c", f"head -c 3 {folder}/volume.raw; id -u; fusermount3 -u {folder}"]
     )
 
-filesystem = VolumeFilesystem(Data(), datetime.now(timezone.utc), print, look)
-serve(filesystem, folder, name="a backup")
+filesystem = VolumeFilesystem(Data(), datetime.now(timezone.utc), print)
+serve(filesystem, folder, look, name="a backup")
 filesystem.close()
 """
 

@@ -59,7 +59,7 @@ def told() -> list[str]:
 @pytest.fixture
 def filesystem(data: Data, told: list[str]) -> Iterator[VolumeFilesystem]:
     made = datetime(2026, 11, 24, 3, 4, 5, tzinfo=timezone.utc)
-    one = VolumeFilesystem(data, made, told.append, lambda: None)
+    one = VolumeFilesystem(data, made, told.append)
     yield one
     data.counted.set()
     one.close()
