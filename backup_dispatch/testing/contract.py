@@ -320,7 +320,7 @@ class BackendContract(testtools.TestCase):
                 offset = chance.randrange(len(expected))
                 ranges.append((offset, min(chance.choice([1, 4096, MIB]), len(expected) - offset)))
             with ThreadPoolExecutor(4) as pool:
-                for right in pool.map(lambda range_: _reads(data, *range_, expected), ranges):
+                for right in pool.map(lambda range_: _reads(data, range_, expected), ranges):
                     self.assertTrue(right, "other bytes")
             self.assertRaises(ValueError, data.read_into, data.size, memoryview(bytearray(1)))
         finally:
@@ -342,7 +342,8 @@ class BackendContract(testtools.TestCase):
             self.assertEqual(word == "up", not text, f"{subject} is {word}: {text!r}")
 
 
-def _reads(data: interface.BackupData, offset: int, length: int, expected: bytes) -> bool:
+def _reads(data: interface.BackupData, range_: tuple[int, int], expected: bytes) -> bool:
+    offset, length = range_
     buffer = bytearray(b"\xee" * length)
     missing = data.read_into(offset, memoryview(buffer))
     return not missing and buffer == expected[offset : offset + length]

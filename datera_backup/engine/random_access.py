@@ -156,15 +156,15 @@ class RandomAccess:
             yield from self._read_run(run, request, verifier)
 
     def _read_run(self, run: Run, request: _Request, verifier: Verifier) -> Iterator[Missing]:
-        data: memoryview | None = memoryview(bytearray(run.length))
+        data = memoryview(bytearray(run.length))
         try:
             read_into(self._backup.devices[run.container], run.offset, data)
         except LayoutDamaged:
-            data = None  # block by block
+            data = data[:0]  # block by block
         size = self._geometry.block_size
         for place, at, length in run.blocks():
             block = verifier.block_number(run, place)
-            stored = None if data is None else data[at : at + length]
+            stored = data[at : at + length] if data else None
             try:
                 plain = self._plain(run, place, at, stored, verifier)
             except BlockDamaged as damage:

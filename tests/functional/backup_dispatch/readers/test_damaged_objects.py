@@ -16,7 +16,7 @@ from tests.fixtures.backends.verdicts import Chain, away, begun, on_reading, rai
 
 MIB = 2**20
 OFFSET = 4 * MIB
-Open = Callable[[], Any]
+Open = Callable[..., Any]
 
 
 @pytest.fixture
@@ -239,13 +239,12 @@ def test_a_tape_that_is_gone_is_damage_unless_it_is_being_deleted(
 def test_a_full_scratch_folder_is_named(
     chain: Chain, opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from backup_dispatch.drivers.readers import scratch
     from backup_dispatch.errors import ScratchFull
 
     def full(*_arguments: object) -> int:
         raise OSError(28, "No space left on device")
 
     (chain.tapes / chain.tape.id).write_bytes(b"tape" * 1000)
-    monkeypatch.setattr(scratch.os, "pwrite", full)
+    monkeypatch.setattr("os.pwrite", full)
     with pytest.raises(ScratchFull, match=f"The scratch folder {tmp_path} does not take"):
         opened(chain.tape, "tape_driver")

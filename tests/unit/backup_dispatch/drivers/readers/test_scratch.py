@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from backup_dispatch.drivers.readers import scratch
 from backup_dispatch.drivers.readers.scratch import SparseFile
 
 SIZE = 4 << 20
@@ -64,7 +63,7 @@ def test_a_full_folder_is_remembered(descriptor: int, monkeypatch: pytest.Monkey
     def full(*_arguments: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(scratch.os, "pwrite", full)
+    monkeypatch.setattr("os.pwrite", full)
     target = SparseFile(descriptor, SIZE, ignore)
     with pytest.raises(OSError, match="No space left"):
         target.write(b"x")

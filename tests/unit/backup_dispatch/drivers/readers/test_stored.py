@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 import pytest
-import zstd
+import zstd  # type: ignore[import-untyped]  # it has no types
 
 from backup_dispatch.drivers.chunked_objects import ObjectDamaged, ObjectUnread
 from backup_dispatch.drivers.readers.stored import Stored, decompressed, pieces_of
