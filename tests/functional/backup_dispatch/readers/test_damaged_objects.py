@@ -117,6 +117,22 @@ def test_one_changed_byte_costs_its_block_alone(
     )
 
 
+@pytest.mark.parametrize(("small", "most"), [(2**26, 1), (1, 0)])
+def test_unpacked_objects_take_bounded_memory_and_few_files(
+    chain: Chain, opened: Open, small: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backup_dispatch.drivers.readers import unpacked
+
+    monkeypatch.setattr(unpacked, "SMALL", small)
+    monkeypatch.setattr(unpacked, "_MOST_IN_MEMORY", MIB)
+    monkeypatch.setattr(unpacked, "_MOST_FILES", 1)
+    data = opened()
+    assert read(data) == (content(chain), [])
+    kept = list(data._objects._kept.values())
+    assert len(kept) == 1
+    assert [one.is_in_file for one in kept].count(False) == most
+
+
 def test_what_comes_before_broken_compression_is_read(chain: Chain, opened: Open) -> None:
     file = chain.file("-00001")
     plain = plain_of(chain, file)
