@@ -87,6 +87,7 @@ def test_signal_unmounts_even_while_the_file_is_open(
     assert not os.path.ismount(started.directory)
 
 
+@pytest.mark.faults
 def test_killed_mount_is_named_with_the_remedy_and_the_next_one_works(
     mount: Callable[[], Mount], tmp_path: Path
 ) -> None:
