@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import sqlalchemy
 from cinder import objects
 from cinder.objects import base, fields
+from oslo_db import api as oslo_db_api
+from oslo_utils import timeutils
 from sqlalchemy.orm import joinedload
 
 PAGE = 2000
@@ -26,6 +28,9 @@ PAGE = 2000
 
 BATCH = 200
 """Objects that are read at a time; SQLite does not accept a condition with a thousand terms."""
+
+PROGRESS = "backup_progress"
+"""The property of a backup that says how far the operation is that runs; gone at its end."""
 
 _FAILED = (fields.BackupStatus.ERROR, fields.BackupStatus.ERROR_DELETING)
 
@@ -127,6 +132,79 @@ def rows(context: Any, wanted: Filter) -> Iterator[Row]:
         if len(page) < PAGE:
             return
         page = [Row(*values) for values in _execute(context, query.where(table.id > page[-1].id))]
+
+
+def properties(context: Any, names: Collection[str]) -> dict[str, dict[str, str]]:
+    """Those of these properties that existing records have, by the backup's ID."""
+    table, backups = _cinder("models").BackupMetadata, _table()
+    query = (
+        sqlalchemy.select(table.backup_id, table.key, table.value)
+        .join(backups, backups.id == table.backup_id)
+        .where(table.key.in_(names))
+        .where(table.deleted == sqlalchemy.false(), backups.deleted == sqlalchemy.false())
+    )
+    found: dict[str, dict[str, str]] = {}
+    for backup_id, key, value in _execute(context, query):
+        found.setdefault(backup_id, {})[key] = value or ""
+    return found
+
+
+@oslo_db_api.wrap_db_retry(max_retries=5, retry_on_deadlock=True)
+def set_properties(
+    context: Any, backup_id: str, values: Mapping[str, str | None], statuses: Collection[str]
+) -> bool:
+    """Set these properties of a backup, and no other one, at once; None removes a property.
+
+    Cinder's own objects save all properties of a backup, and so undo what a user changed since they
+    were read. The record is locked first: a deletion that begins meanwhile waits, and then
+    deletes the properties too.
+
+    :param statuses: the record must have one of these.
+    :returns: False if nothing was set, because the record is in another state, or deleted.
+    """
+    table, now = _cinder("models").BackupMetadata, timeutils.utcnow()
+    backups = _table()
+    # Not SELECT … FOR UPDATE, which SQLite ignores.
+    locked = (
+        sqlalchemy.update(backups)
+        .where(backups.id == backup_id, backups.deleted == sqlalchemy.false())
+        .where(backups.status.in_(statuses))
+        .values(updated_at=backups.updated_at)
+        .execution_options(synchronize_session=False)
+    )
+    with _cinder("api").main_context_manager.writer.using(context) as session:
+        if not session.execute(locked).rowcount:
+            return False
+        for name, value in values.items():
+            existing = (
+                sqlalchemy.update(table)
+                .where(table.backup_id == backup_id, table.key == name)
+                .where(table.deleted == sqlalchemy.false())
+                .execution_options(synchronize_session=False)
+            )
+            if value is None:
+                session.execute(existing.values(deleted=True, deleted_at=now))
+            elif not session.execute(existing.values(value=value, updated_at=now)).rowcount:
+                session.add(table(backup_id=backup_id, key=name, value=value))
+    return True
+
+
+def remove_property(context: Any, name: str, host: str) -> int:
+    """Remove a property from all backups of a host.
+
+    :returns: how many had it.
+    """
+    table, backups = _cinder("models").BackupMetadata, _table()
+    of_host = sqlalchemy.select(backups.id).where(backups.host == host)
+    removed = (
+        sqlalchemy.update(table)
+        .where(table.key == name, table.deleted == sqlalchemy.false())
+        .where(table.backup_id.in_(of_host))
+        .values(deleted=True, deleted_at=timeutils.utcnow())
+        .execution_options(synchronize_session=False)
+    )
+    with _cinder("api").main_context_manager.writer.using(context) as session:
+        return int(session.execute(removed).rowcount)
 
 
 def objects_of(context: Any, ids: Collection[str]) -> Iterator[Any]:
