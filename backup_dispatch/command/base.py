@@ -12,6 +12,7 @@ from cliff.columns import FormattableColumn
 from cliff.command import Command
 from cliff.display import DisplayCommandBase
 from cliff.lister import Lister
+from cliff.show import ShowOne
 from oslo_config import cfg
 from oslo_privsep.daemon import FailedToDropPrivileges
 
@@ -74,13 +75,15 @@ class CloudCommand(Command):
         parser = super().get_parser(prog_name)
         if isinstance(self, DisplayCommandBase):
             # They would take more of a terminal than it has, in front of all others.
-            self._formatter_group.description = None
+            for group in parser._action_groups:
+                group.description = None
             for action in parser._actions:
                 if action.dest != "help":
                     action.help = argparse.SUPPRESS
             # A group whose members are not shown lets some releases of Python fail in the usage.
             parser._mutually_exclusive_groups.clear()
-            parser.epilog = _OUTPUT + (_OUTPUT_OF_LISTS if isinstance(self, Lister) else "")
+            lists = isinstance(self, Lister) and not isinstance(self, ShowOne)
+            parser.epilog = _OUTPUT + (_OUTPUT_OF_LISTS if lists else "")
         return parser
 
     @property
@@ -128,9 +131,12 @@ class CloudCommand(Command):
         names, data = outcome
         _require_known_columns(parsed_args, names)
         if parsed_args.formatter in _PLAIN:
-            rows = isinstance(self, Lister)
-            data = [_plain(row) for row in data] if rows else _plain(data)
+            data = [_plain(row) for row in data] if self._is_list() else _plain(data)
         return names, data
+
+    def _is_list(self) -> bool:
+        """Whether the output has rows."""
+        return isinstance(self, Lister)
 
 
 def _require_known_columns(parsed_args: argparse.Namespace, known: Sequence[str]) -> None:

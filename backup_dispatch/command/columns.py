@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 else:
     # In older releases of cliff the class is not generic.
     Column = FormattableColumn
+
+_BORDERS = 3
+"""Characters that each column of a table has besides its widest value."""
+
+_SHORTEST = 6
 
 
 class YesNo(Column):
@@ -123,3 +129,20 @@ def shortened(values: Sequence[str], limit: int = 3) -> str:
     """Some of the values, and the number of further ones."""
     more = len(values) - limit
     return ", ".join(values[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def fitted(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], cut: int
+) -> list[tuple[str, ...]]:
+    """The rows, with one column cut as far as a terminal has no room for it.
+
+    :param cut: the number of that column.
+    """
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    room = shutil.get_terminal_size().columns - sum(widths) - _BORDERS * len(columns) - 1
+    width = max(_SHORTEST, widths[cut] + room)
+    return [(*row[:cut], _cut(row[cut], width), *row[cut + 1 :]) for row in rows]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"

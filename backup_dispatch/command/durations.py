@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times on a command line: ages as ``12h``, ``30d`` or ``8w``, and seconds."""
+"""Times on a command line: ages as ``30d``, durations as ``2h``, and seconds."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ DAY = 86400.0
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _AGE = re.compile(r"([0-9]{1,9})([hdw])")
+_DURATIONS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_DURATION = re.compile(r"([0-9]{1,9})([mhd])")
 
 
 def age(text: str) -> timedelta:
@@ -31,6 +33,35 @@ def age(text: str) -> timedelta:
     if long > LONGEST:
         raise argparse.ArgumentTypeError(f"{text} is more than a hundred years")
     return long
+
+
+def duration(text: str) -> timedelta:
+    """Read how long something may take: minutes, hours or days.
+
+    :raises argparse.ArgumentTypeError: it is none, not above 0, or longer than a hundred years.
+    """
+    found = _DURATION.fullmatch(text)
+    if found is None or not int(found[1]):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time: write a number of minutes, hours or days, as 45m, 2h or 1d"
+        )
+    number, unit = found.groups()
+    long = int(number) * _DURATIONS[unit]
+    if long > LONGEST:
+        raise argparse.ArgumentTypeError(f"{text} is more than a hundred years")
+    return long
+
+
+def in_words(long: float) -> str:
+    """Seconds as a person says them: ``40 s``, ``12 min``, ``3 h 05 min``, ``2 d 4 h``."""
+    minutes, hours = round(long / 60), round(long / 3600)
+    if minutes < 1:
+        return f"{long:.0f} s"
+    if minutes < 60:  # noqa: PLR2004
+        return f"{minutes} min"
+    if hours < 48:  # noqa: PLR2004
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{hours // 24} d {hours % 24} h"
 
 
 def seconds(text: str) -> float:

@@ -41,6 +41,10 @@ class ProgressLine:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove the line, so that something else can be written."""
         if self._length:
             self._write("")
 

@@ -97,13 +97,39 @@ def verified(
     :raises SampleRefused: it cannot be read partially.
     """
     found = _way_of(driver, sample)(driver, chain, progress, sample)
+    _note_deletion(found, chain)
+    return found
+
+
+def verified_alone(driver: Any, chain: Sequence[Any], progress: Progress) -> Verified:
+    """Verify what one backup itself stores; only for drivers that :func:`stores_layers` is true of.
+
+    :param chain: the backup; and its parent, which was verified with all that it builds on.
+    """
+    looked = ChunkedVerification(driver, list(chain), progress, trusted=len(chain) > 1)
+    looked.run()
+    found = Verified(_OBJECTS, looked.damage, looked.unknown, 1, looked.read)
+    _note_deletion(found, chain)
+    return found
+
+
+def stores_layers(driver: Any) -> bool:
+    """Whether a restore reads all objects of a backup and of all its ancestors.
+
+    Then each of them has to be read only once to verify all backups of a chain.
+
+    :param driver: a driver object or its class.
+    """
+    return is_chunked(driver) and offered(driver, SupportsVerify) is None
+
+
+def _note_deletion(found: Verified, chain: Sequence[Any]) -> None:
+    """Note that one of the backups is being deleted, or was: it may have been sound when read."""
     try:
-        # What was sound when it was read may be deleted by now.
         require_kept(chain)
     except VerdictUnknown as deleted:
         if deleted.full_text not in found.unknown:
             found.unknown.append(deleted.full_text)
-    return found
 
 
 def _way_of(driver: Any, sample: SampleRequest | None) -> Callable[..., Verified]:

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,21 +17,24 @@ from backup_dispatch import records
 from backup_dispatch.backup_rows import Filter, Row, Tally
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.cloud import SHORT_ID
-from backup_dispatch.command.columns import Day, name_in
+from backup_dispatch.command.columns import Day, Minute, fitted, name_in
 from backup_dispatch.command.durations import age
 from backup_dispatch.command.outcome import misused
+from backup_dispatch.jobs.remembered import NEVER as UNVERIFIED
+from backup_dispatch.jobs.remembered import STATUSES, Past, pasts
 
 COLUMNS = ("Backend", "Backups", "GB", "Chains", "Oldest", "Newest", "In error")
 
-BACKUPS = ("ID", "Name", "Backend", "Project", "Volume", "GB", "Created", "Parent", "State")
+BACKUPS = (
+    "ID", "Name", "Backend", "Project", "Volume", "GB", "Created", "Parent", "State",
+    "Verified", "Verdict",
+)  # fmt: skip
+
+VERIFIED = "Verified"
+NEVER = "never"
 
 REFUSED = "(refused, on none)"
 UNKNOWN = "(not known yet)"
-
-_BORDERS = 3
-"""Characters that each column of a table has besides its widest value."""
-
-_SHORTEST_NAME = 6
 
 
 @dataclass
@@ -78,6 +80,12 @@ class ListBackups(CloudCommand, Lister):
         parser.add_argument(
             "--status", type=_status, metavar="S", help="those in this state: available, error, …"
         )
+        parser.add_argument(
+            "--unverified-since",
+            type=age,
+            metavar="AGE",
+            help="finished ones that verify --all has not found sound in the last 30d, 8w, …",
+        )
         return parser
 
     def take_action(
@@ -85,7 +93,7 @@ class ListBackups(CloudCommand, Lister):
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Count the records, or list them."""
         wanted = self._wanted(parsed_args)
-        if wanted != Filter():
+        if wanted != Filter() or parsed_args.unverified_since is not None:
             return self._backups(wanted, parsed_args)
         held = {name: Held() for name in self.cloud.enabled.names}
         for tally in self.cloud.tallies():
@@ -160,12 +168,22 @@ class ListBackups(CloudCommand, Lister):
     def _backups(
         self, wanted: Filter, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
+        now, since = timeutils.utcnow(), parsed_args.unverified_since
+        known = pasts(self.cloud.context, now)
         found = sorted(self.cloud.rows(wanted), key=lambda row: (str(row.created_at), row.id))
+        if since is not None:
+            found = [
+                one
+                for one in found
+                if one.status in STATUSES and one.service
+                if not known.get(one.id, UNVERIFIED).is_sound_since(now - since)
+            ]
         if parsed_args.formatter == "table" and not parsed_args.columns:
-            return self._brief(found, with_backend=wanted.services is None)
-        return BACKUPS, [self._row(one) for one in found]
+            verified = known if since is not None else None
+            return self._brief(found, verified, with_backend=wanted.services is None)
+        return BACKUPS, [self._row(one, known.get(one.id, UNVERIFIED)) for one in found]
 
-    def _row(self, one: Row) -> tuple[Any, ...]:
+    def _row(self, one: Row, past: Past) -> tuple[Any, ...]:
         return (
             one.id,
             one.display_name,
@@ -176,13 +194,20 @@ class ListBackups(CloudCommand, Lister):
             Day(one.created_at),
             one.parent_id,
             one.status,
+            Minute(past.last.since if past.last else None),
+            past.last.verdict.value if past.last else None,
         )
 
     def _brief(
-        self, found: Sequence[Row], *, with_backend: bool
+        self, found: Sequence[Row], verified: Mapping[str, Past] | None, *, with_backend: bool
     ) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-        """What fits a terminal: ids by their beginning; the project if all are of one backend."""
-        columns = ("ID", "Name", "Backend" if with_backend else "Project", *BACKUPS[5:])
+        """What fits a terminal: ids by their beginning; the project if all are of one backend.
+
+        :param verified: in place of the parent, when each was verified; None: the parent.
+        """
+        where = "Backend" if with_backend else "Project"
+        last = "Parent" if verified is None else VERIFIED
+        columns = ("ID", "Name", where, "GB", "Created", last, "State")
         rows = [
             (
                 one.id[:SHORT_ID],
@@ -190,19 +215,20 @@ class ListBackups(CloudCommand, Lister):
                 self._holder_of(one.service) if with_backend else (one.project_id or "")[:SHORT_ID],
                 str(one.size or ""),
                 Day(one.created_at).human_readable(),
-                (one.parent_id or "")[:SHORT_ID],
+                (one.parent_id or "")[:SHORT_ID]
+                if verified is None
+                else _verified(verified.get(one.id, UNVERIFIED)),
                 one.status or "",
             )
             for one in found
         ]
-        widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-        room = shutil.get_terminal_size().columns - sum(widths) - _BORDERS * len(columns) - 1
-        width = max(_SHORTEST_NAME, widths[1] + room)
-        return columns, [(first, _cut(name, width), *rest) for first, name, *rest in rows]
+        return columns, fitted(columns, rows, columns.index("Name"))
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+def _verified(past: Past) -> str:
+    if past.last is None:
+        return NEVER
+    return past.last.verdict.value if past.is_damaged else f"{past.last.since:%Y-%m-%d}"
 
 
 def _status(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cinder import objects
 from cliff.show import ShowOne
+from oslo_utils import timeutils
 
 from backup_dispatch import records
 from backup_dispatch.backends.configured import Backend
@@ -18,10 +19,13 @@ from backup_dispatch.command.outcome import NOT_KNOWN
 from backup_dispatch.command.under_way import is_under_way, waits
 from backup_dispatch.drivers.custody import stored_size
 from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
+from backup_dispatch.jobs.remembered import past_in
 from backup_dispatch.lineage import chain_of
 from backup_dispatch.masking import masked
 from backup_dispatch.ownership import hint_of
 from backup_dispatch.rules import PROPERTY
+
+_MINUTE = "%Y-%m-%d %H:%M UTC"
 
 REFUSED = "by its record: it was refused, no backend has anything of it"
 
@@ -59,6 +63,7 @@ class Show(CloudCommand, ShowOne):
             "children": Lines([child.id for child in self._children(backup)]),
             "container": backup.container,
             "stored": Size(self._stored(backup, owner)),
+            "verified": _verified(backup),
         }
         if parsed_args.formatter == "table" and not parsed_args.columns:
             # What is empty tells a reader nothing.
@@ -115,3 +120,12 @@ class Show(CloudCommand, ShowOne):
             self.say(f"What is stored on backend {owner.name} is not known: {reason_of(error)}")
         self.exit_code = NOT_KNOWN
         return None
+
+
+def _verified(backup: Any) -> str | None:
+    """What ``verify --all`` has found, and whether it has tried again since."""
+    past = past_in(backup.metadata, timeutils.utcnow())
+    told = [f"{past.last.verdict.value} {past.last.since:{_MINUTE}}"] if past.last else []
+    if past.tried:
+        told.append(f"tried without a verdict {past.tried:{_MINUTE}}")
+    return ", ".join(told) or None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``backup-dispatch verify``: read a backup back, and check what can be checked."""
+"""``backup-dispatch verify``: read backups back, and check what can be checked."""
 
 from __future__ import annotations
 
@@ -9,52 +9,84 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cinder.objects import fields
-from cliff.show import ShowOne
-
 from backup_dispatch.backends.configured import Backend
-from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.columns import Lines, Size
+from backup_dispatch.command.durations import age, duration
 from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, misused
 from backup_dispatch.command.progress import ProgressLine
 from backup_dispatch.command.units import in_units
-from backup_dispatch.drivers.verification import SampleRequest, Verdict, Verified, verified
-from backup_dispatch.errors import BackendDown, BackendFailed, OwnerUnresolved
-from backup_dispatch.lineage import chain_of
+from backup_dispatch.command.verification.one_or_many import OneOrMany
+from backup_dispatch.command.verification.run import OfAll, verify_all
+from backup_dispatch.drivers.verification import SampleRequest, Verdict, Verified
+from backup_dispatch.jobs.verification.single import Unreachable, reached, verify_whole
 from backup_dispatch.masking import masked
 
-_UNFINISHED = (fields.BackupStatus.CREATING, fields.BackupStatus.DELETING)
 _WHOLE = 100.0
 
 _CODES = {Verdict.SOUND: DONE, Verdict.DAMAGED: NO, Verdict.UNKNOWN: NOT_KNOWN}
 
+_OF_ONE = ("sample", "seed")
+_OF_ALL = ("backend", "newer_than", "unverified_since", "share", "time", "dry_run", "strict")
 
-class Verify(CloudCommand, ShowOne):
-    """Verify a backup: sound, DAMAGED (exit 1), not known (exit 3).
 
-    Nothing is written anywhere. Everything is read that a restore would read.
+class Verify(OneOrMany):
+    """Verify backups: sound, DAMAGED (exit 1), not known (exit 3).
+
+    All is read that a restore reads. --all begins with the longest unverified.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""
         parser = super().get_parser(prog_name)
-        parser.add_argument("backup", metavar="BACKUP", help="its ID, or its name if unique")
+        parser.usage = (
+            f"{prog_name} BACKUP [--sample PERCENT [--seed N]]\n"
+            f"       {prog_name} --all [OPTION ...]"
+        )
+        parser.add_argument("backup", metavar="BACKUP", nargs="?", help=argparse.SUPPRESS)
         parser.add_argument(
-            "--sample",
-            type=_share,
-            metavar="PERCENT",
-            help="verify only this percentage of it, chosen at random: 1, 0.5, …",
+            "--sample", type=_share, metavar="PERCENT", help="only this part of it, drawn at random"
         )
         parser.add_argument(
-            "--seed",
-            type=int,
-            metavar="N",
-            help="seed of the sample: the same one repeats it; default: a new one each time",
+            "--seed", type=int, metavar="N", help="draw the same sample again; default: a new one"
         )
+        parser.add_argument("--all", action="store_true", help="all backups; with it these:")
+        self._add_options_of_all(parser)
         return parser
+
+    @staticmethod
+    def _add_options_of_all(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--backend", metavar="B", help="those of this backend")
+        parser.add_argument(
+            "--newer-than", type=age, metavar="AGE", help="made in the last 12h, 7d …"
+        )
+        parser.add_argument(
+            "--unverified-since", type=age, metavar="AGE", help="not verified in the last 30d, 8w …"
+        )
+        parser.add_argument(
+            "--share", type=_share, metavar="PERCENT", help="only this part of all, by their size"
+        )
+        parser.add_argument("--time", type=duration, metavar="T", help="end after 45m, 2h …")
+        parser.add_argument("--dry-run", action="store_true", help="show the order, and why")
+        parser.add_argument(
+            "--strict", action="store_true", help="exit 1 also for damage that was told before"
+        )
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Read, and tell what was found."""
+        every = bool(parsed_args.all)
+        if every == (parsed_args.backup is not None):
+            misused("Give a BACKUP, or --all.")
+        for name in _OF_ONE if every else _OF_ALL:
+            if getattr(parsed_args, name) not in (None, False):
+                option = f"--{name.replace('_', '-')}"
+                misused(f"{option} is for one backup." if every else f"{option} needs --all.")
+        self.require_format(parsed_args, many=every)
+        if every:
+            self.exit_code, columns, rows = verify_all(self, OfAll.by(self.cloud, parsed_args))
+            return columns, rows
+        return self._one(parsed_args)
+
+    def _one(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         if parsed_args.seed is not None and parsed_args.sample is None:
             misused("--seed repeats a sample: give its size with --sample.")
         sample = None
@@ -99,34 +131,19 @@ class Verify(CloudCommand, ShowOne):
 
     def _found(self, backup: Any, sample: SampleRequest | None) -> tuple[Backend | None, Verified]:
         """The backend that has it, and what was found there; or what kept one from looking."""
-        question = f"whether backup {backup.id} can be restored"
-        if backup.status in _UNFINISHED:
-            return None, _unknown(f"{question}: it is {backup.status}")
-        owner = None
         try:
-            owner = self.cloud.owner(backup)
-            driver = self.cloud.driver(owner, backup)
-        except (OwnerUnresolved, BackendDown, BackendFailed) as error:
-            if self.app.options.debug:
-                raise
-            return owner, _unknown(f"{question}: {error.full_text}")
-        chain = chain_of(self.cloud.context, backup)
-        if chain.circular:
-            return owner, _unknown(f"{question}: {chain.broken}")
+            owner, driver = reached(self.cloud, backup)
+        except Unreachable as unreachable:
+            if self.app.options.debug and unreachable.__cause__ is not None:
+                raise unreachable.__cause__ from None
+            return unreachable.owner, unreachable.found
         with ProgressLine(self.app.stderr) as progress:
-            found = verified(driver, chain.backups, progress, sample)
-        if chain.broken and found.needs_records:
-            found.unknown.append(f"{question}: {chain.broken}")
-        return owner, found
-
-
-def _unknown(why: str) -> Verified:
-    return Verified("nothing", unknown=[why])
+            return owner, verify_whole(self.cloud, driver, backup, progress, sample)
 
 
 def _share(text: str) -> float:
     try:
-        percent = float(text)
+        percent = float(text.removesuffix("%"))
     except ValueError:
         percent = 0.0
     if not 0 < percent <= _WHOLE:

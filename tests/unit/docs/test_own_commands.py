@@ -34,6 +34,9 @@ NOT_RUN = {
     "sudo systemctl edit cinder-backup",
     "sudo systemctl revert cinder-backup",
     "systemctl cat cinder-backup",
+    "sudo systemctl daemon-reload",
+    "sudo systemctl edit backup-dispatch-verify.service",
+    "sudo systemctl enable --now backup-dispatch-verify.timer",
     # The tests' own environment was made by such a command.
     "pip install dfs_sdk",
     "pip list",

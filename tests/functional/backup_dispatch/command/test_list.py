@@ -125,6 +125,8 @@ def test_list_of_a_volume_tells_each_backup_whole(
         "Created": second.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "Parent": first.id,
         "State": "available",
+        "Verified": None,
+        "Verdict": None,
     }
 
 

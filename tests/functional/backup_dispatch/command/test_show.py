@@ -48,6 +48,7 @@ def test_show_lists_the_chain_of_a_backup(
         "children": [child.id],
         "container": backup.container,
         "stored": sum(file.stat().st_size for file in files),
+        "verified": None,
     }
 
 
