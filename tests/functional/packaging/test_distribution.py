@@ -48,8 +48,12 @@ def wheel(run_directory: Path) -> Path:
 
 def test_the_wheel_holds_the_packages_that_ship_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        tops = {name.split("/")[0] for name in archive.namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == SHIPPED
+        names = archive.namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == SHIPPED
+    beside = {name.partition(".data/")[2] for name in names if ".data/" in name}
+    units = (ROOT / "systemd").iterdir()
+    assert beside == {f"data/share/backup-dispatch/systemd/{unit.name}" for unit in units}
 
 
 def test_twine_accepts_the_wheel_and_the_source_archive(wheel: Path) -> None:
