@@ -10,6 +10,7 @@ from cinder import context
 from oslo_log import log as logging
 from oslo_service import loopingcall
 
+from backup_dispatch import backup_rows
 from backup_dispatch.backends.configured import Backends, configured
 from backup_dispatch.errors import ConfigurationInvalid
 from backup_dispatch.examination import deployment
@@ -51,6 +52,7 @@ def look_around(enabled: Backends, conf: Any) -> None:
 
 def _look_around(enabled: Backends, conf: Any) -> None:
     admin = context.get_admin_context()
+    _forget_progress(admin, conf.host)
     try:
         found = [
             deployment.coordination(conf, admin, here=conf.host),
@@ -62,3 +64,15 @@ def _look_around(enabled: Backends, conf: Any) -> None:
     for one in found:
         if one.state is not State.UP:
             LOG.warning("%s", one.text)
+
+
+def _forget_progress(admin: Any, host: str) -> None:
+    """Remove what a service that was killed on this host has left.
+
+    Another process of this host that works at a backup sets it again.
+    """
+    try:
+        if backup_rows.properties(admin, (backup_rows.PROGRESS,)):
+            backup_rows.remove_property(admin, backup_rows.PROGRESS, host)
+    except Exception as error:
+        LOG.debug("Leftover progress could not be removed: %s", error)

@@ -42,6 +42,8 @@ _OBJECT_CALLS = {
     "put_container": "looking for the container",
 }
 
+_MOVING = ("read", "write")
+
 _IMAGE_CALLS = {
     "read": "reading the volume",
     "write": "writing the volume",
@@ -65,6 +67,7 @@ def watched(driver: Any, operation: Operation) -> Iterator[None]:
     replaced: dict[str, Callable[..., Any]] = {"put_metadata": _fenced(driver, operation)}
     if is_chunked(driver):
         replaced |= _object_calls(driver, operation)
+        replaced["_send_progress_notification"] = _right_percentage(driver, operation)
     for name, method in replaced.items():
         setattr(driver, name, method)
     reporter = offered(driver, SupportsProgress)
@@ -86,6 +89,16 @@ def _fenced(driver: Any, operation: Operation) -> Callable[..., Any]:
         return put_metadata(*arguments, **named)
 
     return put
+
+
+def _right_percentage(driver: Any, operation: Operation) -> Callable[..., Any]:
+    """The percentage in Cinder's notifications by bytes: it divides chunks by bytes."""
+    send = driver._send_progress_notification
+
+    def send_right(context: Any, backup: Any, object_meta: Any, _chunks: int, size: int) -> Any:
+        return send(context, backup, object_meta, min(operation.moved_bytes.done, size), size)
+
+    return send_right
 
 
 def _object_calls(driver: Any, operation: Operation) -> dict[str, Callable[..., Any]]:
@@ -171,7 +184,12 @@ class WatchedImage:
 
         def call(*arguments: Any, **named: Any) -> Any:
             with self._operation.using_the_volume(doing):
-                return value(*arguments, **named)
+                result = value(*arguments, **named)
+                if name in _MOVING and isinstance(result, (bytes, int)):
+                    self._operation.moved_bytes.count(
+                        len(result) if isinstance(result, bytes) else result
+                    )
+                return result
 
         return call
 
@@ -186,6 +204,7 @@ class WatchedFile:
         self._file = file
         self._operation = operation
         self._descriptor: int | None = None
+        self._position = 0
         operation.on_abandon(self._divert)
 
     @property  # type: ignore[misc]
@@ -197,6 +216,7 @@ class WatchedFile:
         with self._operation.using_the_volume("reading the volume"):
             data = self._file.read(*arguments)
             self._operation.moved("reading the volume")
+            self._count(len(data))
         if not data:
             self._operation.reached_the_end()
         return data
@@ -204,12 +224,16 @@ class WatchedFile:
     def readinto(self, buffer: Any) -> Any:
         """Read, and note it."""
         with self._operation.using_the_volume("reading the volume"):
-            return self._file.readinto(buffer)
+            length = self._file.readinto(buffer)
+            self._count(length or 0)
+            return length
 
     def write(self, data: Any) -> Any:
         """Write, and note it."""
         with self._operation.using_the_volume("writing the volume"):
-            return self._file.write(data)
+            written = self._file.write(data)
+            self._count(len(data))
+            return written
 
     def flush(self) -> Any:
         """Flush, and note it."""
@@ -219,7 +243,11 @@ class WatchedFile:
     def seek(self, *arguments: Any) -> Any:
         """Seek, and note it."""
         with self._operation.using_the_volume("seeking in the volume"):
-            return self._file.seek(*arguments)
+            found = self._file.seek(*arguments)
+        if arguments[1:] in ((), (os.SEEK_SET,)):
+            self._operation.moved_bytes.skip(max(arguments[0] - self._position, 0))
+            self._position = arguments[0]
+        return found
 
     def tell(self) -> Any:
         """The file's position."""
@@ -249,6 +277,10 @@ class WatchedFile:
             self._operation.require()
             self._operation.lost_sight()
         return WatchedImage(value, self._operation) if name == "rbd_image" else value
+
+    def _count(self, length: int) -> None:
+        self._position += length
+        self._operation.moved_bytes.count(length)
 
     def release(self) -> None:
         """Close the wrapper's own resources: its driver has ended."""

@@ -25,6 +25,7 @@ from typing import Generic, TypeVar, cast
 from oslo_context import context as oslo_context
 from oslo_log import log as logging
 
+from backup_dispatch.calls.moved_bytes import MovedBytes
 from backup_dispatch.errors import BackendStalled
 
 LOG = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class Operation:
 
     :ivar what: the call, for the log: ``backup 4a7e…``.
     :ivar backend: the backend's name.
+    :ivar moved_bytes: what it has moved of the volume.
     """
 
     def __init__(self, what: str, backend: str, sight: Sight, clock: Clock) -> None:
@@ -92,6 +94,7 @@ class Operation:
         self._blind = False
         self._last = ("started", clock.now())
         self._volume_calls: dict[object, None] = {}
+        self.moved_bytes = MovedBytes()
         self._lock = threading.Lock()
         self._finished = False
         self._abandoned = False
@@ -116,6 +119,7 @@ class Operation:
         self.lives(doing)
         self._sight = Sight.ALL
         self._seen = True
+        self.moved_bytes.reported(doing)
 
     def lives(self, doing: str) -> None:
         """Note that the operation made progress, without moving data.

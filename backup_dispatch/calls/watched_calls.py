@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from cinder import exception
@@ -19,14 +19,19 @@ from cinder.objects import fields
 from cinder.volume import volume_utils
 from oslo_config import cfg
 from oslo_log import log as logging
+from oslo_utils import units
 
 from backup_dispatch import opts
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.calls import stall
 from backup_dispatch.calls.progress import WatchedFile, sight_of, watched
+from backup_dispatch.calls.progress_property import progress_shown
 from backup_dispatch.calls.record_fence import FencedBackup, fenced, take_over
 from backup_dispatch.calls.stall import Operation, Sight, Wait
+from backup_dispatch.drivers.families import is_chunked
+from backup_dispatch.drivers.interface import SupportsProgress
 from backup_dispatch.drivers.native import below_the_proxy, in_native_threads
+from backup_dispatch.drivers.offers import offered
 from backup_dispatch.errors import BackendStalled, reason_of
 from backup_dispatch.process import this_process
 
@@ -66,6 +71,9 @@ def back_up(
             stalled=note_end,
             may_hand_back=file.answers,
             too_late=lambda record: _delete_again_if_deleted(backend, record),
+            beside=progress_shown(
+                backup, operation, backup.size * units.Gi, notify=_sends_no_progress(driver)
+            ),
         )
     except BackendStalled:
         if _is_going(backup):
@@ -90,6 +98,8 @@ def restore(
         return driver.restore(backup, volume_id, volume_file, **given)
     operation = _operation("restore of backup", backup, backend, sight_of(driver))
     file = _VolumeFile(volume_file, operation)
+    # Cinder's drivers write what an incremental builds on, too: nobody knows how much that is.
+    total = 0 if backup.parent_id else backup.size * units.Gi
     return _watched(
         operation,
         driver,
@@ -97,6 +107,7 @@ def restore(
         lambda record: driver.restore(record, volume_id, file.shown, **given),
         around=(file.released(),),
         may_hand_back=file.answers,
+        beside=progress_shown(backup, operation, total, notify=False),
     )
 
 
@@ -110,6 +121,11 @@ def delete(backend: Backend, driver: Any, backup: Any) -> Any:
     # Other drivers' deletions move no data of the volume.
     operation = _operation("deletion of backup", backup, backend, sight_of(driver))
     return _watched(operation, driver, backup, driver.delete_backup)
+
+
+def _sends_no_progress(driver: Any) -> bool:
+    """Whether the driver leaves Cinder's notifications of progress to us."""
+    return not is_chunked(driver) and offered(driver, SupportsProgress) is None
 
 
 def _timeout() -> float:
@@ -130,8 +146,13 @@ def _watched(
     stalled: Callable[[BackendStalled], None] = lambda _stalled: None,
     may_hand_back: Callable[[], bool] = lambda: True,
     too_late: Callable[[FencedBackup], None] = lambda _record: None,
+    beside: AbstractContextManager[None] | None = None,
 ) -> Any:
-    """Wait for a call that gets a fenced copy of the record."""
+    """Wait for a call that gets a fenced copy of the record.
+
+    :param around: entered by the backend's thread.
+    :param beside: entered by the waiting thread.
+    """
     record = fenced(backup, operation)
 
     @contextmanager
@@ -151,7 +172,8 @@ def _watched(
         too_late=lambda: too_late(record),
     )
     try:
-        result = wait.run(lambda: call(record))
+        with beside or nullcontext():
+            result = wait.run(lambda: call(record))
     except BackendStalled:
         raise
     except BaseException:
