@@ -19,6 +19,7 @@ from datera_backup.container import (
 )
 from datera_backup.container.format.log_record import places
 from datera_backup.engine import ContainerSilent, EngineSettings, RandomAccess
+from datera_backup.engine.random_access.kept import Kept
 from datera_backup.engine.recovery import Missing
 from tests.fixtures.containers.chain_of_two import HOMES, Chain, make_chain
 from tests.fixtures.containers.devices import BrokenDevice, MemoryDevice
@@ -95,7 +96,7 @@ def test_many_threads_read_the_same_backup(chain: Chain) -> None:
 
 def test_manifests_and_blocks_are_kept_in_bounded_memory(chain: Chain) -> None:
     data = opened(chain, 7)
-    data._most_chunks, data._most_partial = 3, 2
+    data._chunks, data._partial = Kept(3), Kept(2)
     for at in range(0, data.size - 10, BLOCK):
         bytes_of(data, at + 5, 3)
     assert (len(data._chunks), len(data._partial)) == (3, 2)

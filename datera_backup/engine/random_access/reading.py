@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading any range of a backup, without restoring it."""
+"""A backup, readable at any offset."""
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from datera_backup.container.format.manifest import zero_runs
 from datera_backup.engine.errors import ContainerSilent
 from datera_backup.engine.pipeline.threads import unpatched_threading
 from datera_backup.engine.plan import Run, parts, runs
+from datera_backup.engine.random_access.kept import Kept
 from datera_backup.engine.recovery import Missing
 from datera_backup.engine.verifier import Verifier
 
@@ -50,12 +51,9 @@ class RandomAccess:
         backup.require_all()
         self._backup = backup
         self._geometry = backup.commit.geometry
-        self._lock = unpatched_threading().Lock()
         self._living = unpatched_threading().Lock()
-        self._chunks: OrderedDict[int, ChunkMap | None] = OrderedDict()
-        self._most_chunks = max(2, _MOST_ROWS // self._geometry.blocks_per_chunk)
-        self._partial: OrderedDict[int, Buffer] = OrderedDict()
-        self._most_partial = max(2, _MOST_PLAIN // self._geometry.block_size)
+        self._chunks = Kept[ChunkMap](max(2, _MOST_ROWS // self._geometry.blocks_per_chunk))
+        self._partial = Kept[bytes](max(2, _MOST_PLAIN // self._geometry.block_size))
         self._verifiers = deque([Verifier(backup.commit)])
 
     @property
@@ -91,7 +89,10 @@ class RandomAccess:
             raise ValueError(f"bytes {offset} to {end} are not in a volume of {self.size}")
         buffer[:] = bytes(len(buffer))
         missing: list[Missing] = []
-        verifier = self._verifiers.pop() if self._verifiers else Verifier(self._backup.commit)
+        try:
+            verifier = self._verifiers.pop()
+        except IndexError:
+            verifier = Verifier(self._backup.commit)  # each thread needs its own
         try:
             for start, until in parts(offset, end, self._geometry.chunk_size):
                 request = _Request(start, until, buffer[start - offset : until - offset])
@@ -126,16 +127,12 @@ class RandomAccess:
                 yield begin, stop
 
     def _chunk(self, number: int) -> ChunkMap | None:
-        with self._lock:
-            if number in self._chunks:
-                self._chunks.move_to_end(number)
-                return self._chunks[number]
-        ref = self._backup.manifest_ref(number)
-        chunk = None if ref is None else self._backup.chunk_at(ref, number)
-        with self._lock:
-            self._chunks[number] = chunk
-            while len(self._chunks) > self._most_chunks:
-                self._chunks.popitem(last=False)
+        chunk = self._chunks.get(number)
+        # One that is all zero is not kept: the page that says so is.
+        ref = None if chunk else self._backup.manifest_ref(number)
+        if ref is not None:
+            chunk = self._backup.chunk_at(ref, number)
+            self._chunks.put(number, chunk)
         return chunk
 
     def _read_chunk(self, request: _Request, verifier: Verifier) -> Iterator[Missing]:
@@ -173,7 +170,7 @@ class RandomAccess:
                 yield Missing(start, until - start, str(damage))
                 continue
             if request.copy(block * size, plain):
-                self._keep(block, plain)
+                self._partial.put(block, bytes(plain))
 
     def _plain(
         self, run: Run, place: int, at: int, stored: memoryview | None, verifier: Verifier
@@ -196,18 +193,11 @@ class RandomAccess:
     # Blocks of which only a part was wanted: whoever reads on wants the rest
 
     def _copy_known(self, block: int, request: _Request) -> bool:
-        with self._lock:
-            plain = self._partial.get(block)
+        plain = self._partial.get(block)
         if plain is None:
             return False
         request.copy(block * self._geometry.block_size, plain)
         return True
-
-    def _keep(self, block: int, plain: Buffer) -> None:
-        with self._lock:
-            self._partial[block] = bytes(plain)
-            while len(self._partial) > self._most_partial:
-                self._partial.popitem(last=False)
 
     # What is not damage
 
