@@ -207,6 +207,24 @@ def test_backup_that_is_deleted_meanwhile_is_an_error_and_not_damage(
     assert "deleted" in ended.err
 
 
+def test_deletion_of_a_container_s_last_backup_is_repeated_after_the_mount(
+    cloud_of_four: Any, mounted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datera_backup.storage import attachments
+
+    monkeypatch.setattr(attachments, "LEAVE_SECONDS", 0.0)
+    volume = cloud_of_four.create_volume(1)
+    cloud_of_four.write(volume, 0, random.Random(1).randbytes(MIB))
+    backup = cloud_of_four.create_backup(volume, "datera_1")
+    with mounted(backup) as mount:
+        refused = cloud_of_four.delete_backup(backup)
+        assert refused.status == "error"
+        assert "an operation on this host still uses it" in refused.fail_reason
+        assert errno_of(lambda: mount.read(5, 4096)) == errno.EIO
+    assert any("was deleted from" in line for line in mount.result.json["not_known"])
+    assert cloud_of_four.delete_backup(backup) is None, cloud_of_four.failures
+
+
 def test_nothing_stays_attached_behind_a_mount(
     cloud_of_four: Any, mounted: Any, emulator: Emulator
 ) -> None:
