@@ -42,9 +42,9 @@ _ENCRYPTED = (
 
 
 class Mount(CloudCommand, ShowOne):
-    """Mount a backup read-only, as a file volume.raw, until Ctrl-C or fusermount3 -u.
+    """Show a backup as a read-only file, until Ctrl-C.
 
-    A damaged block is an I/O error. Exit 1 if one was met, 3 if something could not be read.
+    A damaged block is an I/O error: then exit 1; if something could not be read, exit 3.
     """
 
     known_columns = (
@@ -62,14 +62,14 @@ class Mount(CloudCommand, ShowOne):
         parser.add_argument(
             "--allow-root",
             action="store_true",
-            help="let root read it too, for losetup; needs user_allow_other in /etc/fuse.conf",
+            help="let root read it too (user_allow_other in fuse.conf)",
         )
         parser.add_argument(
             "--scratch",
             type=Path,
-            metavar="FOLDER",
+            metavar="DIR",
             default=Path(tempfile.gettempdir()),
-            help="for unnamed files; backups in Ceph are restored into one; default: %(default)s",
+            help="for files without a name; Ceph's backups are restored into one",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="open the backup, tell about it, mount nothing"
