@@ -16,6 +16,31 @@ from tests.fixtures.pages import ROOT
 PAGE = ROOT / "docs/writing-a-backend.md"
 _FILE = re.compile(r"\(`(tape_backup/\w+\.py)`\):\n\n```python\n(.*?)```", re.DOTALL)
 
+OPEN_DATA = """\
+    def open_data(self, backup):
+        tape = self._tape(backup)
+
+        class Data:
+            size = os.path.getsize(tape)
+
+            def extents(self):
+                yield 0, self.size
+
+            def read_into(self, offset, buffer):
+                if offset + len(buffer) > self.size:
+                    raise ValueError
+                with open(tape, "rb") as file:
+                    file.seek(offset + 1)
+                    file.readinto(buffer)
+                return []
+
+            def close(self):
+                pass
+
+        return Data()
+
+"""
+
 BROKEN = {
     # what is changed in the driver, and the test of the contract that finds it
     "a restore that leaves the end out": (
@@ -42,6 +67,11 @@ BROKEN = {
         "def stored_size(self, backup)",
         "def stored_size(self)",
         "test_driver_keeps_the_promises_of_what_it_offers",
+    ),
+    "data that begins a byte too late": (
+        "    def stored_size(self",
+        f"{OPEN_DATA}    def stored_size(self",
+        "test_opened_data_reads_as_a_restore_does",
     ),
     "an import that is refused": (
         "    def holds(self",
