@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy
 from cinder import objects
@@ -47,6 +47,9 @@ class Row(NamedTuple):
     parent_id: str | None
     status: str | None
     service: str | None
+
+
+R = TypeVar("R", bound=tuple[Any, ...])
 
 
 class Tally(NamedTuple):
@@ -119,19 +122,119 @@ def rows(context: Any, wanted: Filter) -> Iterator[Row]:
     Each page begins after the last ID of the previous one, so that it does not matter whether that
     record still exists.
     """
+    return rows_as(Row, context, wanted)
+
+
+def rows_as(kind: type[R], context: Any, wanted: Filter) -> Iterator[R]:
+    """Like :func:`rows`, with the columns that the fields of a named tuple are called after.
+
+    :param kind: its first field is ``id``.
+    """
     table = _table()
+    names: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
     query = (
-        sqlalchemy.select(*(getattr(table, name) for name in Row._fields))
+        sqlalchemy.select(*(getattr(table, name) for name in names))
         .where(table.deleted == sqlalchemy.false(), *_conditions(table, wanted))
         .order_by(table.id)
         .limit(PAGE)
     )
-    page = [Row(*values) for values in _execute(context, query)]
+    page = [kind(*values) for values in _execute(context, query)]
     while page:
         yield from page
         if len(page) < PAGE:
             return
-        page = [Row(*values) for values in _execute(context, query.where(table.id > page[-1].id))]
+        after = table.id > page[-1][0]
+        page = [kind(*values) for values in _execute(context, query.where(after))]
+
+
+def properties(context: Any, names: Collection[str]) -> dict[str, dict[str, str]]:
+    """Those of these properties that existing records have, by the backup's ID."""
+    table, backups = _cinder("models").BackupMetadata, _table()
+    query = (
+        sqlalchemy.select(table.backup_id, table.key, table.value)
+        .join(backups, backups.id == table.backup_id)
+        .where(table.key.in_(names))
+        .where(table.deleted == sqlalchemy.false(), backups.deleted == sqlalchemy.false())
+    )
+    found: dict[str, dict[str, str]] = {}
+    for backup_id, key, value in _execute(context, query):
+        found.setdefault(backup_id, {})[key] = value or ""
+    return found
+
+
+@oslo_db_api.wrap_db_retry(max_retries=5, retry_on_deadlock=True)
+def set_properties(
+    context: Any, backup_id: str, values: Mapping[str, str | None], statuses: Collection[str]
+) -> bool:
+    """Set these properties of a backup, and no other one, at once; None removes a property.
+
+    Cinder's own objects save all properties of a backup, and so undo what a user changed since they
+    were read. The record is locked first: a deletion that begins meanwhile waits, and then
+    deletes the properties too.
+
+    :param statuses: the record must have one of these.
+    :returns: False if nothing was set, because the record is in another state, or deleted.
+    """
+    table, now = _cinder("models").BackupMetadata, timeutils.utcnow()
+    backups = _table()
+    # Not SELECT … FOR UPDATE, which SQLite ignores.
+    locked = (
+        sqlalchemy.update(backups)
+        .where(backups.id == backup_id, backups.deleted == sqlalchemy.false())
+        .where(backups.status.in_(statuses))
+        .values(updated_at=backups.updated_at)
+        .execution_options(synchronize_session=False)
+    )
+    with _cinder("api").main_context_manager.writer.using(context) as session:
+        if not session.execute(locked).rowcount:
+            return False
+        for name, value in values.items():
+            existing = (
+                sqlalchemy.update(table)
+                .where(table.backup_id == backup_id, table.key == name)
+                .where(table.deleted == sqlalchemy.false())
+                .execution_options(synchronize_session=False)
+            )
+            if value is None:
+                session.execute(existing.values(deleted=True, deleted_at=now))
+            elif not session.execute(existing.values(value=value, updated_at=now)).rowcount:
+                session.add(table(backup_id=backup_id, key=name, value=value))
+    return True
+
+
+def volume_types(context: Any, volumes: Collection[str]) -> dict[str, str | None]:
+    """The IDs of these volumes' types, also of deleted volumes; without those long purged."""
+    table, left = _cinder("models").Volume, list(volumes)
+    found: dict[str, str | None] = {}
+    for start in range(0, len(left), BATCH):
+        batch = table.id.in_(left[start : start + BATCH])
+        query = sqlalchemy.select(table.id, table.volume_type_id).where(batch)
+        found.update((volume, kind) for volume, kind in _execute(context, query))
+    return found
+
+
+def hand_children_over(context: Any, parent: str, grandparent: str | None) -> int:
+    """Make all existing children of a backup its parent's, and count them there, at once.
+
+    :returns: how many.
+    """
+    table = _table()
+    counter = sqlalchemy.func.coalesce(table.num_dependent_backups, 0)
+    living = table.deleted == sqlalchemy.false()
+    handed = sqlalchemy.update(table).where(living, table.parent_id == parent)
+    with _cinder("api").main_context_manager.writer.using(context) as session:
+        own = sqlalchemy.select(counter).where(table.id == parent).with_for_update()
+        counted = session.execute(own).scalar_one_or_none() or 0
+        moved = session.execute(_plainly(handed.values(parent_id=grandparent))).rowcount
+        for backup, change in ((grandparent, counted), (parent, -counted)):
+            more = sqlalchemy.update(table).where(table.id == backup)
+            session.execute(_plainly(more.values(num_dependent_backups=counter + change)))
+    return int(moved)
+
+
+def _plainly(statement: Any) -> Any:
+    """The statement, without bringing objects of the session up to date: there are none."""
+    return statement.execution_options(synchronize_session=False)
 
 
 def properties(context: Any, names: Collection[str]) -> dict[str, dict[str, str]]:

@@ -17,10 +17,12 @@ from cinder.backup import driver as cinder_driver
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from backup_dispatch import importing, lineage, opts, records, routing, startup
+from backup_dispatch import importing, lineage, opts, records, retirement, routing, startup
 from backup_dispatch.backends.configured import Backend, Backends, configured
 from backup_dispatch.calls import force, watched_calls
 from backup_dispatch.drivers import ceph, folders, new_volumes
+from backup_dispatch.drivers.interface import SupportsForget
+from backup_dispatch.drivers.offers import offered
 from backup_dispatch.errors import (
     BackendFailed,
     ChoiceFailed,
@@ -117,12 +119,19 @@ class BackupDispatcher(cinder_driver.BackupDriver):
     def delete_backup(self, backup: Any) -> Any:
         """Let the backup's owner delete it.
 
+        One that a retention policy deletes may have children, where these stand alone: they get
+        its parent.
+
         :raises DispatchError: it is a parent, its owner is unknown or down, or the owner failed.
         """
         if records.is_unresolved(backup.service):
             # The API's object may be older than the choice of a backend.
             with backup.as_read_deleted():
                 backup.refresh()
+        if retirement.mark_of(backup):
+            retirement.begin(backup)
+            if self._forgotten(backup):
+                return None
         lineage.refuse_while_parent(backup)
         try:
             owner = self._ownership.owner_of(backup)
@@ -142,6 +151,26 @@ class BackupDispatcher(cinder_driver.BackupDriver):
             return None
         with _blamed_on(owner):
             return watched_calls.delete(owner, driver, backup)
+
+    def _forgotten(self, backup: Any) -> bool:
+        """Whether it was deleted while its children live, because they stand alone.
+
+        :raises DispatchError: one of them is busy, or the owner is down or failed.
+        """
+        children = retirement.children_of(backup)
+        if not children or records.is_unresolved(backup.service):
+            return False
+        owner = self._ownership.owner_of(backup)
+        if offered(owner.driver_class, SupportsForget) is None:
+            return False
+        driver = self._driver_of(owner)
+        if not driver.children_stand_alone:
+            return False
+        retirement.refuse_while_child_is_busy(backup, children)
+        with _blamed_on(owner):
+            watched_calls.forget(owner, driver, backup)
+        retirement.hand_children_over(backup)
+        return True
 
     def export_record(self, backup: Any) -> Any:
         """Return what the backup's owner adds to an exported record.

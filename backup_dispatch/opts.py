@@ -11,6 +11,7 @@ PRIMARY = "backup_dispatch_primary"
 UNMATCHED = "backup_dispatch_unmatched"
 CHECK_TIMEOUT = "backup_dispatch_check_timeout"
 STALL_TIMEOUT = "backup_dispatch_stall_timeout"
+RETENTION = "backup_dispatch_retention"
 
 OPTS: list[cfg.Opt] = [
     cfg.ListOpt(
@@ -63,6 +64,14 @@ OPTS: list[cfg.Opt] = [
         "moves in it: no read or write of the volume, no object of the backend. It must be longer "
         "than one object takes. What a driver does unseen has no time limit; the log says what is "
         "waited for. 0 ends none and watches none.",
+    ),
+    cfg.ListOpt(
+        RETENTION,
+        default=[],
+        help="Names of sections, each with a policy that says which backups backup-dispatch prune "
+        "keeps: name_prefix, volume_type, and any of keep_last, keep_hourly, keep_daily, "
+        "keep_weekly, keep_monthly, keep_yearly and keep_within. The first one that a backup "
+        "matches counts for it; one that matches none is never pruned. The service reads none.",
     ),
 ]
 

@@ -128,6 +128,18 @@ def _sends_no_progress(driver: Any) -> bool:
     return not is_chunked(driver) and offered(driver, SupportsProgress) is None
 
 
+def forget(backend: Backend, driver: Any, backup: Any) -> None:
+    """Let the backend delete a backup whose children stand alone.
+
+    :raises BackendStalled: no progress within the timeout.
+    """
+    if not _timeout():
+        driver.forget(backup)
+        return
+    operation = _operation("deletion of backup", backup, backend, sight_of(driver))
+    _watched(operation, driver, backup, driver.forget)
+
+
 def _timeout() -> float:
     return float(cfg.CONF[opts.STALL_TIMEOUT])
 

@@ -10,6 +10,7 @@ from backup_dispatch.command.verbs.check import Check
 from backup_dispatch.command.verbs.list import ListBackups
 from backup_dispatch.command.verbs.mount import Mount
 from backup_dispatch.command.verbs.orphans import Orphans
+from backup_dispatch.command.verbs.prune import Prune
 from backup_dispatch.command.verbs.release import Release
 from backup_dispatch.command.verbs.route import Route
 from backup_dispatch.command.verbs.salvage import Salvage
@@ -22,6 +23,7 @@ COMMANDS: dict[str, type[Command]] = {
     "list": ListBackups,
     "mount": Mount,
     "orphans": Orphans,
+    "prune": Prune,
     "release": Release,
     "route": Route,
     "salvage": Salvage,

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking cinder-backup to delete a backup, as Cinder's API does for a user.
+
+The service deletes what it is asked to however the command ends, and resumes that when it is
+started again. It has the locks, the attachments and the watch that a deletion needs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from cinder import context as cinder_context
+from cinder import exception, rpc
+from cinder.backup import api
+from oslo_config import cfg
+
+from backup_dispatch.errors import DispatchError, reason_of
+
+CONF = cfg.CONF
+
+
+class NoServiceUp(DispatchError):
+    """No cinder-backup is up that could delete the backup; nothing was changed."""
+
+
+class RequestLost(DispatchError):
+    """Whether cinder-backup has got the request is not known."""
+
+
+class DeletionService(Protocol):
+    """Where backups are deleted."""
+
+    def host_for(self, backup: Any, *, own_host_only: bool) -> str:
+        """The host that shall delete the backup.
+
+        :param own_host_only: the data may be on the host that has made the backup.
+        :raises NoServiceUp: there is none.
+        """
+
+    def delete(self, backup: Any) -> None:
+        """Ask for the deletion, and return at once; the record says ``deleting``, and the host.
+
+        :raises RequestLost: the message bus does not take the request.
+        """
+
+
+class CinderBackup:
+    """The cinder-backup services of this cloud, by the message bus."""
+
+    def __init__(self) -> None:
+        if not rpc.initialized():
+            rpc.init(CONF)
+        self._api = api.API()
+
+    def host_for(self, backup: Any, *, own_host_only: bool) -> str:
+        """The backup's own host if it is up, else any of its availability zone."""
+        zone = backup.availability_zone
+        if backup.host and self._api._is_backup_service_enabled(zone, backup.host):
+            return str(backup.host)
+        if own_host_only and backup.host:
+            raise NoServiceUp(
+                f"cinder-backup on {backup.host} is down, which alone has the data of backup "
+                f"{backup.id}. Start it there, then prune again."
+            )
+        try:
+            return str(self._api.get_available_backup_service_host(None, zone))
+        except exception.ServiceNotFound:
+            raise NoServiceUp(
+                f"No cinder-backup is up that could delete backup {backup.id}. Start one, then "
+                "prune again."
+            ) from None
+
+    def delete(self, backup: Any) -> None:
+        """Send the message that the API sends, on behalf of the backup's owner."""
+        owner = cinder_context.RequestContext(
+            user_id=backup.user_id, project_id=backup.project_id, is_admin=True, overwrite=False
+        )
+        try:
+            self._api.backup_rpcapi.delete_backup(owner, backup)
+        except Exception as error:
+            raise RequestLost(
+                f"It is not known whether cinder-backup on {backup.host} has got the request to "
+                f"delete backup {backup.id}: {reason_of(error)}. See to the message bus, then "
+                "prune again: it asks once more."
+            ) from error
