@@ -19,11 +19,16 @@ from enum import Enum
 from typing import Any
 
 from cinder import exception, objects
-from cinder.objects import fields
 
 from backup_dispatch import retirement
 from backup_dispatch.errors import StillAParent
-from backup_dispatch.jobs.prune.candidates import KEEP, users_word
+from backup_dispatch.jobs.prune.candidate import (
+    AVAILABLE,
+    DELETING,
+    FAILED,
+    KEEP,
+    users_word,
+)
 from backup_dispatch.jobs.prune.service import DeletionService, RequestLost
 
 GRACE = timedelta(seconds=60)
@@ -31,12 +36,6 @@ GRACE = timedelta(seconds=60)
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 2.0, 1.5
 """Seconds between two looks at a record that is being deleted, and how they grow."""
-
-_AVAILABLE = fields.BackupStatus.AVAILABLE
-_DELETING = fields.BackupStatus.DELETING
-_ERROR = fields.BackupStatus.ERROR
-_FAILED = (fields.BackupStatus.ERROR, fields.BackupStatus.ERROR_DELETING)
-
 
 class Outcome(Enum):
     """What has become of a backup that was to go."""
@@ -93,7 +92,7 @@ class Deletions:
         backup = self._read(backup_id)
         if backup is None:
             return Done(Outcome.GONE)
-        if backup.status != _AVAILABLE:
+        if backup.status != AVAILABLE:
             return Done(Outcome.KEPT, f"is {backup.status} by now")
         if word := users_word((backup.metadata or {}).get(KEEP), self._world.now()):
             return Done(Outcome.KEPT, word)
@@ -110,8 +109,8 @@ class Deletions:
             backup = self._after_grace(backup)
         if backup is None:
             return Done(Outcome.GONE)
-        marked, going = retirement.mark_of(backup), backup.status == _DELETING
-        if not marked or not going and backup.status not in _FAILED:
+        marked, going = retirement.mark_of(backup), backup.status == DELETING
+        if not marked or not going and backup.status not in FAILED:
             return self._left(backup_id)
         if going and marked in (retirement.BEGUN, retirement.BEGUN_AGAIN):
             return self._watch(backup)
@@ -137,7 +136,7 @@ class Deletions:
             return self._left(backup.id)
         backup.metadata = {**(backup.metadata or {}), retirement.MARK: mark}
         backup.obj_reset_changes(["metadata"])
-        wanted = {"status": _DELETING, "host": host}
+        wanted = {"status": DELETING, "host": host}
         if not backup.conditional_update(wanted, {"status": backup.status}):
             return self._left(backup.id)
         if children := self._against(backup, alone):
@@ -163,12 +162,12 @@ class Deletions:
     def _give_back(self, backup: Any, why: str) -> Done:
         """Undo the claim: what was a backup is one again."""
         whole = retirement.mark_of(backup) in retirement.UNTOUCHED
-        after = {"status": _AVAILABLE, "fail_reason": None} if whole else {"status": _ERROR}
+        after = {"status": AVAILABLE, "fail_reason": None} if whole else {"status": "error"}
         if not backup.conditional_update(after, {"status": backup.status}):
             return self._left(backup.id)
         if not whole:
             return Done(Outcome.FAILED, f"its deletion has failed before, and {why}")
-        retirement.mark(backup, None, _AVAILABLE)
+        retirement.mark(backup, None, AVAILABLE)
         return Done(Outcome.KEPT, why)
 
     def _left(self, backup_id: str) -> Done:
@@ -176,7 +175,7 @@ class Deletions:
         backup = self._read(backup_id)
         if backup is None:
             return Done(Outcome.GONE)
-        if backup.status not in (*_FAILED, _DELETING) and retirement.mark_of(backup):
+        if backup.status not in (*FAILED, DELETING) and retirement.mark_of(backup):
             retirement.mark(backup, None, backup.status)
         return Done(Outcome.KEPT, f"is {backup.status} by now")
 
@@ -185,9 +184,9 @@ class Deletions:
         current: Any | None = backup
         pause, until = FIRST_PAUSE, self._world.clock() + self._world.patience
         while current := self._read(backup.id):
-            if current.status in _FAILED:
+            if current.status in FAILED:
                 return self._failed(current)
-            if current.status != _DELETING:
+            if current.status != DELETING:
                 return Done(Outcome.UNKNOWN, f"somebody has made it {current.status} meanwhile")
             if self._world.clock() >= until:
                 return Done(Outcome.UNKNOWN, f"{current.host} is still deleting it")
@@ -206,7 +205,7 @@ class Deletions:
     @staticmethod
     def _may_be_under_way(backup: Any) -> bool:
         requested = (retirement.REQUESTED, retirement.REQUESTED_AGAIN)
-        return backup.status == _DELETING and retirement.mark_of(backup) in requested
+        return backup.status == DELETING and retirement.mark_of(backup) in requested
 
     def _after_grace(self, backup: Any) -> Any | None:
         """The record once its request has shown an effect, or is old enough to count as lost."""

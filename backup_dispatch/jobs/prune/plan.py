@@ -16,18 +16,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cinder.objects import fields
-
 from backup_dispatch.jobs.prune import policy as rules
-from backup_dispatch.jobs.prune.candidates import Candidate, users_word
+from backup_dispatch.jobs.prune.candidate import BUSY, Candidate, users_word
 from backup_dispatch.jobs.prune.policy import Policy
-
-_BUSY = (
-    fields.BackupStatus.CREATING,
-    fields.BackupStatus.DELETING,
-    fields.BackupStatus.RESTORING,
-)
-
 
 @dataclass(frozen=True)
 class Shelf:
@@ -188,7 +179,7 @@ class _Volume:
             one.why += why
             if word := users_word(one.backup.keep, self._now):
                 one.why.append(word)
-            if one.backup.status in _BUSY:
+            if one.backup.status in BUSY:
                 one.why.append(f"is {one.backup.status}")
             if one.goes and (hindrance := self._hindrance(one.backup)):
                 _hold(one, hindrance)
@@ -213,7 +204,7 @@ class _Volume:
             if above is None:
                 continue
             if above.shelf.children_stand_alone:
-                if child.status in _BUSY and above.goes:
+                if child.status in BUSY and above.goes:
                     _hold(above, f"{child.id} on it is {child.status}")
                 continue
             while above is not None and above.goes:

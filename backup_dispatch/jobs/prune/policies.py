@@ -13,7 +13,6 @@ from difflib import get_close_matches
 from typing import Any
 
 from cinder import exception
-from cinder.volume import volume_types
 from oslo_config import cfg
 
 from backup_dispatch import opts
@@ -109,6 +108,9 @@ def _read(conf: Any, section: str, context: Any) -> NamedPolicy:
 
 
 def _type_id(context: Any, section: str, name: str) -> str:
+    # It takes half of Cinder with it, which other commands need not wait for.
+    from cinder.volume import volume_types
+
     try:
         return str(volume_types.get_by_name_or_id(context, name)["id"])
     except exception.VolumeTypeNotFound:

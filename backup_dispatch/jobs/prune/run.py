@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cinder import exception, objects
-from cinder.objects import fields
 from oslo_config import cfg
 
 from backup_dispatch import backup_rows, records, retirement
@@ -18,11 +17,12 @@ from backup_dispatch.drivers.families import keeps_folders
 from backup_dispatch.drivers.interface import SupportsForget
 from backup_dispatch.drivers.offers import offered
 from backup_dispatch.errors import DispatchError, OwnerUnresolved
-from backup_dispatch.jobs.prune.candidates import Candidate, candidates
+from backup_dispatch.jobs.prune.candidate import AVAILABLE, Candidate
 from backup_dispatch.jobs.prune.deletion import Deletions, Done, Outcome, World
 from backup_dispatch.jobs.prune.plan import Decision, Plan, PolicyOf, Shelf, plan
 from backup_dispatch.jobs.prune.policies import NamedPolicy
 from backup_dispatch.jobs.prune.policy import Policy
+from backup_dispatch.jobs.prune.reading import candidates
 from backup_dispatch.jobs.prune.service import NoServiceUp
 
 CONF = cfg.CONF
@@ -135,11 +135,11 @@ class Retention:
             if one.parent:
                 children.setdefault(one.parent, []).append(one)
         for one in found:
-            if one.volume not in volumes or one.status != fields.BackupStatus.AVAILABLE:
+            if one.volume not in volumes or one.status != AVAILABLE:
                 continue
             own = children.get(one.id, [])
             # One that is not available may not have been counted yet, or not any more.
-            settled = all(child.status == fields.BackupStatus.AVAILABLE for child in own)
+            settled = all(child.status == AVAILABLE for child in own)
             if one.mark or (settled and len(own) != one.children):
                 self._correct(one, len(own) if settled else one.children)
 
@@ -149,7 +149,7 @@ class Retention:
         except exception.BackupNotFound:
             return
         if one.mark:
-            retirement.mark(backup, None, fields.BackupStatus.AVAILABLE)
+            retirement.mark(backup, None, AVAILABLE)
         counted = {"num_dependent_backups": children}
         backup.conditional_update(counted, {"num_dependent_backups": one.children})
 

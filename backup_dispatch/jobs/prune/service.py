@@ -7,11 +7,11 @@ started again. It has the locks, the attachments and the watch that a deletion n
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Protocol
 
 from cinder import context as cinder_context
-from cinder import exception, rpc
-from cinder.backup import api
+from cinder import exception
 from oslo_config import cfg
 
 from backup_dispatch.errors import DispatchError, reason_of
@@ -47,10 +47,15 @@ class DeletionService(Protocol):
 class CinderBackup:
     """The cinder-backup services of this cloud, by the message bus."""
 
-    def __init__(self) -> None:
+    @cached_property
+    def _api(self) -> Any:
+        # They take a second to import, which other commands need not wait for.
+        from cinder import rpc
+        from cinder.backup import api
+
         if not rpc.initialized():
             rpc.init(CONF)
-        self._api = api.API()
+        return api.API()
 
     def host_for(self, backup: Any, *, own_host_only: bool) -> str:
         """The backup's own host if it is up, else any of its availability zone."""
