@@ -246,7 +246,7 @@ def _full(row: Row) -> tuple[Any, ...]:
     one, fate, why = row
     backup = one.backup
     told = Lines([masked(each) for each in why])
-    policy, made = one.policy, Minute(backup.moment)
+    policy, made = one.policy, Minute(backup.moment if backup.has_age else None)
     whose = (backup.name, backup.project, backup.volume)
     return (backup.id, *whose, one.shelf.name, policy, made, fate.lower(), told)
 
@@ -258,7 +258,7 @@ def _brief(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
             one.backup.id[:SHORT_ID],
             one.backup.volume[:SHORT_ID],
             one.shelf.name,
-            one.backup.moment.strftime(_MINUTE),
+            one.backup.moment.strftime(_MINUTE) if one.backup.has_age else "",
             fate,
         )
         for one, fate, _ in rows

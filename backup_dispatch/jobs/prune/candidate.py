@@ -21,6 +21,9 @@ BUSY = (CREATING, DELETING, RESTORING)
 
 FAILED = ("error", "error_deleting")
 
+NEVER = datetime.min.replace(tzinfo=timezone.utc)
+"""The moment of a backup whose age nothing tells: it is taken for the oldest."""
+
 _FOREVER = "forever"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -49,6 +52,11 @@ class Candidate:
     mark: str = ""
     damaged: bool = False
     children: int = 0
+
+    @property
+    def has_age(self) -> bool:
+        """Whether its record tells when it was made."""
+        return self.moment > NEVER
 
     @property
     def is_good(self) -> bool:

@@ -34,6 +34,9 @@ from backup_dispatch.jobs.prune.service import DeletionService, RequestLost
 GRACE = timedelta(seconds=60)
 """How old a request must be that shows no effect, before it counts as lost and is made again."""
 
+SETTLING = 2.0
+"""Seconds in which Cinder's service counts what it has deleted."""
+
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 2.0, 1.5
 """Seconds between two looks at a record that is being deleted, and how they grow."""
 
@@ -97,6 +100,8 @@ class Deletions:
         if word := users_word((backup.metadata or {}).get(KEEP), self._world.now()):
             return Done(Outcome.KEPT, word)
         host = self._world.service.host_for(backup, own_host_only=own_host)
+        if not alone:
+            self._let_settle(backup)
         return self._delete(backup, alone, host, retirement.REQUESTED)
 
     def finish(self, backup_id: str, *, alone: bool, own_host: bool) -> Done:
@@ -114,7 +119,8 @@ class Deletions:
             return self._left(backup_id)
         if going and marked in (retirement.BEGUN, retirement.BEGUN_AGAIN):
             return self._watch(backup)
-        if marked in retirement.UNTOUCHED and retirement.was_refused_as_parent(backup):
+        refused = not going and retirement.was_refused_as_parent(backup)
+        if refused and marked in retirement.UNTOUCHED:
             return self._give_back(backup, str(backup.fail_reason))
         if not going and (children := self._against(backup, alone)):
             return Done(Outcome.FAILED, f"its deletion has failed before, and {children}")
@@ -123,6 +129,20 @@ class Deletions:
         return self._delete(backup, alone, host, again)
 
     # The steps
+
+    def _let_settle(self, backup: Any) -> None:
+        """Wait a moment until a deleted child is not counted any more.
+
+        Cinder deletes the child's record first. Its older releases then fail if the parent is gone,
+        and leave the child in the quota.
+        """
+        until = self._world.clock() + SETTLING
+        current: Any | None = backup
+        while current is not None and current.num_dependent_backups:
+            if self._world.clock() >= until or retirement.children_of(backup):
+                return
+            self._world.sleep(FIRST_PAUSE)
+            current = self._read(backup.id)
 
     def _read(self, backup_id: str) -> Any | None:
         try:

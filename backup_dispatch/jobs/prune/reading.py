@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from backup_dispatch import backup_rows, retirement
 from backup_dispatch.backup_rows import Filter
-from backup_dispatch.jobs.prune.candidate import KEEP, Candidate
+from backup_dispatch.jobs.prune.candidate import KEEP, NEVER, Candidate
 
 VERIFIED = "backup_verified"
 """The property that says with what result the backup was verified, and when."""
@@ -56,6 +56,5 @@ def candidates(context: Any, volume: str | None = None) -> Iterator[Candidate]:
 
 def _utc(moment: datetime | None) -> datetime:
     if moment is None:
-        # Nothing tells its age: it is taken for the oldest, and never for the newest.
-        return datetime.min.replace(tzinfo=timezone.utc)
+        return NEVER
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

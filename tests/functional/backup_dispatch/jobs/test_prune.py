@@ -16,15 +16,18 @@ pytestmark = pytest.mark.release
 VOLUME = str(UUID(int=1))
 
 
-def run(past: Any, **counts: int) -> list[tuple[str, str, str]]:
-    """Prune as far as a policy says; what became of each backup, and why."""
+def plan_of(past: Any, **counts: int) -> Any:
+    """What a policy says."""
     from backup_dispatch.jobs.prune.policies import NamedPolicy
     from backup_dispatch.jobs.prune.policy import Policy
     from backup_dispatch.jobs.prune.run import Selection
 
-    retention = past.retention()
-    decided = retention.plan([NamedPolicy("p", Policy(**counts))], Selection())
-    done = list(retention.carry_out(decided))
+    return past.retention().plan([NamedPolicy("p", Policy(**counts))], Selection())
+
+
+def run(past: Any, **counts: int) -> list[tuple[str, str, str]]:
+    """Prune as far as a policy says; what became of each backup, and why."""
+    done = list(past.retention().carry_out(plan_of(past, **counts)))
     return [(one.backup.name, what.outcome.value, what.why) for one, what in done]
 
 
@@ -101,6 +104,30 @@ def test_a_word_that_the_user_gives_during_the_run_counts(
     assert set(past.records()) == set(ids[1:])
 
 
+@pytest.mark.parametrize(
+    ("manager", "key", "goes"),
+    [
+        ("barbican", "4a7e2c16-0000-4000-8000-000000000000", False),
+        ("barbican", "00000000-0000-0000-0000-000000000000", True),
+        ("vault", "4a7e2c16-0000-4000-8000-000000000000", True),
+    ],
+)
+def test_a_key_that_only_its_owner_can_delete_keeps_the_backup(
+    past: Any, manager: str, key: str, goes: bool
+) -> None:
+    from oslo_config import cfg
+
+    ids = past.add("tape", dict.fromkeys(range(2)))
+    set_up(past, ids[0], encryption_key_id=key)
+    cfg.CONF.set_override("backend", manager, group="key_manager")
+    try:
+        decided = plan_of(past, last=1)
+    finally:
+        cfg.CONF.clear_override("backend", group="key_manager")
+    assert bool(decided.going) is goes
+    assert goes or decided.decisions[0].why == ["only its owner can delete its key"]
+
+
 # Beside a backup that is being made
 
 
@@ -119,7 +146,8 @@ def child_comes(past: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, in
                 past.add(backend, {90: on}, status="creating")
             return outcome
 
-        monkeypatch.setattr(where, step, and_a_child_comes)
+        changed: Any = and_a_child_comes
+        monkeypatch.setattr(where, step, staticmethod(changed) if isinstance(where, type) else changed)
 
     return arrange
 

@@ -122,4 +122,4 @@ def test_a_killed_run_leaves_its_lock_to_the_next(past: Any) -> None:
         pass
 
 
-Start = Callable[[], Any]
+
