@@ -110,5 +110,9 @@ def hand_children_over(backup: Any) -> None:
     """
     context = backup._context.elevated()
     moved = backup_rows.hand_children_over(context, backup.id, backup.parent_id)
-    LOG.info("%d children of backup %s have its parent now: %s.", moved, backup.id,
-             backup.parent_id or "none")
+    LOG.info(
+        "%d children of backup %s have its parent now: %s.",
+        moved,
+        backup.id,
+        backup.parent_id or "none",
+    )

@@ -26,7 +26,7 @@ from backup_dispatch.command.outcome import NO, NOT_KNOWN, misused, worse
 from backup_dispatch.command.progress import ProgressLine
 from backup_dispatch.jobs.locking import only_run_of
 from backup_dispatch.jobs.prune import policy as rules
-from backup_dispatch.jobs.prune.deletion import Done, Outcome, World
+from backup_dispatch.jobs.prune.deletion import Outcome, World
 from backup_dispatch.jobs.prune.plan import Decision, Plan
 from backup_dispatch.jobs.prune.policies import NamedPolicy, configured_policies
 from backup_dispatch.jobs.prune.run import Retention, Selection

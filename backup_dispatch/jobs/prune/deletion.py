@@ -40,6 +40,7 @@ SETTLING = 2.0
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 2.0, 1.5
 """Seconds between two looks at a record that is being deleted, and how they grow."""
 
+
 class Outcome(Enum):
     """What has become of a backup that was to go."""
 
@@ -115,7 +116,7 @@ class Deletions:
         if backup is None:
             return Done(Outcome.GONE)
         marked, going = retirement.mark_of(backup), backup.status == DELETING
-        if not marked or not going and backup.status not in FAILED:
+        if not marked or (not going and backup.status not in FAILED):
             return self._left(backup_id)
         if going and marked in (retirement.BEGUN, retirement.BEGUN_AGAIN):
             return self._watch(backup)

@@ -20,6 +20,7 @@ from backup_dispatch.jobs.prune import policy as rules
 from backup_dispatch.jobs.prune.candidate import BUSY, Candidate, users_word
 from backup_dispatch.jobs.prune.policy import Policy
 
+
 @dataclass(frozen=True)
 class Shelf:
     """The backend of a backup, as retention sees it.
@@ -161,8 +162,9 @@ class _Volume:
 
     def emptied(self) -> list[str]:
         """The backends that would have no good backup of the volume any more."""
-        left = {shelf.name for one in self._staying() if one.is_good
-                if (shelf := self._shelves[one.id])}
+        left = {
+            shelf.name for one in self._staying() if one.is_good if (shelf := self._shelves[one.id])
+        }
         return sorted({one.shelf.name for one in self._going()} - left)
 
     def _going(self) -> list[Decision]:

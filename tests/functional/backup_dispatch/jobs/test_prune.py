@@ -25,9 +25,9 @@ def plan_of(past: Any, **counts: int) -> Any:
     return past.retention().plan([NamedPolicy("p", Policy(**counts))], Selection())
 
 
-def run(past: Any, **counts: int) -> list[tuple[str, str, str]]:
+def run(past: Any, patience: float = 3600.0, **counts: int) -> list[tuple[str, str, str]]:
     """Prune as far as a policy says; what became of each backup, and why."""
-    done = list(past.retention().carry_out(plan_of(past, **counts)))
+    done = list(past.retention(patience=patience).carry_out(plan_of(past, **counts)))
     return [(one.backup.name, what.outcome.value, what.why) for one, what in done]
 
 
@@ -147,7 +147,9 @@ def child_comes(past: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, in
             return outcome
 
         changed: Any = and_a_child_comes
-        monkeypatch.setattr(where, step, staticmethod(changed) if isinstance(where, type) else changed)
+        monkeypatch.setattr(
+            where, step, staticmethod(changed) if isinstance(where, type) else changed
+        )
 
     return arrange
 
@@ -218,9 +220,9 @@ def test_a_request_that_was_never_sent_is_sent_by_the_next_run(past: Any, mark: 
 def test_a_deletion_that_the_service_has_begun_is_waited_for(past: Any) -> None:
     ids = past.add("tape", dict.fromkeys(range(2)))
     set_up(past, ids[0], status="deleting", mark=BEGUN)
-    ((name, outcome, why),) = run(past, last=9)
+    ((name, outcome, why),) = run(past, patience=90.0, last=9)
     assert (name, outcome, why) == ("tape_0", "not known", "testhost is still deleting it")
-    assert past.time.seconds >= 3600
+    assert past.time.seconds >= 90
     past.cinder.restart_backup_manager()
     assert set(past.records()) == {ids[1]}
 
@@ -357,7 +359,7 @@ def test_a_second_message_for_a_deleted_backup_counts_nothing_twice(past: Any) -
     record.save()
     for _ in range(2):
         past.cinder.backups.backup_rpcapi.delete_backup(past.cinder.context, record)
-    assert "not being deleted any more" in str(past.cinder.failures[-1])
+    assert len(past.cinder.failures) == 1
     assert past.used() == {"backups": 2, "backup_gigabytes": 2}
     assert past.records()[ids[0]] == (None, 0, "available")
 

@@ -67,9 +67,7 @@ def volumes(draw: st.DrawFn) -> list[Candidate]:
 
 @given(
     volumes(),
-    st.builds(
-        Rules, last=st.integers(0, 4), hourly=st.integers(0, 4), daily=st.integers(0, 3)
-    ),
+    st.builds(Rules, last=st.integers(0, 4), hourly=st.integers(0, 4), daily=st.integers(0, 3)),
 )
 def test_plan_leaves_what_the_naive_model_leaves(made: list[Candidate], rules: Rules) -> None:
     policy = Policy(last=rules.last, hourly=rules.hourly, daily=rules.daily)
@@ -227,7 +225,9 @@ def test_a_users_word_keeps_a_backup_and_so_does_one_that_cannot_be_read(
 
 def test_a_chain_of_a_year_of_hours_is_planned_without_recursion() -> None:
     made = [backup(number, number - 1 if number else None) for number in range(9000)]
-    made = [replace(one, moment=NOW - timedelta(hours=9000) + timedelta(hours=place))
-            for place, one in enumerate(made)]
+    made = [
+        replace(one, moment=NOW - timedelta(hours=9000) + timedelta(hours=place))
+        for place, one in enumerate(made)
+    ]
     decided = planned([*made, backup(9999)])
     assert len(decided.going) == 9000

@@ -60,9 +60,7 @@ def test_the_newest_backup_is_kept_by_every_policy(policy: Policy, minutes: list
 def test_pruning_twice_keeps_what_pruning_once_did(policy: Policy, minutes: list[int]) -> None:
     moments = moments_of(minutes)
     once = [
-        moment
-        for moment, why in zip(moments, reasons(policy, moments, NOW), strict=True)
-        if why
+        moment for moment, why in zip(moments, reasons(policy, moments, NOW), strict=True) if why
     ]
     assert all(reasons(policy, once, NOW))
 
@@ -120,7 +118,9 @@ def test_a_span_is_read(text: str, expected: Span) -> None:
     assert span(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "14", "d", "-1d", "1.5d", "14 d", "2x", "1d1d", "101y", "14D"])
+@pytest.mark.parametrize(
+    "text", ["", "14", "d", "-1d", "1.5d", "14 d", "2x", "1d1d", "101y", "14D"]
+)
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(PolicyInvalid):
         span(text)
