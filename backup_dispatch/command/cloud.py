@@ -163,9 +163,9 @@ class Cloud:
         """The number of records of all projects, by ``service``."""
         return backup_rows.tallies(self.context)
 
-    def has_backups(self, **wanted: str) -> bool:
-        """Whether there is any record with these values; see :class:`Filter`."""
-        return next(self.rows(Filter(**wanted)), None) is not None
+    def has_any(self, wanted: Filter) -> bool:
+        """Whether there is such a record."""
+        return next(self.rows(wanted), None) is not None
 
     def rows(self, wanted: Filter) -> Iterator[Row]:
         """The rows of these records, by ID."""

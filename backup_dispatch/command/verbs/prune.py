@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 from cliff.lister import Lister
 from oslo_config import cfg
-from oslo_utils import timeutils, uuidutils
+from oslo_utils import uuidutils
 
 from backup_dispatch import opts
+from backup_dispatch.backup_rows import Filter
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.cloud import SHORT_ID
 from backup_dispatch.command.columns import Lines, Minute
@@ -153,9 +154,10 @@ class Prune(CloudCommand, Lister):
                 misused(f"There is no backend {backend}; enabled are {names}.")
             backend = found.name
         selection = Selection(volume, project, backend, parsed_args.prefix)
-        for what, wanted in (("volume", volume), ("project", project)):
-            if wanted is not None and not self.cloud.has_backups(**{what: wanted}):
-                misused(f"There is no backup of {what} {wanted}.")
+        if volume is not None and not self.cloud.has_any(Filter(volume=volume)):
+            misused(f"There is no backup of volume {volume}.")
+        if project is not None and not self.cloud.has_any(Filter(project=project)):
+            misused(f"There is no backup of project {project}.")
         return selection
 
     def _retention(self, parsed_args: argparse.Namespace) -> Retention:
@@ -219,7 +221,7 @@ def _read_by(read: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def _now() -> datetime:
-    return timeutils.utcnow().replace(tzinfo=timezone.utc)
+    return datetime.now(timezone.utc)
 
 
 def _backups(number: float) -> str:
