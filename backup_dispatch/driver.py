@@ -17,9 +17,9 @@ from cinder.backup import driver as cinder_driver
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from backup_dispatch import importing, lineage, opts, records, retirement, routing, startup
+from backup_dispatch import importing, lineage, opts, records, routing, startup
 from backup_dispatch.backends.configured import Backend, Backends, configured
-from backup_dispatch.calls import force, watched_calls
+from backup_dispatch.calls import force, retirement, watched_calls
 from backup_dispatch.drivers import ceph, folders, new_volumes
 from backup_dispatch.drivers.interface import SupportsForget
 from backup_dispatch.drivers.offers import offered

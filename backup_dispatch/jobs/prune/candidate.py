@@ -34,7 +34,7 @@ class Candidate:
 
     :ivar moment: when the volume held the backup's data, in UTC.
     :ivar keep: the value of the user's property :data:`KEEP`.
-    :ivar mark: the value of :data:`backup_dispatch.retirement.MARK`; empty if it has none.
+    :ivar mark: the value of :data:`backup_dispatch.calls.retirement.MARK`; empty if it has none.
     :ivar damaged: whether the last verification found damage.
     :ivar children: how many it has, as counted in its record.
     """

@@ -20,7 +20,7 @@ from typing import Any
 
 from cinder import exception, objects
 
-from backup_dispatch import retirement
+from backup_dispatch.calls import retirement
 from backup_dispatch.errors import StillAParent
 from backup_dispatch.jobs.prune.candidate import (
     AVAILABLE,

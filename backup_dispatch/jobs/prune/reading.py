@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from backup_dispatch import backup_rows, retirement
+from backup_dispatch import backup_rows
 from backup_dispatch.backup_rows import Filter
+from backup_dispatch.calls import retirement
 from backup_dispatch.jobs.prune.candidate import KEEP, NEVER, Candidate
 
 VERIFIED = "backup_verified"

@@ -11,8 +11,9 @@ from typing import Any
 from cinder import exception, objects
 from oslo_config import cfg
 
-from backup_dispatch import backup_rows, records, retirement
+from backup_dispatch import backup_rows, records
 from backup_dispatch.backends.configured import Backend, Backends
+from backup_dispatch.calls import retirement
 from backup_dispatch.drivers.families import keeps_folders
 from backup_dispatch.drivers.interface import SupportsForget
 from backup_dispatch.drivers.offers import offered

@@ -17,7 +17,7 @@ def nights(cloud_of_four: Any) -> dict[str, tuple[Any, bytes]]:
     """Backups of one volume: five on Datera in one chain, two chains of two on posix."""
     cinder = cloud_of_four
     volume = cinder.create_volume(1)
-    made = {}
+    made: dict[str, tuple[Any, bytes]] = {}
     plan = [("datera", number, number > 0) for number in range(5)]
     plan += [("posix", number, number in (1, 3)) for number in range(4)]
     for backend, number, incremental in plan:

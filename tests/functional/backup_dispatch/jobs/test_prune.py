@@ -9,25 +9,25 @@ from uuid import UUID
 
 import pytest
 
-from backup_dispatch.retirement import BEGUN, MARK, REQUESTED, REQUESTED_AGAIN
+from backup_dispatch.calls.retirement import BEGUN, MARK, REQUESTED, REQUESTED_AGAIN
 
 pytestmark = pytest.mark.release
 
 VOLUME = str(UUID(int=1))
 
 
-def plan_of(past: Any, **counts: int) -> Any:
+def plan_of(past: Any, last: int) -> Any:
     """What a policy says."""
     from backup_dispatch.jobs.prune.policies import NamedPolicy
     from backup_dispatch.jobs.prune.policy import Policy
     from backup_dispatch.jobs.prune.run import Selection
 
-    return past.retention().plan([NamedPolicy("p", Policy(**counts))], Selection())
+    return past.retention().plan([NamedPolicy("p", Policy(last=last))], Selection())
 
 
-def run(past: Any, patience: float = 3600.0, **counts: int) -> list[tuple[str, str, str]]:
+def run(past: Any, last: int, patience: float = 3600.0) -> list[tuple[str, str, str]]:
     """Prune as far as a policy says; what became of each backup, and why."""
-    done = list(past.retention(patience=patience).carry_out(plan_of(past, **counts)))
+    done = list(past.retention(patience=patience).carry_out(plan_of(past, last)))
     return [(one.backup.name, what.outcome.value, what.why) for one, what in done]
 
 
@@ -132,7 +132,7 @@ def test_a_key_that_only_its_owner_can_delete_keeps_the_backup(
 
 
 @pytest.fixture
-def child_comes(past: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
+def child_comes(past: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let an incremental on a backup begin right after a step of its deletion."""
 
     def arrange(backend: str, on: int, where: Any, step: str) -> None:
@@ -158,7 +158,7 @@ def child_comes(past: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, in
 def test_a_parent_whose_child_begins_after_the_plan_is_given_back(
     past: Any, child_comes: Callable[..., None], backend: str
 ) -> None:
-    from backup_dispatch import retirement
+    from backup_dispatch.calls import retirement
 
     ids = past.add(backend, {0: None, 1: None})
     child_comes(backend, 0, retirement, "mark")
@@ -190,7 +190,7 @@ def test_a_parent_whose_child_begins_after_the_request_is_given_back(
 def test_a_restore_that_begins_meanwhile_keeps_the_backup(
     past: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backup_dispatch import retirement
+    from backup_dispatch.calls import retirement
 
     ids = past.add("tape", dict.fromkeys(range(2)))
     real = retirement.mark

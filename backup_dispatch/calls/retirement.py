@@ -60,7 +60,7 @@ def mark(backup: Any, value: str | None, status: str) -> bool:
     :returns: False if it has not, or is gone; nothing was saved.
     """
     context = backup._context.elevated()
-    return backup_rows.set_properties(context, backup.id, {MARK: value}, [status])
+    return bool(backup_rows.set_properties(context, backup.id, {MARK: value}, [status]))
 
 
 def begin(backup: Any) -> None:
