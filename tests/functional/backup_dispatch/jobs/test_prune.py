@@ -62,6 +62,18 @@ def test_children_get_their_grandparent_where_they_stand_alone(past: Any) -> Non
     assert past.properties() == []
 
 
+def test_the_service_counts_the_children_that_it_hands_over(past: Any) -> None:
+    ids = past.add("array", {0: None, 1: 0, 2: 1, 3: 1})
+    set_up(past, ids[1], mark=REQUESTED, status="deleting")
+    past.cinder.backups.backup_rpcapi.delete_backup(past.cinder.context, past.cinder.backup(ids[1]))
+    assert past.cinder.failures == []
+    assert past.records() == {
+        ids[0]: (None, 2, "available"),
+        ids[2]: (ids[0], 0, "available"),
+        ids[3]: (ids[0], 0, "available"),
+    }
+
+
 def test_a_chain_goes_newest_first_and_only_when_all_of_it_may(past: Any) -> None:
     ids = past.add("tape", {0: None, 1: 0, 2: 1, 10: None, 11: 10, 20: None})
     past.count_quota()
@@ -165,6 +177,7 @@ def test_a_parent_whose_child_begins_after_the_plan_is_given_back(
     ((_, outcome, why),) = run(past, last=1)
     assert outcome == "kept"
     assert past.id_of(backend, VOLUME, 90) in why
+    assert past.cinder.failures == [], "the service was not even asked"
     assert past.cinder.backup(ids[0]).status == "available"
     assert past.properties() == []
     assert past.shelves.content(ids[0])
