@@ -213,6 +213,7 @@ def volume_types(context: Any, volumes: Collection[str]) -> dict[str, str | None
     return found
 
 
+@oslo_db_api.wrap_db_retry(max_retries=5, retry_on_deadlock=True)
 def hand_children_over(context: Any, parent: str, grandparent: str | None) -> int:
     """Make all existing children of a backup its parent's, and count them there, at once.
 

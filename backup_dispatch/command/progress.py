@@ -9,7 +9,7 @@ from typing import TextIO
 
 from backup_dispatch.command.units import in_units
 
-WIDTH = 30
+WIDTH = 20
 INTERVAL = 0.2
 
 
@@ -69,9 +69,18 @@ class ProgressLine:
         share = min(1.0, done / total)
         full = int(self._width * share)
         bar = "#" * full + "-" * (self._width - full)
-        return f"[{bar}] {share:4.0%} {self._shown(done)} of {self._shown(total)} {rate}"
+        left = _left(seconds * (total - done) / done) if done else ""
+        return f"[{bar}] {share:4.0%} {self._shown(done)} of {self._shown(total)} {rate}{left}"
 
     def _write(self, text: str) -> None:
         self._stream.write("\r" + text.ljust(self._length) + ("" if text else "\r"))
         self._stream.flush()
         self._length = len(text)
+
+
+def _left(seconds: float) -> str:
+    """The time that the rest takes at the rate so far."""
+    for unit, long, most in (("s", 1, 100), ("min", 60, 100), ("h", 3600, 100)):
+        if seconds < long * most:
+            return f", {seconds / long:.0f} {unit} left" if seconds > 0 else ""
+    return ", days left"

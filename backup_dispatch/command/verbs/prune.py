@@ -29,8 +29,9 @@ from backup_dispatch.jobs.locking import only_run_of
 from backup_dispatch.jobs.prune import policy as rules
 from backup_dispatch.jobs.prune.deletion import Outcome, World
 from backup_dispatch.jobs.prune.plan import Decision, Plan
+from backup_dispatch.jobs.prune.planning import Selection, planned
 from backup_dispatch.jobs.prune.policies import NamedPolicy, configured_policies
-from backup_dispatch.jobs.prune.run import Retention, Selection
+from backup_dispatch.jobs.prune.run import carry_out
 from backup_dispatch.jobs.prune.service import CinderBackup
 from backup_dispatch.masking import masked
 
@@ -107,16 +108,15 @@ class Prune(CloudCommand, Lister):
         policies = self._policies(parsed_args)
         selection = self._selection(parsed_args)
         if parsed_args.dry_run:
-            decided = self._retention(parsed_args).plan(policies, selection)
-            rows = self._planned(decided)
+            decided = self._decided(policies, selection)
+            rows = self._told(decided)
         else:
             self.cloud.start_coordination()
             with only_run_of("prune"):
-                retention = self._retention(parsed_args)
-                decided = retention.plan(policies, selection)
+                decided = self._decided(policies, selection)
                 if decided.emptied and not parsed_args.force:
                     self._refuse_emptying(decided)
-                rows = self._pruned(retention, decided)
+                rows = self._pruned(decided, parsed_args.timeout)
         for volume, why in decided.unsound.items():
             self.exit_code = worse(self.exit_code, NO)
             self.say(f"Nothing is pruned of volume {volume}: {why}.")
@@ -160,11 +160,8 @@ class Prune(CloudCommand, Lister):
             misused(f"There is no backup of project {project}.")
         return selection
 
-    def _retention(self, parsed_args: argparse.Namespace) -> Retention:
-        service = CinderBackup()
-        world = World(service, time.monotonic, time.sleep, _now, parsed_args.timeout)
-        cloud = self.cloud
-        return Retention(cloud.context, cloud.enabled, world, cloud.operators_driver)
+    def _decided(self, policies: list[NamedPolicy], selection: Selection) -> Plan:
+        return planned(self.cloud.context, self.cloud.enabled, policies, selection, _now())
 
     def _refuse_emptying(self, decided: Plan) -> None:
         volume, backend = decided.emptied[0]
@@ -177,7 +174,7 @@ class Prune(CloudCommand, Lister):
 
     # What is told
 
-    def _planned(self, decided: Plan) -> list[Row]:
+    def _told(self, decided: Plan) -> list[Row]:
         rows: list[Row] = [(one, "go", ["half deleted"]) for one in decided.unfinished]
         rows += [(one, "go" if one.goes else "keep", one.why) for one in decided.decisions]
         going, all_ = sum(fate == "go" for _, fate, _ in rows), len(rows)
@@ -186,12 +183,15 @@ class Prune(CloudCommand, Lister):
             self.say("This would leave volumes without a backup on a backend: it needs --force.")
         return rows
 
-    def _pruned(self, retention: Retention, decided: Plan) -> list[Row]:
+    def _pruned(self, decided: Plan, patience: float) -> list[Row]:
         rows: list[Row] = []
         total = len(decided.going) + len(decided.unfinished)
         counts: Counter[Outcome] = Counter()
+        world = World(CinderBackup(), time.monotonic, time.sleep, _now, patience)
         with ProgressLine(self.app.stderr, shown=_backups) as progress:
-            for one, done in retention.carry_out(decided):
+            for one, done in carry_out(
+                self.cloud.context, self.cloud.enabled, decided, world, self.cloud.operators_driver
+            ):
                 counts[done.outcome] += 1
                 rows.append((one, _FATES[done.outcome], [done.why] if done.why else []))
                 progress(len(rows), total)

@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from cinder import context as cinder_context
-from cinder import exception
+from cinder import objects
+from cinder.common import constants
 from oslo_config import cfg
 
 from backup_dispatch.errors import DispatchError, reason_of
@@ -48,32 +49,40 @@ class CinderBackup:
     """The cinder-backup services of this cloud, by the message bus."""
 
     @cached_property
-    def _api(self) -> Any:
-        # They take a second to import, which other commands need not wait for.
+    def _bus(self) -> Any:
+        # It takes a part of a second to import, which other commands need not wait for.
         from cinder import rpc
-        from cinder.backup import api
+        from cinder.backup import api  # registers backup_use_same_host
 
         if not rpc.initialized():
             rpc.init(CONF)
-        return api.API()
+        return api.backup_rpcapi.BackupAPI()
 
     def host_for(self, backup: Any, *, own_host_only: bool) -> str:
         """The backup's own host if it is up, else any of its availability zone."""
-        zone = backup.availability_zone
-        if backup.host and self._api._is_backup_service_enabled(zone, backup.host):
+        up = self._hosts_up(backup.availability_zone)
+        if backup.host in up:
             return str(backup.host)
-        if own_host_only and backup.host:
+        own_host_only = own_host_only or bool(self._bus and CONF.backup_use_same_host)
+        if backup.host and own_host_only:
             raise NoServiceUp(
-                f"cinder-backup on {backup.host} is down, which alone has the data of backup "
+                f"cinder-backup on {backup.host} is down, which alone may delete backup "
                 f"{backup.id}. Start it there, then prune again."
             )
-        try:
-            return str(self._api.get_available_backup_service_host(None, zone))
-        except exception.ServiceNotFound:
+        if not up:
             raise NoServiceUp(
                 f"No cinder-backup is up that could delete backup {backup.id}. Start one, then "
                 "prune again."
-            ) from None
+            )
+        return up[0]
+
+    @staticmethod
+    def _hosts_up(zone: str | None) -> list[str]:
+        services = objects.ServiceList.get_all_by_topic(
+            cinder_context.get_admin_context(), constants.BACKUP_TOPIC, disabled=False
+        )
+        in_zone = [one for one in services if not zone or one.availability_zone == zone]
+        return [str(one.host) for one in in_zone if one.is_up]
 
     def delete(self, backup: Any) -> None:
         """Send the message that the API sends, on behalf of the backup's owner."""
@@ -81,7 +90,7 @@ class CinderBackup:
             user_id=backup.user_id, project_id=backup.project_id, is_admin=True, overwrite=False
         )
         try:
-            self._api.backup_rpcapi.delete_backup(owner, backup)
+            self._bus.delete_backup(owner, backup)
         except Exception as error:
             raise RequestLost(
                 f"It is not known whether cinder-backup on {backup.host} has got the request to "

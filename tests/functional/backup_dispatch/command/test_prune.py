@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,6 +194,27 @@ def test_a_second_run_meanwhile_does_nothing(
     assert len(names(cinder)) == 2
     assert run("prune", "--keep-last", "1").code == 0
     assert len(names(cinder)) == 1
+
+
+def test_a_request_of_a_process_is_resumed_by_the_service_that_missed_it(
+    start_dispatching: Callable[..., Any], tmp_path: Path
+) -> None:
+    cinder = start_dispatching()
+    volume = cinder.create_volume(1)
+    for number in range(2):
+        cinder.create_backup(volume, f"posix_{number}")
+    script = Path(sys.executable).with_name("backup-dispatch")
+    where = ("--config-file", str(tmp_path / "cinder.conf"))
+    # The bus of this process reaches nobody else.
+    command = [script, *where, "prune", "--keep-last", "1", "--timeout", "0.1", "-f", "json"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["Name"], row["Fate"]) == ("posix_0", "not known")
+    assert "testhost is still deleting it" in done.stderr
+    cinder.restart_backup_manager()
+    assert set(names(cinder)) == {"posix_1"}
+    assert usage(cinder) == 1
 
 
 # Policies in cinder.conf

@@ -18,16 +18,14 @@ VOLUME = str(UUID(int=1))
 
 def plan_of(past: Any, last: int) -> Any:
     """What a policy says."""
-    from backup_dispatch.jobs.prune.policies import NamedPolicy
     from backup_dispatch.jobs.prune.policy import Policy
-    from backup_dispatch.jobs.prune.run import Selection
 
-    return past.retention().plan([NamedPolicy("p", Policy(last=last))], Selection())
+    return past.plan(Policy(last=last))
 
 
-def run(past: Any, last: int, patience: float = 3600.0) -> list[tuple[str, str, str]]:
+def run(past: Any, last: int, **how: Any) -> list[tuple[str, str, str]]:
     """Prune as far as a policy says; what became of each backup, and why."""
-    done = list(past.retention(patience=patience).carry_out(plan_of(past, last)))
+    done = past.carry_out(plan_of(past, last), **how)
     return [(one.backup.name, what.outcome.value, what.why) for one, what in done]
 
 
@@ -339,24 +337,47 @@ def test_without_a_service_nothing_is_touched(past: Any) -> None:
     assert past.properties() == []
 
 
+@pytest.mark.parametrize(
+    ("same_host", "own_host", "zone", "host"),
+    [
+        (False, False, "nova", "testhost"),
+        (True, False, "nova", None),
+        (False, True, "nova", None),
+        (False, False, "elsewhere", None),
+    ],
+)
+def test_another_host_deletes_where_it_has_the_data(
+    past: Any, same_host: bool, own_host: bool, zone: str, host: str | None
+) -> None:
+    from oslo_config import cfg
+
+    from backup_dispatch.jobs.prune.service import CinderBackup, NoServiceUp
+
+    (made,) = past.add("tape", {0: None})
+    set_up(past, made, host="gone", availability_zone=zone)
+    cfg.CONF.set_override("backup_use_same_host", same_host)
+    backup = past.cinder.backup(made)
+    try:
+        if host is None:
+            with pytest.raises(NoServiceUp):
+                CinderBackup().host_for(backup, own_host_only=own_host)
+        else:
+            assert CinderBackup().host_for(backup, own_host_only=own_host) == host
+    finally:
+        cfg.CONF.clear_override("backup_use_same_host")
+
+
 def test_a_backend_that_is_down_is_left_and_the_others_are_pruned(past: Any) -> None:
     from backup_dispatch.errors import BackendDown
-    from backup_dispatch.jobs.prune.policies import NamedPolicy
-    from backup_dispatch.jobs.prune.policy import Policy
-    from backup_dispatch.jobs.prune.run import Selection
 
     past.add("tape", dict.fromkeys(range(3)))
     left = past.add("disk", dict.fromkeys(range(3)), volume=str(UUID(int=2)))
-    retention = past.retention()
 
     def require_up(backend: Any) -> None:
         if backend.name == "disk":
             raise BackendDown("disk", "it is on fire")
 
-    retention._require_up = require_up
-    decided = retention.plan([NamedPolicy("p", Policy(last=1))], Selection())
-    done = list(retention.carry_out(decided))
-    assert {(one.shelf.name, what.outcome.value) for one, what in done} == {
+    assert {(name[:4], outcome) for name, outcome, _ in run(past, 1, require_up=require_up)} == {
         ("tape", "gone"),
         ("disk", "not known"),
     }

@@ -76,14 +76,9 @@ def fill(past: Any) -> None:
 
 
 def prune(past: Any) -> None:
-    from backup_dispatch.jobs.prune.policies import NamedPolicy
     from backup_dispatch.jobs.prune.policy import Policy
-    from backup_dispatch.jobs.prune.run import Selection
 
-    retention = past.retention()
-    decided = retention.plan([NamedPolicy("p", Policy(last=2))], Selection())
-    for _ in retention.carry_out(decided):
-        pass
+    past.carry_out(past.plan(Policy(last=2)))
 
 
 def end_of(past: Any) -> tuple[Any, ...]:
@@ -131,7 +126,7 @@ def test_a_run_killed_at_any_moment_ends_as_one_that_was_not(past: Any, tmp_path
         assert off <= {0, 1}, f"killed before statement {moment}, seed {SEED}"
 
 
-def test_a_killed_run_leaves_its_lock_to_the_next(past: Any) -> None:
+def test_a_job_runs_once_at_a_time_and_others_beside_it(past: Any) -> None:
     from backup_dispatch.jobs.locking import JobRunning, only_run_of
 
     with only_run_of("prune"):

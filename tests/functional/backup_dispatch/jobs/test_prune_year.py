@@ -17,7 +17,7 @@ from tests.fixtures.retention_model import Kept, Rules, left_after
 
 DAYS = int(os.environ.get("PRUNE_DAYS", "365"))
 THROUGH_CINDER = bool(os.environ.get("PRUNE_THROUGH_CINDER"))
-REAL_DAYS = int(os.environ.get("PRUNE_REAL_DAYS", "16"))
+REAL_DAYS = int(os.environ.get("PRUNE_REAL_DAYS", "10"))
 WEEK, DAY = 7 * 24, 24
 
 RULES = Rules(last=3, hourly=30, daily=14, weekly=8, monthly=12, yearly=2, within_hours=50)
@@ -78,16 +78,12 @@ class Year:
 
     def prune(self) -> int:
         """Prune both; how many backups went."""
-        from backup_dispatch.jobs.prune.policies import NamedPolicy
         from backup_dispatch.jobs.prune.policy import Policy, Span
-        from backup_dispatch.jobs.prune.run import Selection
 
         counts = {name: getattr(RULES, name) for name in vars(RULES) if name != "within_hours"}
-        policy = Policy(**counts, within=Span(hours=RULES.within_hours))
-        retention = self.past.retention()
-        decided = retention.plan([NamedPolicy("p", policy)], Selection())
+        decided = self.past.plan(Policy(**counts, within=Span(hours=RULES.within_hours)))
         if self.through_cinder:
-            done = [what.outcome.value for _, what in retention.carry_out(decided)]
+            done = [what.outcome.value for _, what in self.past.carry_out(decided)]
             assert set(done) <= {"gone"}
         else:
             delete_at_once(self.past, decided.going)
