@@ -247,7 +247,11 @@ class SupportsForget(Protocol):
 
     @property
     def children_stand_alone(self) -> bool:
-        """Whether :meth:`forget` may be called."""
+        """Whether :meth:`forget` may be called.
+
+        A class attribute: what retention would delete is told without a driver object, for which a
+        property of the object counts as False.
+        """
 
     def forget(self, backup: Any) -> None:
         """Delete the backup, except what its incrementals need.

@@ -74,6 +74,40 @@ def test_what_is_left_restores_right_and_cinder_counts_right(
     assert (younger.status, names(cinder)["datera_5"]) == ("available", "datera_4")
 
 
+class Killed(BaseException):
+    """The service is gone."""
+
+
+@pytest.mark.parametrize("step", ["begin", "refuse_while_child_is_busy", "hand_children_over"])
+def test_a_service_killed_while_it_forgets_a_parent_resumes_that(
+    cloud_of_four: Any,
+    nights: dict[str, tuple[Any, bytes]],
+    run: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    from backup_dispatch.calls import retirement
+
+    cinder = cloud_of_four
+    arguments = ("prune", "--keep-last", "4", "--backend", "datera")
+
+    def die(*_arguments: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(retirement, step, die)
+        with pytest.raises(Killed):
+            run(*arguments)
+    assert cinder.backup(nights["datera_0"][0].id).status == "deleting"
+    cinder.restart_backup_manager()
+    assert names(cinder)["datera_1"] is None
+    assert "datera_0" not in names(cinder)
+    assert usage(cinder) == 8
+    backup, content = nights["datera_1"]
+    assert cinder.read(cinder.restore_backup(backup), 0, 16 * MIB) == content
+    assert run(*arguments).code == 0
+
+
 def test_a_dry_run_changes_nothing_and_fits_a_terminal(
     cloud_of_four: Any,
     nights: dict[str, tuple[Any, bytes]],
