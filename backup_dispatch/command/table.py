@@ -7,6 +7,7 @@ from cliff.command import Command
 
 from backup_dispatch.command.verbs.adopt import Adopt
 from backup_dispatch.command.verbs.check import Check
+from backup_dispatch.command.verbs.copy import Copy
 from backup_dispatch.command.verbs.list import ListBackups
 from backup_dispatch.command.verbs.mount import Mount
 from backup_dispatch.command.verbs.orphans import Orphans
@@ -20,6 +21,7 @@ from backup_dispatch.command.verbs.verify import Verify
 COMMANDS: dict[str, type[Command]] = {
     "adopt": Adopt,
     "check": Check,
+    "copy": Copy,
     "list": ListBackups,
     "mount": Mount,
     "orphans": Orphans,

@@ -12,6 +12,7 @@ from oslo_config import cfg
 from oslo_utils import timeutils
 
 from backup_dispatch import opts
+from backup_dispatch.jobs.copying import record
 
 _UNDER_WAY = (
     fields.BackupStatus.CREATING,
@@ -51,6 +52,8 @@ def _minutes(since: datetime) -> str:
 
 
 def _service(context: Any, backup: Any) -> str:
+    if record.is_under_way(backup):
+        return "backup-dispatch copy"
     if not backup.host:
         return "no host yet"
     named = f"{_BINARY} on {backup.host}"

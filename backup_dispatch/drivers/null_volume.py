@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from backup_dispatch.drivers.interface import Progress
@@ -14,17 +15,28 @@ class NullVolume:
 
     :param size: bytes of the volume.
     :param progress: called with the bytes written so far, and the size.
+    :param is_right: whether bytes are what belongs at an offset.
+    :ivar wrong: what was not: offsets and lengths.
     """
 
-    def __init__(self, size: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        size: int,
+        progress: Progress,
+        is_right: Callable[[int, Any], bool] = lambda _offset, _data: True,
+    ) -> None:
         self._size = size
         self._progress = progress
+        self._is_right = is_right
+        self.wrong: list[tuple[int, int]] = []
         self._position = 0
         self.written = 0
 
     def write(self, data: Any) -> int:
         """Count the bytes."""
         length = len(data)
+        if not self._is_right(self._position, data):
+            self.wrong.append((self._position, length))
         self._position += length
         self.written += length
         self._progress(self.written, self._size)

@@ -30,6 +30,10 @@ from backup_dispatch.errors import SampleRefused, VerdictUnknown, reason_of
 _BY_ITSELF = "by the driver itself"
 _OBJECTS = "length and md5 of each object, sha256 of each block"
 _RESTORED = "that a full restore, onto nothing, succeeds"
+_COMPARED = "that a full restore gives what was backed up"
+
+Content = Callable[[int, Any], bool]
+"""Whether bytes are what belongs at an offset of the volume."""
 
 
 class Verdict(Enum):
@@ -87,16 +91,24 @@ class Verified:
 
 
 def verified(
-    driver: Any, chain: Sequence[Any], progress: Progress, sample: SampleRequest | None = None
+    driver: Any,
+    chain: Sequence[Any],
+    progress: Progress,
+    sample: SampleRequest | None = None,
+    content: Content | None = None,
 ) -> Verified:
     """Verify a backup in the best way available for its driver.
 
     :param chain: the backup, followed by its ancestors, as far as there are records.
     :param progress: called with the bytes read so far and those to read in all.
     :param sample: the part to verify; None: all.
+    :param content: compared with what a driver restores that keeps no digests; whoever has it.
     :raises SampleRefused: it cannot be read partially.
     """
-    found = _way_of(driver, sample)(driver, chain, progress, sample)
+    if content is not None and not keeps_digests(driver):
+        found = _restored_onto_nothing(driver, chain, progress, sample, content)
+    else:
+        found = _way_of(driver, sample)(driver, chain, progress, sample)
     _note_deletion(found, chain)
     return found
 
@@ -130,6 +142,18 @@ def _note_deletion(found: Verified, chain: Sequence[Any]) -> None:
     except VerdictUnknown as deleted:
         if deleted.full_text not in found.unknown:
             found.unknown.append(deleted.full_text)
+
+
+def keeps_digests(driver: Any) -> bool:
+    """Whether a backup can be compared with what was backed up, without having that."""
+    return offered(driver, SupportsVerify) is not None or is_chunked(driver)
+
+
+def can_sample(driver: Any) -> bool:
+    """Whether a part of a backup can be verified."""
+    return offered(driver, SupportsVerifySample) is not None or (
+        is_chunked(driver) and offered(driver, SupportsVerify) is None
+    )
 
 
 def _way_of(driver: Any, sample: SampleRequest | None) -> Callable[..., Verified]:
@@ -189,12 +213,17 @@ def _by_itself(
 
 
 def _restored_onto_nothing(
-    driver: Any, chain: Sequence[Any], progress: Progress, sample: SampleRequest | None
+    driver: Any,
+    chain: Sequence[Any],
+    progress: Progress,
+    sample: SampleRequest | None,
+    content: Content | None = None,
 ) -> Verified:
     _refuse_sample(chain[0], sample)
-    found = Verified(_RESTORED, backups=len(chain))
+    found = Verified(_COMPARED if content else _RESTORED, backups=len(chain))
     backup = chain[0]
-    sink = NullVolume(backup.size * units.Gi, progress)
+    compared = (content,) if content else ()
+    sink = NullVolume(backup.size * units.Gi, progress, *compared)
     try:
         restore_elsewhere(driver, backup, sink)
     except exception.VolumeNotFound:
@@ -212,6 +241,14 @@ def _restored_onto_nothing(
             _note(found, [f"backup {backup.id}: the backend has nothing of it"], chain)
         else:
             found.unknown.append(_could_not(backup, error))
+    _note(
+        found,
+        [
+            f"backup {backup.id}: bytes {offset} to {offset + length} are others than were backed up"
+            for offset, length in sink.wrong
+        ],
+        chain,
+    )
     found.read = sink.written
     return found
 

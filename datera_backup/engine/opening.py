@@ -8,11 +8,13 @@ from typing import BinaryIO
 from datera_backup.engine.descriptor import has_descriptor
 from datera_backup.engine.rbd import RbdSink, RbdSource, is_rbd
 from datera_backup.engine.sink import FileSink, ObjectSink, Sink
-from datera_backup.engine.source import FileSource, ObjectSource, Source
+from datera_backup.engine.source import FileSource, ObjectSource, RangeSource, Source
 
 
 def open_source(file: BinaryIO, *, size: int | None = None) -> Source:
     """Return the quickest source for a file object: its Ceph image, its descriptor, or itself.
+
+    One without a descriptor that tells its ranges, as a backup that is copied does, is asked for them.
 
     :param size: bytes to back up, where that is not the size of what is open.
     """
@@ -20,6 +22,8 @@ def open_source(file: BinaryIO, *, size: int | None = None) -> Source:
         return FileSource(file, size=size)
     if is_rbd(file):
         return RbdSource(file, size=size)
+    if RangeSource.suits(file):
+        return RangeSource(file, size=size)
     return ObjectSource(file, size=size)
 
 

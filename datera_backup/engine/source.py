@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from datera_backup.engine.descriptor import object_size, size_of
 from datera_backup.engine.direct import is_device, read_directly
@@ -180,6 +180,59 @@ class ObjectSource:
     def extents(self) -> Iterator[tuple[int, int]]:
         """Yield the whole volume: an object does not report its holes."""
         yield 0, self._size
+
+
+class RangeSource:
+    """A file object without a descriptor that tells its ranges, and is read at any offset.
+
+    It has ``size``, ``extents()``, which yields offsets and lengths, and ``read_into(offset,
+    buffer)``, which several threads may call, and which raises what it cannot read.
+    """
+
+    def __init__(self, file: Any, *, size: int | None = None) -> None:
+        """Use the object, whose position does not move.
+
+        :param size: bytes to back up, where that is not the size of what is open.
+        """
+        self._file = file
+        with read_at(0):
+            self._size = int(file.size) if size is None else size
+
+    @staticmethod
+    def suits(file: Any) -> bool:
+        """Say whether a file object can be read so."""
+        return hasattr(file, "size") and all(
+            callable(getattr(file, name, None)) for name in ("extents", "read_into")
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes of the volume."""
+        return self._size
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill the whole buffer from ``offset``.
+
+        :raises SourceUnreadable: reading failed, or the volume ends before.
+        """
+        with read_at(offset):
+            self._file.read_into(offset, buffer)
+
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """Yield ranges (start, end), ascending, outside of which all bytes are zero.
+
+        :raises SourceUnreadable: the object cannot tell them.
+        """
+        with read_at(0):
+            ranges = iter(self._file.extents())
+        end = 0
+        while True:
+            with read_at(end):
+                start, length = next(ranges, (self._size, 0))
+            if start >= self._size:
+                return
+            end = min(start + length, self._size)
+            yield start, end
 
 
 @contextmanager

@@ -19,6 +19,7 @@ Run = Callable[..., Any]
 COMMANDS = (
     "adopt",
     "check",
+    "copy",
     "list",
     "mount",
     "orphans",
