@@ -106,7 +106,7 @@ class BackupFile(io.RawIOBase):
         expected = bytearray(len(data))
         self.read_into(offset, memoryview(expected))
         self._compared = max(self._compared, offset + len(data))
-        return expected == data
+        return bool(expected == data)
 
     def not_compared(self) -> list[str]:
         """What of the data lies behind all that was compared, one line; nothing if none does."""

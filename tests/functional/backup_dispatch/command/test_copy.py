@@ -12,7 +12,7 @@ import pytest
 
 from backup_dispatch.process import this_process
 from datera_emulator import Emulator
-from tests.fixtures.backends.five_backends import CLASSES, counted, switch_to, usage_of
+from tests.fixtures.backends.five_backends import CLASSES, counted, make_room, switch_to, usage_of
 from tests.fixtures.backends.s3_service import S3Endpoint
 from tests.fixtures.backends.swift_service import SwiftService
 
@@ -34,7 +34,6 @@ def cloud(
     lines = (
         "backup_driver = backup_dispatch.driver.BackupDispatcher",
         f"enabled_backup_backends = {', '.join(BACKENDS)}",
-        "quota_backups = 100",
         datera_options,
         swift.cinder_options(),
         moto.cinder_options(),
@@ -56,6 +55,7 @@ def chain_on(cinder: Any, volume: Any, backend: str) -> list[Any]:
 
 
 def test_copies_of_every_pair_restore_by_cinder_on_the_targets_driver(cloud: Any, run: Run) -> None:
+    make_room(cloud, 30)
     sources: dict[str, Any] = {}
     volumes = {}
     for backend in BACKENDS:
@@ -76,9 +76,9 @@ def test_copies_of_every_pair_restore_by_cinder_on_the_targets_driver(cloud: Any
             assert (copy.service, copy.status) == (CLASSES[target], "available")
             restored = cloud.restore_backup(copy)
             assert restored.status == "available", (source, target, cloud.failures)
-            assert restored.name.startswith("volume-")
             assert restored.display_name == f"of {source}"
             assert cloud.first_difference(restored, volumes[source]) is None, (source, target)
+            cloud.delete_volume(restored)
             assert cloud.delete_backup(copy) is None
     assert usage_of(cloud) == counted(cloud)
 
