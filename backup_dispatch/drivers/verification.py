@@ -244,7 +244,7 @@ def _restored_onto_nothing(
     _note(
         found,
         [
-            f"backup {backup.id}: bytes {offset} to {offset + length} are others than were backed up"
+            f"backup {backup.id}: bytes {offset} to {offset + length} are not what was backed up"
             for offset, length in sink.wrong
         ],
         chain,

@@ -14,7 +14,7 @@ from datera_backup.engine.source import FileSource, ObjectSource, RangeSource, S
 def open_source(file: BinaryIO, *, size: int | None = None) -> Source:
     """Return the quickest source for a file object: its Ceph image, its descriptor, or itself.
 
-    One without a descriptor that tells its ranges, as a backup that is copied does, is asked for them.
+    One without a descriptor that tells its ranges is asked for them: a backup that is copied.
 
     :param size: bytes to back up, where that is not the size of what is open.
     """

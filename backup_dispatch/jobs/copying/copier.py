@@ -138,13 +138,15 @@ class Copier:
 
     def _write(self, copy: Any, source: Any, chain: Sequence[Any], owner: Backend) -> None:
         driver = self._cloud.driver(self._request.target, copy)
-        with self._stage(f"copying backup {source.id}") as progress:
-            with self._opened(chain, owner, progress) as data:
-                with _answering(owner, source):
-                    metadata = target.volume_metadata(self._cloud.driver(owner, source), source)
-                target.prepare(driver, source, metadata)
-                file = BackupFile(data, progress, target.size_for(driver, source))
-                updates = self._backed_up(driver, copy, file, source, chain)
+        with (
+            self._stage(f"copying backup {source.id}") as progress,
+            self._opened(chain, owner, progress) as data,
+        ):
+            with _answering(owner, source):
+                metadata = target.volume_metadata(self._cloud.driver(owner, source), source)
+            target.prepare(driver, source, metadata)
+            file = BackupFile(data, progress, target.size_for(driver, source))
+            updates = self._backed_up(driver, copy, file, source, chain)
         if updates.pop("status", fields.BackupStatus.AVAILABLE) != fields.BackupStatus.AVAILABLE:
             raise _deleted(copy)
         copy.update(updates)

@@ -174,6 +174,6 @@ def refuse_parent(cloud: Cloud, source: Any) -> None:
     """
     for child in children_of(cloud.context, source):
         raise CopyFailed(
-            f"Backup {source.id} cannot be moved: backup {child} builds on it. Move that one first, "
-            "copy this one without --move, or move all of the backend with --from."
+            f"Backup {source.id} cannot be moved: backup {child} builds on it. Move that one "
+            "first, copy this one without --move, or move all of the backend with --from."
         )

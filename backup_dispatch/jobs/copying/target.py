@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import oslo_messaging
 from cinder import exception, objects, rpc, utils
+from oslo_config import cfg
 from oslo_utils import units
 
 from backup_dispatch.drivers.families import is_ceph
 from backup_dispatch.drivers.interface import SupportsVolumeMetadata
 from backup_dispatch.drivers.offers import offered
+
+CONF = cfg.CONF
 
 
 def volume_metadata(driver: Any, backup: Any) -> str | None:
@@ -61,8 +65,14 @@ def prepare(driver: Any, backup: Any, metadata: str | None) -> None:
         # An error of a chunked driver would leave it running.
         driver.enable_progress_timer = False
     if rpc.NOTIFIER is None:
-        # A copy is the operator's work: no user waits for news of it, and there may be no bus.
-        rpc.NOTIFIER = utils.DO_NOTHING
+        _send_no_notifications()
+
+
+def _send_no_notifications() -> None:
+    """A copy is the operator's work: no user waits for news of it, and there may be no bus."""
+    # Cinder asks for options that only a transport registers; this one goes nowhere.
+    oslo_messaging.get_notification_transport(CONF, url="fake:/")
+    rpc.NOTIFIER = utils.DO_NOTHING
 
 
 class _Database:

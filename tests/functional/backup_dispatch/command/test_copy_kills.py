@@ -21,7 +21,7 @@ pytestmark = pytest.mark.faults
 Run = Callable[..., Any]
 
 MIB = 2**20
-KILLS = 12
+KILLS = 10
 
 PROGRAM = """
 import os, signal, sys
@@ -78,8 +78,8 @@ def test_a_move_killed_at_seeded_moments_ends_as_one_that_was_not(
     chosen = random.Random(7)
     most = 0
     killed = 0
+    volume, onto = cloud.create_volume(1), cloud.create_volume(1)
     for _ in range(KILLS + 1):
-        volume = cloud.create_volume(1)
         contents = []
         for number in range(3):
             cloud.write(volume, number * MIB, chosen.randbytes(MIB))
@@ -100,7 +100,7 @@ def test_a_move_killed_at_seeded_moments_ends_as_one_that_was_not(
         assert [one.status for one in backups] == ["available"] * 3
         assert [one.num_dependent_backups for one in backups] == [1, 1, 0]
         for backup, content in zip(backups, contents, strict=True):
-            assert cloud.read(cloud.restore_backup(backup), 0, 4 * MIB) == content
+            assert cloud.read(cloud.restore_backup(backup, onto), 0, 4 * MIB) == content
         for backup in reversed(backups):
             assert cloud.delete_backup(backup) is None
         assert usage_of(cloud) == counted(cloud)
