@@ -16,7 +16,7 @@ import pytest
 from datera_emulator import Emulator
 from datera_emulator.target import brick
 from tests.fixtures.backends.contract_backends import datera_options
-from tests.fixtures.backends.five_backends import CLASSES, counted, switch_to, usage_of
+from tests.fixtures.backends.five_backends import CLASSES, counted, make_room, switch_to, usage_of
 from tests.fixtures.backends.s3_service import MotoService
 from tests.fixtures.backends.swift_service import SwiftService
 from tests.services.stack.servers.ceph import Ceph
@@ -83,6 +83,7 @@ def copied(folder: Path, *arguments: str) -> str:
 
 
 def test_copies_from_and_to_ceph_restore_by_cinder_alone(cloud: Any, tmp_path: Path) -> None:
+    make_room(cloud, 30)
     volume = cloud.create_volume(1, name="precious")
     for place in (0, 300 * MIB + 512, GIB - MIB):
         cloud.write(volume, place, random.Random(place).randbytes(MIB))

@@ -23,6 +23,7 @@ from backup_dispatch.command.progress import ProgressLine
 from backup_dispatch.jobs.copying import run as job
 from backup_dispatch.jobs.copying.choice import sources
 from backup_dispatch.jobs.copying.request import Check, Outcome, Report, Request
+from backup_dispatch.masking import masked
 
 CONF = cfg.CONF
 
@@ -187,7 +188,7 @@ class Copy(CloudCommand, Lister):
             shown(report.parent),
             source.volume_id,
             report.checked,
-            report.reason,
+            masked(report.reason),
         )
 
     def _confirm(self, count: int, target: Backend) -> None:

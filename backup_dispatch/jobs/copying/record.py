@@ -22,6 +22,7 @@ from backup_dispatch.backup_rows import Filter
 from backup_dispatch.drivers.custody import cannot_hold
 from backup_dispatch.errors import CopyFailed, fitting, reason_of
 from backup_dispatch.jobs.copying.keys import delete_key
+from backup_dispatch.masking import masked
 from backup_dispatch.rules import PROPERTY
 
 CONF = cfg.CONF
@@ -160,7 +161,8 @@ def claim_for_removal(backup: Any, statuses: Iterable[str], *, host: str | None 
 def note_failure(backup: Any, why: str) -> None:
     """Write down that something of a backup is left, and why; Cinder can delete it then."""
     backup.conditional_update(
-        {"status": fields.BackupStatus.ERROR, "fail_reason": fitting(why)}, {"status": list(HALF)}
+        {"status": fields.BackupStatus.ERROR, "fail_reason": fitting(masked(why))},
+        {"status": list(HALF)},
     )
 
 

@@ -54,6 +54,7 @@ def chain_on(cinder: Any, volume: Any, backend: str) -> list[Any]:
     return made
 
 
+@pytest.mark.release
 def test_copies_of_every_pair_restore_by_cinder_on_the_targets_driver(cloud: Any, run: Run) -> None:
     make_room(cloud, 30)
     sources: dict[str, Any] = {}
@@ -147,6 +148,7 @@ def test_an_incremental_copy_builds_on_the_copy_before_it(cloud: Any, run: Run) 
     assert usage_of(cloud) == counted(cloud)
 
 
+@pytest.mark.release
 def test_a_copy_knows_the_volume_as_it_was(cloud: Any, run: Run) -> None:
     volume = cloud.create_volume(1, name="then")
     cloud.write(volume, 0, b"then" * 1000)

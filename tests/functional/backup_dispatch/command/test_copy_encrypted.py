@@ -51,6 +51,7 @@ def encrypted_volume(cinder: Any, key: str) -> Any:
     return volume
 
 
+@pytest.mark.release
 def test_a_copy_has_a_clone_of_the_key_which_goes_with_the_copy_alone(
     begin: Callable[[str], Any], keys: dict[str, Any], run: Run
 ) -> None:

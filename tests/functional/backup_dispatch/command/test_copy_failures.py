@@ -81,7 +81,7 @@ def during(patch: Patch, happen: Callable[[], object], *, at: int = 2) -> None:
 
 
 def test_a_damaged_source_fails_the_copy_with_the_finding(
-    cloud: Any, source: Any, run: Run, shelf: Path, tmp_path: Path
+    cloud: Any, source: Any, run: Run, shelf: Path
 ) -> None:
     (file,) = (shelf / source.container).glob("*-00002")
     file.write_bytes(file.read_bytes()[:-3] + b"xyz")
@@ -90,43 +90,43 @@ def test_a_damaged_source_fails_the_copy_with_the_finding(
     (row,) = ended.json
     assert (row["Result"], row["Copy"]) == ("DAMAGED", None)
     assert f"Backup {source.id} is damaged: bytes " in row["Reason"]
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
     ended = run("copy", source.id, "--to", "datera", "-f", "json")
     assert (ended.code, ended.json[0]["Result"]) == (1, "DAMAGED")
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
 def test_a_source_without_its_metadata_is_damaged_too(
-    cloud: Any, source: Any, run: Run, shelf: Path, tmp_path: Path
+    cloud: Any, source: Any, run: Run, shelf: Path
 ) -> None:
     (file,) = (shelf / source.container).glob("*_metadata")
     file.unlink()
     ended = run("copy", source.id, "--to", "posix", "-f", "json")
     assert (ended.code, ended.json[0]["Result"]) == (1, "DAMAGED")
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
 def test_a_source_that_does_not_answer_proves_nothing(
-    cloud: Any, source: Any, run: Run, shelf: Path, tmp_path: Path, monkeypatch: Patch
+    cloud: Any, source: Any, run: Run, shelf: Path, monkeypatch: Patch
 ) -> None:
-    during(monkeypatch, lambda: shelf.rename(tmp_path / "away"))
+    during(monkeypatch, lambda: shelf.rename(cloud.directory / "away"))
     ended = run("copy", source.id, "--to", "datera", "-f", "json")
     assert (ended.code, ended.json[0]["Result"]) == (3, "not known")
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
 def test_a_source_deleted_meanwhile_fails_the_copy(
-    cloud: Any, source: Any, run: Run, tmp_path: Path, monkeypatch: Patch
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
     during(monkeypatch, lambda: cloud.delete_backup(source))
     ended = run("copy", source.id, "--to", "posix", "-f", "json")
     assert (ended.code, ended.json[0]["Result"]) == (1, "failed")
     assert f"backup {source.id} was deleted meanwhile" in ended.json[0]["Reason"]
-    require_nothing_but(cloud, folder=tmp_path / "posix")
+    require_nothing_but(cloud, folder=cloud.directory / "posix")
 
 
 def test_a_source_whose_deletion_begins_at_the_end_fails_the_copy(
-    cloud: Any, source: Any, run: Run, tmp_path: Path, monkeypatch: Patch
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
     def begin() -> None:
         source.status = "deleting"
@@ -135,7 +135,7 @@ def test_a_source_whose_deletion_begins_at_the_end_fails_the_copy(
     during(monkeypatch, begin, at=4)
     ended = run("copy", source.id, "--to", "posix", "-f", "json")
     assert (ended.code, ended.json[0]["Result"]) == (1, "failed")
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
 # The target
@@ -162,27 +162,27 @@ def fills_up(patch: Patch, *, objects: int) -> None:
 
 @pytest.mark.parametrize("objects", [0, 2, 4])
 def test_a_target_without_room_has_no_half_copy(
-    cloud: Any, source: Any, run: Run, tmp_path: Path, monkeypatch: Patch, objects: int
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch, objects: int
 ) -> None:
     with monkeypatch.context() as patch:
         fills_up(patch, objects=objects)
         ended = run("copy", source.id, "--to", "posix", "-f", "json")
     assert (ended.code, ended.json[0]["Result"]) == (1, "failed")
     assert "No space left on device" in ended.json[0]["Reason"]
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
 def test_a_target_that_is_down_is_said_before_anything_is_written(
-    cloud: Any, source: Any, run: Run, emulator: Emulator, tmp_path: Path
+    cloud: Any, source: Any, run: Run, emulator: Emulator
 ) -> None:
     emulator.stop()
     ended = run("copy", source.id, "--to", "datera", "-f", "json")
     assert (ended.code, ended.json[0]["Result"]) == (3, "not known")
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
 def test_a_copy_that_is_damaged_is_never_available(
-    cloud: Any, source: Any, run: Run, tmp_path: Path, monkeypatch: Patch
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
     from backup_dispatch.jobs.copying.copier import Copier
 
@@ -190,7 +190,7 @@ def test_a_copy_that_is_damaged_is_never_available(
 
     def verifying(copier: Copier, copy: Any, *more: Any) -> str:
         assert cloud.backup(copy.id).status == "creating"
-        for file in (tmp_path / "posix").rglob("*-00002"):
+        for file in (cloud.directory / "posix").rglob("*-00002"):
             file.write_bytes(b"something else")
         return verify(copier, copy, *more)
 
@@ -198,12 +198,11 @@ def test_a_copy_that_is_damaged_is_never_available(
     ended = run("copy", source.id, "--to", "posix", "--verify", "full", "-f", "json")
     assert (ended.code, ended.json[0]["Result"]) == (1, "failed")
     assert "is damaged: " in ended.json[0]["Reason"]
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
-def test_a_quota_without_room_refuses_the_copy(
-    cloud: Any, source: Any, run: Run, tmp_path: Path
-) -> None:
+@pytest.mark.release
+def test_a_quota_without_room_refuses_the_copy(cloud: Any, source: Any, run: Run) -> None:
     from cinder.db import api as db
 
     for resource, limit in (("backups", 1), ("backup_gigabytes", 1)):
@@ -211,14 +210,14 @@ def test_a_quota_without_room_refuses_the_copy(
         ended = run("copy", source.id, "--to", "posix", "-f", "json")
         assert (ended.code, ended.json[0]["Result"]) == (1, "failed")
         assert "allowed" in ended.json[0]["Reason"] or "quota" in ended.json[0]["Reason"]
-        require_nothing_but(cloud, source, folder=tmp_path / "posix")
+        require_nothing_but(cloud, source, folder=cloud.directory / "posix")
         db.quota_destroy(cloud.context, cloud.context.project_id, resource)
     assert run("copy", source.id, "--to", "posix").code == 0
 
 
 @pytest.mark.parametrize("target", ["posix", "datera"])
 def test_a_copy_deleted_while_it_is_made_leaves_nothing(
-    cloud: Any, source: Any, run: Run, tmp_path: Path, monkeypatch: Patch, target: str
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch, target: str
 ) -> None:
     deletions: list[threading.Thread] = []
 
@@ -238,7 +237,7 @@ def test_a_copy_deleted_while_it_is_made_leaves_nothing(
     assert not deletions[0].is_alive()
     assert (ended.code, ended.json[0]["Result"]) == (1, "failed")
     assert "was deleted while it was made" in ended.json[0]["Reason"]
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
 def status_of(cloud: Any, backup: Any) -> str:
@@ -249,7 +248,7 @@ def status_of(cloud: Any, backup: Any) -> str:
 
 
 def test_what_cannot_be_removed_is_said_and_removed_by_the_next_run(
-    cloud: Any, source: Any, run: Run, tmp_path: Path, monkeypatch: Patch
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
     with monkeypatch.context() as patch:
         fills_up(patch, objects=2)
@@ -270,14 +269,14 @@ def test_what_cannot_be_removed_is_said_and_removed_by_the_next_run(
     assert f"{left.id}, unfinished, of an earlier run, was removed" in ended.err
     copy = cloud.backup(ended.json[0]["Copy"])
     assert cloud.delete_backup(copy) is None
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
 # Two at once
 
 
 def test_a_second_run_to_the_same_backend_is_refused(
-    cloud: Any, source: Any, run: Run, tmp_path: Path, monkeypatch: Patch
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
     second: list[Any] = []
     during(monkeypatch, lambda: second.append(run("copy", source.id, "--to", "posix")))
@@ -309,7 +308,7 @@ def killed(patch: Patch, run: Run, source: Any, *, at: int, **named: str) -> Non
 
 @pytest.mark.parametrize("target", ["posix", "datera"])
 def test_a_killed_copy_is_removed_by_the_next_run(
-    cloud: Any, source: Any, run: Run, tmp_path: Path, monkeypatch: Patch, target: str
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch, target: str
 ) -> None:
     killed(monkeypatch, run, source, at=3, to=target)
     (left,) = (one for one in cloud.backups.get_all(cloud.context) if one.id != source.id)
@@ -326,17 +325,18 @@ def test_a_killed_copy_is_removed_by_the_next_run(
     with pytest.raises(exception.BackupNotFound):
         cloud.backup(left.id)
     assert cloud.delete_backup(cloud.backup(ended.json[0]["Copy"])) is None
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
+@pytest.mark.release
 def test_a_killed_copy_can_be_deleted_by_its_owner(
-    cloud: Any, source: Any, run: Run, tmp_path: Path, monkeypatch: Patch
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
     killed(monkeypatch, run, source, at=3)
     (left,) = (one for one in cloud.backups.get_all(cloud.context) if one.id != source.id)
     switch_to(cloud, "posix")
     assert cloud.delete_backup(left, force=True) is None
-    require_nothing_but(cloud, source, folder=tmp_path / "posix")
+    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
 def test_another_hosts_copy_is_left_alone_where_locks_are_files(
@@ -364,7 +364,7 @@ def test_a_users_own_backup_that_is_being_made_is_left_alone(
 
 
 def test_after_ctrl_c_nothing_is_left(
-    cloud: Any, source: Any, run: Run, tmp_path: Path, monkeypatch: Patch, emulator: Emulator
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch, emulator: Emulator
 ) -> None:
     def cancel() -> None:
         raise KeyboardInterrupt
@@ -374,5 +374,5 @@ def test_after_ctrl_c_nothing_is_left(
             during(patch, cancel)
             ended = run("copy", source.id, "--to", target)
         assert (ended.code, ended.out) == (130, "")
-        require_nothing_but(cloud, source, folder=tmp_path / "posix")
+        require_nothing_but(cloud, source, folder=cloud.directory / "posix")
     assert not list(emulator.cluster.sessions)
