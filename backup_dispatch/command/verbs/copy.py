@@ -39,17 +39,14 @@ _CODES = {
 
 
 class Copy(CloudCommand, Lister):
-    """Copy backups to another backend, or move them there.
-
-    A copy is a backup of its own, of the same name, volume and project; its property copy_of names
-    the backup that was copied. What has a copy there already is left out.
-    """
+    """Copy backups to another backend, or move them there."""
 
     known_columns = COLUMNS
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""
         parser = super().get_parser(prog_name)
+        parser.usage = f"{prog_name} --to BACKEND (BACKUP | --from BACKEND) [option …]"
         parser.add_argument(
             "backup", metavar="BACKUP", nargs="?", help="its ID, or its name if unique"
         )
@@ -65,7 +62,7 @@ class Copy(CloudCommand, Lister):
         parser.add_argument(
             "--incremental",
             action="store_true",
-            help="store only what differs from the copy before it, where there is one",
+            help="store what differs from the copy before it",
         )
         parser.add_argument(
             "--owner", metavar="PROJECT", help="the project that gets the copies, by its ID"
@@ -73,16 +70,17 @@ class Copy(CloudCommand, Lister):
         parser.add_argument(
             "--verify",
             choices=[one.value for one in Check],
-            help="how much of a copy is read back; default: sample, and full with --move",
+            metavar="HOW",
+            help="read back none, sample or full; default: sample",
         )
         parser.add_argument(
-            "--move", action="store_true", help="delete each backup after its copy was verified"
+            "--move", action="store_true", help="delete each backup; --verify full by default"
         )
         parser.add_argument(
             "--scratch",
             type=Path,
             metavar="DIRECTORY",
-            help="for data that a driver can only restore; default: image_conversion_dir",
+            help="for the data of drivers that can only restore",
         )
         parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
         parser.add_argument("--yes", action="store_true", help="do not ask before --move")

@@ -46,7 +46,7 @@ def test_each_backup_dispatch_command_of_the_pages_is_accepted(
             if mounting.why_not() or len(words) == 1:
                 continue
             words.append("--dry-run")
-        if words[0] not in ("verify", "salvage", "show", "adopt", "prune") or len(words) > 1:
+        if words[0] not in ("verify", "salvage", "show", "adopt", "copy", "prune") or len(words) > 1:
             outcomes[text] = run(*words)
     unusable = {text: ended.err for text, ended in outcomes.items() if ended.code == UNUSABLE}
     assert not unusable
