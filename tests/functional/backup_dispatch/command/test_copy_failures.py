@@ -18,7 +18,7 @@ from backup_dispatch.jobs.copying.volume_file import BackupFile
 from backup_dispatch.process import this_process
 from datera_emulator import Emulator
 from demo.waiting import until
-from tests.fixtures.backends.five_backends import counted, switch_to, usage_of
+from tests.fixtures.backends.five_backends import CLASSES, counted, switch_to, usage_of
 
 Run = Callable[..., Any]
 Patch = pytest.MonkeyPatch
@@ -364,8 +364,9 @@ def test_a_users_own_backup_that_is_being_made_is_left_alone(
     begun = cloud.create_backup(
         cloud.create_volume(1), "posix_1", properties={"copy_of": source.id}
     )
-    for host in ("testhost", None):
-        begun.status, begun.host, begun.service = "creating", host, None if not host else "x"
+    # As the service has it, and as the API leaves it until there is a host.
+    for host, service in (("testhost", CLASSES["posix"]), (None, None)):
+        begun.status, begun.host, begun.service = "creating", host, service
         begun.save()
         assert run("copy", source.id, "--to", "posix", "--verify", "none").code == 0
         assert cloud.backup(begun.id).status == "creating"
