@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import random
@@ -82,6 +83,25 @@ def copied(folder: Path, *arguments: str) -> str:
     return str(row["Copy"])
 
 
+def stored_in(ceph: Ceph, image: str) -> int:
+    """The bytes of an image for which there are objects."""
+    rados, rbd = importlib.import_module("rados"), importlib.import_module("rbd")
+    there: list[int] = []
+    options = ceph.backup_options
+    client = rados.Rados(rados_id=ceph.user, conffile=str(ceph.conf))
+    with (
+        client,
+        client.open_ioctx(str(options["backup_ceph_pool"])) as pool,
+        rbd.Image(pool, image, read_only=True) as opened,
+    ):
+
+        def note(_offset: int, length: int, exists: bool) -> None:
+            there.append(length if exists else 0)
+
+        opened.diff_iterate(0, opened.size(), None, note, whole_object=True)
+    return sum(there)
+
+
 def test_copies_from_and_to_ceph_restore_by_cinder_alone(cloud: Any, tmp_path: Path) -> None:
     make_room(cloud, 30)
     volume = cloud.create_volume(1, name="precious")
@@ -120,6 +140,7 @@ def test_backups_are_moved_out_of_ceph_and_nothing_is_left(
     copy = copied(tmp_path, source.id, "--to", "datera", "--move", "--yes")
     assert not any(source.id in name for name in ceph.backup_images())
     back = copied(tmp_path, copy, "--to", "ceph", "--move", "--yes")
+    assert stored_in(ceph, f"volume-{volume.id}.backup.{back}") < 64 * MIB
     switch_to(cloud, "ceph")
     assert cloud.first_difference(cloud.restore_backup(cloud.backup(back)), volume) is None
     assert usage_of(cloud) == counted(cloud)

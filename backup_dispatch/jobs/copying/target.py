@@ -7,6 +7,7 @@ the copy the volume may have been extended, renamed, or deleted and purged.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import oslo_messaging
@@ -14,6 +15,7 @@ from cinder import exception, objects, rpc, utils
 from oslo_config import cfg
 from oslo_utils import units
 
+from backup_dispatch.drivers import new_volumes
 from backup_dispatch.drivers.families import is_ceph
 from backup_dispatch.drivers.interface import SupportsVolumeMetadata
 from backup_dispatch.drivers.offers import offered
@@ -64,6 +66,9 @@ def prepare(driver: Any, backup: Any, metadata: str | None) -> None:
     if hasattr(driver, "enable_progress_timer"):
         # An error of a chunked driver would leave it running.
         driver.enable_progress_timer = False
+    if is_ceph(driver) and new_volumes.may_be_told(driver, backup, None):
+        # Its image is new, and zeros are what a new one has: they would fill the pool.
+        driver._transfer_data = partial(driver._transfer_data, discard_zeros=True)
     if rpc.NOTIFIER is None:
         _send_no_notifications()
 
