@@ -241,11 +241,15 @@ class Copier:
 
     @staticmethod
     def _delete_again(copy: Any, driver: Any) -> None:
-        """Somebody else has deleted the copy, while it was still being written."""
-        gone = _copy.copy(copy)
-        with gone.as_read_deleted():
-            gone.refresh()
-        driver.delete_backup(gone)
+        """If somebody else has deleted the copy: more may have been written since.
+
+        It may as well be finished, or be an error's, which is left for its owner.
+        """
+        now = _copy.copy(copy)
+        with now.as_read_deleted():
+            now.refresh()
+        if now.status in (fields.BackupStatus.DELETING, fields.BackupStatus.DELETED):
+            driver.delete_backup(now)
 
 
 def _unheard(_done: int, _total: int) -> None:

@@ -254,6 +254,35 @@ def status_of(cloud: Any, backup: Any) -> str:
         return "deleted"
 
 
+def test_the_copy_to_build_on_deleted_meanwhile_fails_the_copy(
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch
+) -> None:
+    from backup_dispatch.jobs.copying import record
+
+    volume = cloud.volume(source.volume_id)
+    more = cloud.create_backup(volume, "shelf_2", incremental=True)
+    parent = cloud.backup(run("copy", source.id, "--to", "posix", "-f", "json").json[0]["Copy"])
+    begin = record.begin
+
+    def beginning(*arguments: Any, **named: Any) -> Any:
+        copy = begin(*arguments, **named)
+        assert copy.parent_id == parent.id
+        assert cloud.backup(parent.id).num_dependent_backups == 1
+        parent.status = "deleting"
+        parent.save()
+        return copy
+
+    monkeypatch.setattr(record, "begin", beginning)
+    ended = run("copy", more.id, "--to", "posix", "--incremental", "-f", "json")
+    assert (ended.code, ended.json[0]["Result"]) == (1, "failed")
+    assert (
+        f"Copy {parent.id}, on which this one builds, is being deleted" in ended.json[0]["Reason"]
+    )
+    assert len(cloud.backups.get_all(cloud.context)) == 3
+    assert cloud.backup(parent.id).num_dependent_backups == 0
+    assert usage_of(cloud) == counted(cloud)
+
+
 def test_what_cannot_be_removed_is_said_and_removed_by_the_next_run(
     cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
@@ -385,3 +414,23 @@ def test_after_ctrl_c_nothing_is_left(
         assert (ended.code, ended.out) == (130, "")
         require_nothing_but(cloud, source, folder=cloud.directory / "posix")
     assert not list(emulator.cluster.sessions)
+
+
+def test_ctrl_c_right_after_the_end_leaves_a_sound_copy(
+    cloud: Any, source: Any, run: Run, monkeypatch: Patch
+) -> None:
+    from backup_dispatch.jobs.copying import record
+
+    finish = record.finish
+
+    def finishing(copy: Any) -> bool:
+        assert finish(copy)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(record, "finish", finishing)
+        assert run("copy", source.id, "--to", "posix").code == 130
+    (copy,) = (one for one in cloud.backups.get_all(cloud.context) if one.id != source.id)
+    assert copy.status == "available"
+    assert run("verify", copy.id).code == 0
+    assert run("copy", source.id, "--to", "posix", "-f", "json").json[0]["Copy"] == copy.id
