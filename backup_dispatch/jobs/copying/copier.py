@@ -230,7 +230,8 @@ class Copier:
             else:
                 self._delete_again(copy, driver)
         except Exception as failure:
-            record.note_failure(copy, reason_of(failure))
+            if not isinstance(failure, CopyFailed):
+                record.note_failure(copy, reason_of(failure))
             self.left = (
                 f"What there is of copy {copy.id} could not be removed, which the next run tries "
                 f"again: {reason_of(failure)}"

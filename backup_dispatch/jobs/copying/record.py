@@ -34,6 +34,8 @@ _OURS = "backup_"
 _USERS = ("backup_keep",)
 """Properties of the dispatcher say something of one backup alone, except what users decide."""
 
+_UNDER_WAY = "Being copied by backup-dispatch on host"
+
 HALF = (fields.BackupStatus.CREATING, fields.BackupStatus.DELETING, fields.BackupStatus.ERROR)
 """The states of a copy that is not finished, and of what is being removed."""
 
@@ -124,9 +126,7 @@ def remove(context: Any, backup: Any, driver: Any) -> None:
     except exception.BackupNotFound:
         return
     except Exception as error:
-        why = f"Backup {backup.id} could not be deleted: {reason_of(error)}"
-        note_failure(backup, why)
-        raise CopyFailed(why) from error
+        raise CopyFailed(note_failure(backup, reason_of(error))) from error
     with backup_rows.transaction(backup._context):
         # Whoever sets this counts it, and nobody else.
         if not backup.conditional_update(
@@ -158,19 +158,23 @@ def claim_for_removal(backup: Any, statuses: Iterable[str], *, host: str | None 
     )
 
 
-def note_failure(backup: Any, why: str) -> None:
-    """Write down that something of a backup is left, and why; Cinder can delete it then."""
+def note_failure(backup: Any, why: str) -> str:
+    """Write down that something of a backup is left, and why; Cinder can delete it then.
+
+    :returns: what was written down.
+    """
+    text = f"{_not_deleted(backup)}: {why}"
     backup.conditional_update(
-        {"status": fields.BackupStatus.ERROR, "fail_reason": fitting(masked(why))},
-        {"status": list(HALF)},
+        {"status": fields.BackupStatus.ERROR, "fail_reason": fitting(masked(text))},
+        {"status": list(HALF), "host": None},
     )
+    return text
 
 
 def abandoned(context: Any, backend: Backend, *, shared_locks: bool) -> list[Any]:
     """What earlier runs left half done at a backend: copies, and removed sources.
 
-    The caller has the lock of the backend. Whatever a user or a service has begun has a host as
-    soon as it names a backend.
+    The caller has the lock of the backend.
 
     :param shared_locks: whether all hosts see the same locks; if not, what another one may be
         copying is left alone.
@@ -180,7 +184,7 @@ def abandoned(context: Any, backend: Backend, *, shared_locks: bool) -> list[Any
     return [
         backup
         for backup in backup_rows.objects_of(context, ids)
-        if not backup.host
+        if _is_left_half_done(backup)
         and (shared_locks or not is_under_way(backup) or backup.fail_reason == _under_way_here())
     ]
 
@@ -191,11 +195,30 @@ def is_under_way(backup: Any) -> bool:
         backup.status == fields.BackupStatus.CREATING
         and not backup.host
         and COPY_OF in (backup.metadata or {})
+        and (backup.fail_reason or "").startswith(_UNDER_WAY)
     )
 
 
+def _is_left_half_done(backup: Any) -> bool:
+    """Whether a run of ours, and nobody else, has left the record like this.
+
+    An import begins with the deleted record of the same ID, which may have no host; and whatever a
+    user or a service deletes has one.
+    """
+    if backup.host:
+        return False
+    if backup.status == fields.BackupStatus.ERROR:
+        ours = (_UNDER_WAY, _not_deleted(backup))
+        return (backup.fail_reason or "").startswith(ours)
+    return backup.status == fields.BackupStatus.DELETING or is_under_way(backup)
+
+
 def _under_way_here() -> str:
-    return fitting(f"Being copied by backup-dispatch on host {CONF.host}")
+    return fitting(f"{_UNDER_WAY} {CONF.host}")
+
+
+def _not_deleted(backup: Any) -> str:
+    return f"Backup {backup.id} could not be deleted"
 
 
 def _count(backup: Any, by: int) -> None:

@@ -393,12 +393,18 @@ def test_a_users_own_backup_that_is_being_made_is_left_alone(
     begun = cloud.create_backup(
         cloud.create_volume(1), "posix_1", properties={"copy_of": source.id}
     )
-    # As the service has it, and as the API leaves it until there is a host.
-    for host, service in (("testhost", CLASSES["posix"]), (None, None)):
-        begun.status, begun.host, begun.service = "creating", host, service
+    # As the service has it, as the API leaves it until there is a host, as an import begins with a
+    # record that a move has deleted, and as it leaves that when it fails.
+    for status, host, service in (
+        ("creating", "testhost", CLASSES["posix"]),
+        ("creating", None, None),
+        ("creating", None, CLASSES["posix"]),
+        ("error", None, CLASSES["posix"]),
+    ):
+        begun.status, begun.host, begun.service = status, host, service
         begun.save()
         assert run("copy", source.id, "--to", "posix", "--verify", "none").code == 0
-        assert cloud.backup(begun.id).status == "creating"
+        assert cloud.backup(begun.id).status == status
 
 
 def test_after_ctrl_c_nothing_is_left(
