@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -261,17 +260,13 @@ def test_only_new_backups_are_copied_with_newer_than(cloud: Any, run: Run) -> No
     assert [row["Backup"] for row in ended.json] == [new.id]
 
 
-def test_progress_is_shown_on_a_terminal(cloud: Any, run: Run) -> None:
+def test_on_a_terminal_a_table_is_brief_and_progress_is_shown(
+    cloud: Any, run: Run, emulator: Emulator
+) -> None:
     source = cloud.create_backup(cloud.create_volume(1), "posix_1")
     ended = run("copy", source.id, "--to", "datera", terminal=True)
     assert ended.code == 0
     assert "100%" in ended.err or "MiB" in ended.err
-
-
-def test_a_table_is_brief(cloud: Any, run: Run, emulator: Emulator, tmp_path: Path) -> None:
-    source = cloud.create_backup(cloud.create_volume(1), "posix_1")
-    ended = run("copy", source.id, "--to", "datera")
-    assert ended.code == 0
     assert all(len(line) <= 79 for line in ended.out.splitlines())
     assert f"| {source.id[:8]} | posix_1 | " in ended.out
     # Nothing stays attached.

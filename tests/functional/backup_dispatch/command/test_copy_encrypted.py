@@ -98,6 +98,7 @@ def test_a_moved_backup_leaves_no_key_behind(
     assert set(keys) == {volume.encryption_key_id, copy.encryption_key_id}
 
 
+@pytest.mark.faults
 def test_a_key_that_cannot_be_cloned_is_said_and_nothing_is_left(
     begin: Callable[[str], Any], keys: dict[str, Any], run: Run, tmp_path: Path
 ) -> None:

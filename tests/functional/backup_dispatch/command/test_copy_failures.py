@@ -101,6 +101,7 @@ def test_a_damaged_source_fails_the_copy_with_the_finding(
     require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
+@pytest.mark.faults
 def test_a_source_without_its_metadata_is_damaged_too(
     cloud: Any, source: Any, run: Run, shelf: Path
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_source_without_its_metadata_is_damaged_too(
 
 
 @pytest.mark.usefixtures("emulator")
+@pytest.mark.faults
 def test_a_source_that_does_not_answer_proves_nothing(
     cloud: Any, source: Any, run: Run, shelf: Path, monkeypatch: Patch
 ) -> None:
@@ -131,6 +133,7 @@ def test_a_source_deleted_meanwhile_fails_the_copy(
     require_nothing_but(cloud, folder=cloud.directory / "posix")
 
 
+@pytest.mark.faults
 def test_a_source_whose_deletion_begins_at_the_end_fails_the_copy(
     cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
@@ -178,6 +181,7 @@ def test_a_target_without_room_has_no_half_copy(
     require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
+@pytest.mark.faults
 def test_a_target_that_is_down_is_said_before_anything_is_written(
     cloud: Any, source: Any, run: Run, emulator: Emulator
 ) -> None:
@@ -223,6 +227,7 @@ def test_a_quota_without_room_refuses_the_copy(cloud: Any, source: Any, run: Run
 
 @pytest.mark.usefixtures("emulator")
 @pytest.mark.parametrize("target", ["posix", "datera"])
+@pytest.mark.faults
 def test_a_copy_deleted_while_it_is_made_leaves_nothing(
     cloud: Any, source: Any, run: Run, monkeypatch: Patch, target: str
 ) -> None:
@@ -254,6 +259,7 @@ def status_of(cloud: Any, backup: Any) -> str:
         return "deleted"
 
 
+@pytest.mark.faults
 def test_the_copy_to_build_on_deleted_meanwhile_fails_the_copy(
     cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
@@ -283,6 +289,7 @@ def test_the_copy_to_build_on_deleted_meanwhile_fails_the_copy(
     assert usage_of(cloud) == counted(cloud)
 
 
+@pytest.mark.faults
 def test_what_cannot_be_removed_is_said_and_removed_by_the_next_run(
     cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
@@ -365,7 +372,7 @@ def test_a_killed_copy_is_removed_by_the_next_run(
     require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
-@pytest.mark.release
+@pytest.mark.faults
 def test_a_killed_copy_can_be_deleted_by_its_owner(
     cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
@@ -376,6 +383,7 @@ def test_a_killed_copy_can_be_deleted_by_its_owner(
     require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
+@pytest.mark.faults
 def test_another_hosts_copy_is_left_alone_where_locks_are_files(
     cloud: Any, source: Any, run: Run, monkeypatch: Patch
 ) -> None:
@@ -407,6 +415,7 @@ def test_a_users_own_backup_that_is_being_made_is_left_alone(
         assert cloud.backup(begun.id).status == status
 
 
+@pytest.mark.faults
 def test_after_ctrl_c_nothing_is_left(
     cloud: Any, source: Any, run: Run, monkeypatch: Patch, emulator: Emulator
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_parent_is_not_moved_from_under_its_incrementals(cloud: Any, run: Run)
     assert cloud.backup(made[1].id).num_dependent_backups == 0
 
 
+@pytest.mark.faults
 def test_an_incremental_begun_meanwhile_keeps_the_source(
     cloud: Any, run: Run, monkeypatch: Patch
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_damaged_copy_keeps_the_source(cloud: Any, run: Run, tmp_path: Path) -
     assert cloud.restore_backup(source).status == "available"
 
 
+@pytest.mark.faults
 def test_a_move_that_was_killed_goes_on(
     cloud: Any, run: Run, tmp_path: Path, monkeypatch: Patch
 ) -> None:
@@ -154,6 +156,7 @@ def test_a_move_that_was_killed_goes_on(
         assert cloud.read(cloud.restore_backup(copy), 0, 8 * MIB) == content
 
 
+@pytest.mark.faults
 def test_a_source_that_cannot_be_deleted_is_said_and_its_copy_stays(
     cloud: Any, run: Run, monkeypatch: Patch
 ) -> None:

@@ -62,6 +62,7 @@ def test_what_keeps_no_digests_is_compared_with_its_source(cloud: Any, run: Run)
     assert ended.json[0]["Verified"] == "that a full restore gives what was backed up"
 
 
+@pytest.mark.faults
 def test_a_driver_that_stores_less_than_it_gets_has_no_copy(
     cloud: Any, run: Run, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_driver_that_stores_less_than_it_gets_has_no_copy(
     assert run("copy", source.id, "--to", "tape", "--verify", "none").code == 0
 
 
+@pytest.mark.faults
 def test_other_bytes_than_the_sources_are_damage(
     cloud: Any, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
