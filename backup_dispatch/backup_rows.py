@@ -75,6 +75,7 @@ class Filter:
 
     :ivar services: any of these texts in ``service``.
     :ivar before: created before this time, in UTC.
+    :ivar since: created at this time or later, in UTC.
     """
 
     services: Collection[str | None] | None = None
@@ -82,6 +83,7 @@ class Filter:
     volume: str | None = None
     status: str | None = None
     before: datetime | None = None
+    since: datetime | None = None
     id_begins: str | None = None
 
 
@@ -330,6 +332,33 @@ def objects_of(context: Any, ids: Collection[str]) -> Iterator[Any]:
         )
 
 
+def with_property(context: Any, key: str) -> dict[str, str]:
+    """The existing backups that have a property, by ID, with its value."""
+    table = _cinder("models").BackupMetadata
+    query = sqlalchemy.select(table.backup_id, table.value).where(
+        table.deleted == sqlalchemy.false(), table.key == key
+    )
+    return dict(_execute(context, query))
+
+
+def transaction(context: Any) -> Any:
+    """All that Cinder's objects with this context write in the block, or nothing of it."""
+    return _cinder("api").main_context_manager.writer.using(context)
+
+
+def count_child(context: Any, parent_id: str, by: int) -> None:
+    """Add to the number of incrementals that a backup's record says it has."""
+    table = _table()
+    count = sqlalchemy.func.coalesce(table.num_dependent_backups, 0)
+    with transaction(context) as session:
+        session.execute(
+            sqlalchemy.update(table)
+            .where(table.id == parent_id, count + by >= 0)
+            .values(num_dependent_backups=count + by)
+            .execution_options(synchronize_session=False)
+        )
+
+
 def _conditions(table: Any, wanted: Filter) -> Iterator[Any]:
     if wanted.services is not None:
         named = [one for one in wanted.services if one is not None]
@@ -343,6 +372,8 @@ def _conditions(table: Any, wanted: Filter) -> Iterator[Any]:
         yield table.status == wanted.status
     if wanted.before is not None:
         yield table.created_at < wanted.before
+    if wanted.since is not None:
+        yield table.created_at >= wanted.since
     if wanted.id_begins is not None:
         yield table.id.startswith(wanted.id_begins, autoescape=True)
 

@@ -164,3 +164,11 @@ class StillAParent(DispatchError):
 
 class ForceDeleteRefused(DispatchError):
     """The backup is being created, by a backend that cannot delete it meanwhile."""
+
+
+class CopyFailed(DispatchError):
+    """A copy of a backup was not made, or its source not removed; nothing was lost."""
+
+
+class SourceDamaged(CopyFailed):
+    """The backup to copy is proven to be damaged."""

@@ -99,6 +99,20 @@ class DispatcherInterface(DriverBase):
                 attachments, self.context, backup.id, location, with_children=with_children
             )
 
+    def volume_metadata(self, backup: Any) -> str | None:
+        """Return what Cinder said of the volume when the backup was taken; None if it is not there.
+
+        :raises BackupFailed: there is no finished backup, or it could not be read.
+        """
+        with translated(f"Backup {backup.id}"):
+            location = cinder_record.location_of(backup)
+            if location is None:
+                raise BackupIncomplete(f"Nothing is stored of backup {backup.id}")
+            with self.opened(location) as container:
+                commit = in_native_thread(container.commit_of, location.backup_id)
+        stored: str | None = commit.metadata.get("volume_meta")
+        return stored
+
     def verify(self, backup: Any, progress: Callable[[int, int], None]) -> list[str]:
         """Read and verify every block of a backup, and remember which are bad.
 

@@ -47,6 +47,19 @@ class CephAdapter:
         """
         return pool_has(self._driver, backup)
 
+    def volume_metadata(self, backup: Any) -> str | None:
+        """The object with the volume's metadata.
+
+        :raises Exception: whatever Ceph's client raises.
+        """
+        name = f"backup.{backup.id}.meta"
+        with _pool(self._driver, backup.container) as pool:
+            if pool is None or not _object_exists(self._driver, pool, name):
+                return None
+            stored = in_native_threads(self._driver.rados.Object(pool, name))
+            size, _ = stored.stat()
+            return bytes(stored.read(size)).decode()
+
 
 def refuse_incremental_of_others(driver: Any, backup: Any, volume_file: Any, name: str) -> None:
     """Refuse what the driver would refuse without a reason: it can only diff RBD images.

@@ -60,6 +60,14 @@ class ChunkedAdapter:
             raise
         return bool(entries)
 
+    def volume_metadata(self, backup: Any) -> str | None:
+        """What the backup's own metadata has of its volume.
+
+        :raises Exception: whatever the driver raises.
+        """
+        stored: str | None = self._driver._read_metadata(backup).get("volume_meta")
+        return stored
+
     def stored_size(self, backup: Any) -> int | None:
         """Bytes of the backup's objects; None if the driver lists no sizes.
 

@@ -177,6 +177,18 @@ class SupportsRandomAccess(Protocol):
 
 
 @runtime_checkable
+class SupportsVolumeMetadata(Protocol):
+    """Returns what a backup says of its volume, so that a copy of it says the same."""
+
+    def volume_metadata(self, backup: Any) -> str | None:
+        """What Cinder's ``get_metadata`` returned when the backup was made.
+
+        :returns: None if none was stored.
+        :raises Exception: the backend does not answer, or what is stored cannot be read.
+        """
+
+
+@runtime_checkable
 class SupportsStoredSize(Protocol):
     """Reports how much space a backup takes."""
 
@@ -336,5 +348,6 @@ ALL: tuple[type[Any], ...] = (
     SupportsTryOut,
     SupportsVerify,
     SupportsVerifySample,
+    SupportsVolumeMetadata,
 )
 """All capabilities that a driver may offer."""
