@@ -52,6 +52,18 @@ class Row(NamedTuple):
 R = TypeVar("R", bound=tuple[Any, ...])
 
 
+class Volume(NamedTuple):
+    """A volume that exists, or that a backup is of.
+
+    :ivar kind: the name of its volume type.
+    """
+
+    id: str
+    name: str | None
+    kind: str | None
+    deleted: bool
+
+
 class Tally(NamedTuple):
     """All records with the same ``service``.
 
@@ -149,6 +161,31 @@ def rows_as(kind: type[R], context: Any, wanted: Filter) -> Iterator[R]:
         page = [kind(*values) for values in _execute(context, query.where(after))]
 
 
+def volumes(context: Any) -> Iterator[Volume]:
+    """All existing volumes, and the deleted ones that existing backups are of, by ID.
+
+    Those that Cinder makes for itself, such as the temporary ones of backups, are left out.
+    """
+    models, backups = _cinder("models"), _table()
+    table, types = models.Volume, models.VolumeType
+    living = sqlalchemy.select(backups.volume_id).where(backups.deleted == sqlalchemy.false())
+    query = (
+        sqlalchemy.select(table.id, table.display_name, types.name, table.deleted)
+        .outerjoin(types, types.id == table.volume_type_id)
+        .where(sqlalchemy.or_(table.deleted == sqlalchemy.false(), table.id.in_(living)))
+        .where(sqlalchemy.or_(table.use_quota.is_(None), table.use_quota == sqlalchemy.true()))
+        .order_by(table.id)
+        .limit(PAGE)
+    )
+    page = [Volume(*values) for values in _execute(context, query)]
+    while page:
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = table.id > page[-1].id
+        page = [Volume(*values) for values in _execute(context, query.where(after))]
+
+
 def properties(context: Any, names: Collection[str]) -> dict[str, dict[str, str]]:
     """Those of these properties that existing records have, by the backup's ID."""
     table, backups = _cinder("models").BackupMetadata, _table()
@@ -238,61 +275,6 @@ def hand_children_over(context: Any, parent: str, grandparent: str | None) -> in
 def _plainly(statement: Any) -> Any:
     """The statement, without bringing objects of the session up to date: there are none."""
     return statement.execution_options(synchronize_session=False)
-
-
-def properties(context: Any, names: Collection[str]) -> dict[str, dict[str, str]]:
-    """Those of these properties that existing records have, by the backup's ID."""
-    table, backups = _cinder("models").BackupMetadata, _table()
-    query = (
-        sqlalchemy.select(table.backup_id, table.key, table.value)
-        .join(backups, backups.id == table.backup_id)
-        .where(table.key.in_(names))
-        .where(table.deleted == sqlalchemy.false(), backups.deleted == sqlalchemy.false())
-    )
-    found: dict[str, dict[str, str]] = {}
-    for backup_id, key, value in _execute(context, query):
-        found.setdefault(backup_id, {})[key] = value or ""
-    return found
-
-
-@oslo_db_api.wrap_db_retry(max_retries=5, retry_on_deadlock=True)
-def set_properties(
-    context: Any, backup_id: str, values: Mapping[str, str | None], statuses: Collection[str]
-) -> bool:
-    """Set these properties of a backup, and no other one, at once; None removes a property.
-
-    Cinder's own objects save all properties of a backup, and so undo what a user changed since they
-    were read. The record is locked first: a deletion that begins meanwhile waits, and then
-    deletes the properties too.
-
-    :param statuses: the record must have one of these.
-    :returns: False if nothing was set, because the record is in another state, or deleted.
-    """
-    table, now = _cinder("models").BackupMetadata, timeutils.utcnow()
-    backups = _table()
-    # Not SELECT … FOR UPDATE, which SQLite ignores.
-    locked = (
-        sqlalchemy.update(backups)
-        .where(backups.id == backup_id, backups.deleted == sqlalchemy.false())
-        .where(backups.status.in_(statuses))
-        .values(updated_at=backups.updated_at)
-        .execution_options(synchronize_session=False)
-    )
-    with _cinder("api").main_context_manager.writer.using(context) as session:
-        if not session.execute(locked).rowcount:
-            return False
-        for name, value in values.items():
-            existing = (
-                sqlalchemy.update(table)
-                .where(table.backup_id == backup_id, table.key == name)
-                .where(table.deleted == sqlalchemy.false())
-                .execution_options(synchronize_session=False)
-            )
-            if value is None:
-                session.execute(existing.values(deleted=True, deleted_at=now))
-            elif not session.execute(existing.values(value=value, updated_at=now)).rowcount:
-                session.add(table(backup_id=backup_id, key=name, value=value))
-    return True
 
 
 def remove_property(context: Any, name: str, host: str) -> int:

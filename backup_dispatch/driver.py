@@ -20,6 +20,8 @@ from oslo_log import log as logging
 from backup_dispatch import importing, lineage, opts, records, routing, startup
 from backup_dispatch.backends.configured import Backend, Backends, configured
 from backup_dispatch.calls import force, retirement, watched_calls
+from backup_dispatch.calls.refusals import refusals_counted
+from backup_dispatch.counting import textfile
 from backup_dispatch.drivers import ceph, folders, new_volumes
 from backup_dispatch.drivers.interface import SupportsForget
 from backup_dispatch.drivers.offers import offered
@@ -74,7 +76,9 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         )
         this_process().health(enabled, CONF)
         startup.look_around(enabled, CONF)
+        textfile.start_writing(CONF)
 
+    @refusals_counted("backup")
     def backup(
         self, backup: Any, volume_file: Any, backup_metadata: bool | _NotGiven = NOT_GIVEN
     ) -> Any:
@@ -96,6 +100,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         with _blamed_on(chosen):
             return watched_calls.back_up(chosen, driver, backup, volume_file, given)
 
+    @refusals_counted("restore")
     def restore(
         self,
         backup: Any,
@@ -116,6 +121,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         with _blamed_on(owner):
             return watched_calls.restore(owner, driver, backup, (volume_id, volume_file), given)
 
+    @refusals_counted("delete")
     def delete_backup(self, backup: Any) -> Any:
         """Let the backup's owner delete it.
 
@@ -172,6 +178,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         retirement.hand_children_over(backup)
         return True
 
+    @refusals_counted("export")
     def export_record(self, backup: Any) -> Any:
         """Return what the backup's owner adds to an exported record.
 
@@ -181,6 +188,7 @@ class BackupDispatcher(cinder_driver.BackupDriver):
         with _blamed_on(owner):
             return self._driver_of(owner).export_record(backup)
 
+    @refusals_counted("import")
     def import_record(self, backup: Any, driver_info: Any) -> Any:
         """Pass what an export added to the backend that added it.
 

@@ -12,6 +12,8 @@ UNMATCHED = "backup_dispatch_unmatched"
 CHECK_TIMEOUT = "backup_dispatch_check_timeout"
 STALL_TIMEOUT = "backup_dispatch_stall_timeout"
 RETENTION = "backup_dispatch_retention"
+METRICS_FILE = "backup_dispatch_metrics_file"
+METRICS_INTERVAL = "backup_dispatch_metrics_interval"
 
 OPTS: list[cfg.Opt] = [
     cfg.ListOpt(
@@ -72,6 +74,19 @@ OPTS: list[cfg.Opt] = [
         "keeps: name_prefix, volume_type, and any of keep_last, keep_hourly, keep_daily, "
         "keep_weekly, keep_monthly, keep_yearly and keep_within. The first one that a backup "
         "matches counts for it; one that matches none is never pruned. The service reads none.",
+    ),
+    cfg.StrOpt(
+        METRICS_FILE,
+        help="File that the service writes its own counts to, for node_exporter's textfile "
+        "collector: operations, bytes, seconds, retries, refusals. Its name must end in .prom, and "
+        "the user of cinder-backup must be allowed to write in its folder. Unset, nothing is "
+        "written. Needs the package prometheus_client.",
+    ),
+    cfg.IntOpt(
+        METRICS_INTERVAL,
+        default=30,
+        min=1,
+        help="Seconds between two writes of backup_dispatch_metrics_file.",
     ),
 ]
 

@@ -13,6 +13,7 @@ from cinder import context as cinder_context
 
 from backup_dispatch import opts
 from backup_dispatch.backends.configured import Backend, Backends
+from backup_dispatch.counting.counters import FAILED, OK, counters
 from backup_dispatch.errors import Unfit
 from backup_dispatch.examination.backends import can_be_examined, examine
 from backup_dispatch.examination.finding import State
@@ -97,6 +98,15 @@ def check_of(backend: Backend) -> Check:
     """
 
     def check() -> list[str]:
+        try:
+            problems = looked()
+        except Exception:
+            counters().checked(backend.name, FAILED)
+            raise
+        counters().checked(backend.name, OK)
+        return problems
+
+    def looked() -> list[str]:
         problems = []
         if can_be_examined(backend):
             problems = [one for one in examine(backend) if one.state is not State.UP]

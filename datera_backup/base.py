@@ -34,6 +34,7 @@ def traced(method: Method) -> Method:
     def call(self: DriverBase, backup: Any, *args: Any, **kwargs: Any) -> Any:
         what = f"{method.__name__} of backup {backup.id}"
         with tracing.call(what, LOG, level=self.settings.timing_level) as trace:
+            self.trace = trace
             if self.settings.debug:
                 LOG.debug("[%s] %s begins", trace.id, what)
             return method(self, backup, *args, **kwargs)
@@ -46,10 +47,12 @@ class DriverBase:
 
     :ivar context: Cinder's request context.
     :ivar configuration: where options are read from.
+    :ivar trace: the operation under way, or else the last one.
     """
 
     context: Any
     configuration: Any
+    trace: tracing.Trace | None = None
 
     @functools.cached_property
     def settings(self) -> BackupSettings:

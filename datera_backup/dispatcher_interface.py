@@ -13,7 +13,12 @@ from oslo_log import log as logging
 
 from datera_backup import cinder_record
 from datera_backup.base import CONF, DriverBase, traced
-from datera_backup.container import BackupNotInContainer, BackupUncommitted, ContainerError
+from datera_backup.container import (
+    BackupNotInContainer,
+    BackupUncommitted,
+    Commit,
+    ContainerError,
+)
 from datera_backup.engine.recovery import Missing
 from datera_backup.error_mapping import translated
 from datera_backup.errors import (
@@ -29,17 +34,30 @@ from datera_backup.native_thread import in_native_thread
 from datera_backup.operations import delete_backup, examination, restore_backup, salvage
 from datera_backup.operations.open_backup import OpenBackup
 from datera_backup.operations.orphans import Orphan, find_orphans, remove_orphan
-from datera_backup.operations.progress import VerifyWatch
+from datera_backup.operations.progress import Reporting, VerifyWatch
 from datera_backup.settings import refuse_ignored_secondaries
 from datera_volume.connection import DateraError
 
 LOG = logging.getLogger(__name__)
 
 
+def _parts(commit: Commit) -> dict[str, float]:
+    """What became of the volume's bytes; the parts add up to all of them."""
+    statistics, block_size = commit.statistics, commit.geometry.block_size
+    new = statistics.new_bytes
+    # The volume's last block may be a short one.
+    shared = min(statistics.inherited_blocks * block_size, commit.source_size - new)
+    zero = commit.source_size - new - shared
+    return {"stored": statistics.stored_bytes, "new": new, "shared": shared, "zero": zero}
+
+
 class DispatcherInterface(DriverBase):
     """Methods that the dispatcher calls where a driver has them."""
 
     _report_progress: Callable[[str], None]
+    _reporting: Reporting | None = None
+    _committed: Commit | None = None
+    _is_restore = False
 
     # Backups
 
@@ -68,6 +86,25 @@ class DispatcherInterface(DriverBase):
     def report_progress_to(self, report: Callable[[str], None]) -> None:
         """Call ``report`` whenever bytes of a backup or a restore have moved; it may raise."""
         self._report_progress = report
+
+    def figures(self) -> dict[str, float]:
+        """Return what the operation under way, or the last one, has moved so far.
+
+        By the names in :mod:`backup_dispatch.counting.figures`.
+        """
+        found: dict[str, float] = {}
+        if self.trace is not None:
+            found["retries"] = self.trace.retries
+        timings = self._reporting.timings if self._reporting is not None else None
+        if timings is None:
+            return found
+        found["stored"] = timings.stored()
+        found["written" if self._is_restore else "read"] = timings.fetched
+        for stage, seconds in timings.seconds.items():
+            found[f"seconds_{stage}"] = seconds
+        if self._committed is not None:
+            found |= _parts(self._committed)
+        return found
 
     children_stand_alone = True
     """An incremental needs what its parent stored, and not its parent: :meth:`forget`."""

@@ -33,6 +33,7 @@ from datera_backup.operations.progress import (
     BackupWatch,
     Reporting,
     RestoreWatch,
+    Watch,
     concurrency_slot,
 )
 from datera_backup.opts import OPTS
@@ -155,7 +156,7 @@ class DateraBackupDriver(DispatcherInterface, driver.BackupDriver):
                     location,
                     restore_backup.sink_of(volume_file, volume["size"] * GIB),
                     write_zeros=not volume_is_new,
-                    watch=Reporting(watch, self._report_progress),
+                    watch=self._reported(watch),
                     settings=self.settings.engine,
                 )
         self._put_metadata(volume_id, commit.metadata.get("volume_meta"))
@@ -213,10 +214,18 @@ class DateraBackupDriver(DispatcherInterface, driver.BackupDriver):
                 source,
                 label=label,
                 metadata=metadata,
-                watch=Reporting(watch, self._report_progress),
+                watch=self._reported(watch),
             )
             with past_the_cache(source):
-                return creation.run()
+                self._committed = creation.run()
+                return self._committed
+
+    def _reported(self, watch: Watch) -> Reporting:
+        """The watch, so that what its job moves is told and counted."""
+        self._committed = None
+        self._is_restore = isinstance(watch, RestoreWatch)
+        self._reporting = Reporting(watch, self._report_progress)
+        return self._reporting
 
     def _put_metadata(self, volume_id: str, volume_meta: str | None) -> None:
         if not volume_meta:

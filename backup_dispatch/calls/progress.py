@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from backup_dispatch.calls.stall import Operation, Sight
+from backup_dispatch.counting.figures import NEW, READ, STORED, WRITTEN
 from backup_dispatch.drivers.families import is_ceph, is_chunked
 from backup_dispatch.drivers.interface import SupportsProgress
 from backup_dispatch.drivers.offers import offered
@@ -43,6 +44,9 @@ _OBJECT_CALLS = {
 }
 
 _MOVING = ("read", "write")
+
+_COMPRESS = "_prepare_output_data"
+"""What Cinder's base class passes each part of the volume through that it is about to store."""
 
 _IMAGE_CALLS = {
     "read": "reading the volume",
@@ -118,7 +122,16 @@ def _object_calls(driver: Any, operation: Operation) -> dict[str, Callable[..., 
 
         return call
 
+    def counting(method: Callable[..., Any]) -> Callable[..., Any]:
+        def prepare(data: Any) -> Any:
+            operation.counted.saw(NEW, len(data))
+            return method(data)
+
+        return prepare
+
     calls = {name: calling(getattr(driver, name), doing) for name, doing in _OBJECT_CALLS.items()}
+    if hasattr(driver, _COMPRESS):
+        calls[_COMPRESS] = counting(getattr(driver, _COMPRESS))
     calls["get_object_writer"] = opening(driver.get_object_writer, "writing an object")
     calls["get_object_reader"] = opening(driver.get_object_reader, "reading an object")
     return calls
@@ -147,6 +160,7 @@ class WatchedObject:
         self._operation.moved(self._doing)
         data = self._wrapped.read(*arguments)
         self._operation.moved(self._doing)
+        self._operation.counted.saw(STORED, len(data))
         return data
 
     def write(self, data: Any) -> Any:
@@ -154,6 +168,7 @@ class WatchedObject:
         self._operation.moved(self._doing)
         written = self._wrapped.write(data)
         self._operation.moved(self._doing)
+        self._operation.counted.saw(STORED, len(data))
         return written
 
     def __getattr__(self, name: str) -> Any:
@@ -216,7 +231,8 @@ class WatchedFile:
         with self._operation.using_the_volume("reading the volume"):
             data = self._file.read(*arguments)
             self._operation.moved("reading the volume")
-            self._count(len(data))
+            self._count(len(data or b""))
+        self._operation.counted.saw(READ, len(data or b""))
         if not data:
             self._operation.reached_the_end()
         return data
@@ -233,7 +249,8 @@ class WatchedFile:
         with self._operation.using_the_volume("writing the volume"):
             written = self._file.write(data)
             self._count(len(data))
-            return written
+        self._operation.counted.saw(WRITTEN, len(data))
+        return written
 
     def flush(self) -> Any:
         """Flush, and note it."""

@@ -26,6 +26,7 @@ from oslo_context import context as oslo_context
 from oslo_log import log as logging
 
 from backup_dispatch.calls.moved_bytes import MovedBytes
+from backup_dispatch.counting.counters import Running
 from backup_dispatch.errors import BackendStalled
 
 LOG = logging.getLogger(__name__)
@@ -83,11 +84,20 @@ class Operation:
     :ivar what: the call, for the log: ``backup 4a7e…``.
     :ivar backend: the backend's name.
     :ivar moved_bytes: what it has moved of the volume.
+    :ivar counted: where what it moves is counted.
     """
 
-    def __init__(self, what: str, backend: str, sight: Sight, clock: Clock) -> None:
+    def __init__(
+        self,
+        what: str,
+        backend: str,
+        sight: Sight,
+        clock: Clock,
+        counted: Running | None = None,
+    ) -> None:
         self.what = what
         self.backend = backend
+        self.counted = counted or Running((what, backend), clock.now())
         self._clock = clock
         self._sight = sight
         self._seen = sight is Sight.ALL

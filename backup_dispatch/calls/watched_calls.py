@@ -21,15 +21,17 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import units
 
-from backup_dispatch import opts
+from backup_dispatch import backup_rows, opts
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.calls import stall
 from backup_dispatch.calls.progress import WatchedFile, sight_of, watched
 from backup_dispatch.calls.progress_property import progress_shown
 from backup_dispatch.calls.record_fence import FencedBackup, fenced, take_over
-from backup_dispatch.calls.stall import Operation, Sight, Wait
+from backup_dispatch.calls.stall import Operation, Wait
+from backup_dispatch.counting.counters import FAILED, OK, STALLED, Running, counters
+from backup_dispatch.counting.figures import NEW, PROPERTY, READ, SHARED, kept
 from backup_dispatch.drivers.families import is_chunked
-from backup_dispatch.drivers.interface import SupportsProgress
+from backup_dispatch.drivers.interface import SupportsFigures, SupportsProgress
 from backup_dispatch.drivers.native import below_the_proxy, in_native_threads
 from backup_dispatch.drivers.offers import offered
 from backup_dispatch.errors import BackendStalled, reason_of
@@ -37,6 +39,7 @@ from backup_dispatch.process import this_process
 
 LOG = logging.getLogger(__name__)
 
+_CREATING = fields.BackupStatus.CREATING
 _GOING = (fields.BackupStatus.DELETING, fields.BackupStatus.DELETED)
 
 
@@ -49,10 +52,26 @@ def back_up(
         as from drivers that notice the deletion.
     :raises BackendStalled: no progress within the timeout.
     """
+    with _counted("backup", backend, driver) as counted:
+        result = _back_up(backend, driver, backup, (volume_file, counted), given)
+        # With a state of its own, as of a cancelled one, nothing is finished.
+        if not (isinstance(result, Mapping) and result.get("status")):
+            _keep_figures(driver, backup, counted)
+        return result
+
+
+def _back_up(
+    backend: Backend,
+    driver: Any,
+    backup: Any,
+    volume: tuple[Any, Running],
+    given: Mapping[str, Any],
+) -> Any:
+    volume_file, counted = volume
     if not _timeout():
         with this_process().running(backup.id):
             return driver.backup(backup, volume_file, **given)
-    operation = _operation("backup", backup, backend, sight_of(driver))
+    operation = _operation("backup", backup, backend, driver, counted)
     file = _VolumeFile(volume_file, operation)
 
     def note_end(stalled: BackendStalled) -> None:
@@ -94,21 +113,22 @@ def restore(
     :raises BackendStalled: no progress within the timeout.
     """
     volume_id, volume_file = volume
-    if not _timeout():
-        return driver.restore(backup, volume_id, volume_file, **given)
-    operation = _operation("restore of backup", backup, backend, sight_of(driver))
-    file = _VolumeFile(volume_file, operation)
-    # Cinder's drivers write what an incremental builds on, too: nobody knows how much that is.
-    total = 0 if backup.parent_id else backup.size * units.Gi
-    return _watched(
-        operation,
-        driver,
-        backup,
-        lambda record: driver.restore(record, volume_id, file.shown, **given),
-        around=(file.released(),),
-        may_hand_back=file.answers,
-        beside=progress_shown(backup, operation, total, notify=False),
-    )
+    with _counted("restore", backend, driver) as counted:
+        if not _timeout():
+            return driver.restore(backup, volume_id, volume_file, **given)
+        operation = _operation("restore of backup", backup, backend, driver, counted)
+        file = _VolumeFile(volume_file, operation)
+        # Cinder's drivers write what an incremental builds on, too: nobody knows how much that is.
+        total = 0 if backup.parent_id else backup.size * units.Gi
+        return _watched(
+            operation,
+            driver,
+            backup,
+            lambda record: driver.restore(record, volume_id, file.shown, **given),
+            around=(file.released(),),
+            may_hand_back=file.answers,
+            beside=progress_shown(backup, operation, total, notify=False),
+        )
 
 
 def delete(backend: Backend, driver: Any, backup: Any) -> Any:
@@ -116,11 +136,12 @@ def delete(backend: Backend, driver: Any, backup: Any) -> Any:
 
     :raises BackendStalled: no progress within the timeout.
     """
-    if not _timeout():
-        return driver.delete_backup(backup)
-    # Other drivers' deletions move no data of the volume.
-    operation = _operation("deletion of backup", backup, backend, sight_of(driver))
-    return _watched(operation, driver, backup, driver.delete_backup)
+    with _counted("delete", backend, driver) as counted:
+        if not _timeout():
+            return driver.delete_backup(backup)
+        # Other drivers' deletions move no data of the volume.
+        operation = _operation("deletion of backup", backup, backend, driver, counted)
+        return _watched(operation, driver, backup, driver.delete_backup)
 
 
 def _sends_no_progress(driver: Any) -> bool:
@@ -133,19 +154,56 @@ def forget(backend: Backend, driver: Any, backup: Any) -> None:
 
     :raises BackendStalled: no progress within the timeout.
     """
-    if not _timeout():
-        driver.forget(backup)
-        return
-    operation = _operation("deletion of backup", backup, backend, sight_of(driver))
-    _watched(operation, driver, backup, driver.forget)
+    with _counted("delete", backend, driver) as counted:
+        if not _timeout():
+            driver.forget(backup)
+            return
+        operation = _operation("deletion of backup", backup, backend, driver, counted)
+        _watched(operation, driver, backup, driver.forget)
 
 
 def _timeout() -> float:
     return float(cfg.CONF[opts.STALL_TIMEOUT])
 
 
-def _operation(what: str, backup: Any, backend: Backend, sight: Sight) -> Operation:
-    return Operation(f"{what} {backup.id}", backend.name, sight, stall.CLOCK)
+def _operation(
+    what: str, backup: Any, backend: Backend, driver: Any, counted: Running
+) -> Operation:
+    return Operation(f"{what} {backup.id}", backend.name, sight_of(driver), stall.CLOCK, counted)
+
+
+@contextmanager
+def _counted(kind: str, backend: Backend, driver: Any) -> Iterator[Running]:
+    """Count an operation, and what its driver reports of it."""
+    with counters().operation(kind, backend.name, _outcome_of) as counted:
+        teller = offered(driver, SupportsFigures)
+        if teller is not None:
+            counted.told = teller.figures
+        yield counted
+
+
+def _outcome_of(error: BaseException) -> str:
+    if isinstance(error, exception.BackupRestoreCancel):
+        return OK
+    return STALLED if isinstance(error, BackendStalled) else FAILED
+
+
+def _keep_figures(driver: Any, backup: Any, counted: Running) -> None:
+    """Save in a property what became of the volume's bytes; a failure is no failure of the backup.
+
+    Only that property: a user may have changed others meanwhile.
+    """
+    try:
+        found = counted.figures
+        if is_chunked(driver) and {NEW, READ} <= found.keys():
+            found[SHARED] = max(0, found[READ] - found[NEW])
+        text = kept(found)
+        if text:
+            backup_rows.set_properties(
+                backup._context.elevated(), backup.id, {PROPERTY: text}, (_CREATING,)
+            )
+    except Exception as error:
+        LOG.info("What backup %s takes could not be noted: %s", backup.id, reason_of(error))
 
 
 def _watched(

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from cinder import exception
@@ -17,7 +19,17 @@ from oslo_config import cfg
 from oslo_privsep.daemon import FailedToDropPrivileges
 
 from backup_dispatch import database
-from backup_dispatch.command.outcome import DONE, NO, NOT_KNOWN, UNUSABLE, CommandEnded, misused
+from backup_dispatch.command.outcome import (
+    CANCELLED,
+    DONE,
+    NO,
+    NOT_KNOWN,
+    UNUSABLE,
+    CommandEnded,
+    misused,
+    refuse,
+)
+from backup_dispatch.counting.whole_file import write_text
 from backup_dispatch.errors import (
     BackendDown,
     BackendFailed,
@@ -109,8 +121,52 @@ class CloudCommand(Command):
         if runs.state is not State.UP:
             self.say(runs.text)
 
+    def job_of(self, _parsed_args: argparse.Namespace) -> str:
+        """The name of the job of which this is a run that is remembered; empty if it is none."""
+        return ""
+
+    def require_writable(self, path: Path) -> None:
+        """Check, before there is anything to write, that a file can be replaced.
+
+        :raises CommandEnded: it cannot.
+        """
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            misused(f"{path} cannot be written: there is no folder {folder}.")
+        if path.is_dir():
+            misused(f"{path} is a folder: name a file in it.")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            misused(f"{path} cannot be written: this user may not write in {folder}.")
+
+    def replace_file(self, path: Path, text: str) -> None:
+        """Replace a file as a whole.
+
+        :raises CommandEnded: it could not be written; the old one is as it was.
+        """
+        try:
+            write_text(path, text)
+        except OSError as error:
+            refuse(f"{path} cannot be written: {reason_of(error)}")
+
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; an error is one line on stderr, and an exit code."""
+        job = self.job_of(parsed_args)
+        if not job:
+            return self._run(parsed_args)
+        code = CANCELLED
+        try:
+            runs = self.cloud.runs
+        except CommandEnded as ended:
+            self.app.LOG.error("%s", one_line(str(ended)))
+            return ended.code
+        runs.begin(job)
+        try:
+            code = self._run(parsed_args)
+        finally:
+            runs.end(job, code)
+        return code
+
+    def _run(self, parsed_args: argparse.Namespace) -> int:
         try:
             if self.known_columns:
                 _require_known_columns(parsed_args, self.known_columns)

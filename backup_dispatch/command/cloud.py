@@ -28,6 +28,9 @@ from backup_dispatch.errors import (
     reason_of,
 )
 from backup_dispatch.examination.side_by_side import answers
+from backup_dispatch.jobs.runs import Runs, folder_of
+from backup_dispatch.jobs.standing.model import Standing
+from backup_dispatch.jobs.standing.reading import read, utc_now
 from backup_dispatch.ownership import Ownership
 from backup_dispatch.process import check_of
 
@@ -158,6 +161,19 @@ class Cloud:
             ids = shortened([one.id for one in found])
             refuse(f"{reference} is ambiguous; give a full ID: {ids}.")
         return found[0]
+
+    def standing(self, deadline: float | None) -> Standing:
+        """How all backups, volumes and backends stand.
+
+        :param deadline: seconds for each backend to be examined; None: none is asked.
+        :raises ConfigurationInvalid: the options are invalid.
+        """
+        return read(self.context, self.enabled, runs=self.runs, deadline=deadline)
+
+    @property
+    def runs(self) -> Runs:
+        """The runs of this host's jobs."""
+        return Runs(folder_of(CONF), utc_now)
 
     def tallies(self) -> list[Tally]:
         """The number of records of all projects, by ``service``."""

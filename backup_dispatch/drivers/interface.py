@@ -14,7 +14,7 @@ than those listed here means that the backend does not answer: it proves nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
@@ -294,6 +294,20 @@ class SupportsProgress(Protocol):
         """
 
 
+@runtime_checkable
+class SupportsFigures(Protocol):
+    """Reports in numbers what an operation moves, for metrics and reports."""
+
+    def figures(self) -> Mapping[str, float]:
+        """What the operation under way, or else the last one, has moved so far.
+
+        Called at any time and from any thread: it must neither block nor log.
+
+        :returns: numbers by the names in :mod:`backup_dispatch.counting.figures`, such as bytes
+            ``read`` and ``stored``; what is not known is left out.
+        """
+
+
 # Checks
 
 
@@ -337,6 +351,7 @@ class SupportsDriverOptions(Protocol):
 ALL: tuple[type[Any], ...] = (
     SupportsDriverOptions,
     SupportsExamine,
+    SupportsFigures,
     SupportsForget,
     SupportsHolds,
     SupportsMayHold,

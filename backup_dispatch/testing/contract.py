@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import testtools
 from testtools import matchers
 
+from backup_dispatch.counting import figures
 from backup_dispatch.drivers import interface
 from backup_dispatch.drivers.custody import cannot_hold, holds, keeps_as_cinder, stored_size
 from backup_dispatch.drivers.offers import offered
@@ -213,6 +214,12 @@ class BackendContract(testtools.TestCase):
             self.skipTest("the driver does not tell how much it stores")
         # One MiB of the volume is incompressible.
         self.assertThat(size, matchers.GreaterThan(MIB - 1))
+
+    def test_figures_are_numbers_by_known_names_before_any_operation_too(self) -> None:
+        driver = self.offering(interface.SupportsFigures)
+        for name, number in driver.figures().items():
+            self.assertIn(name, figures.NAMES)
+            self.assertThat(number, matchers.GreaterThan(-1))
 
     def test_backup_with_a_record_is_no_orphan(self) -> None:
         driver = self.offering(interface.SupportsOrphans)

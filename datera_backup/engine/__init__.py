@@ -15,6 +15,7 @@ from datera_backup.engine.errors import (
 )
 from datera_backup.engine.opening import open_sink, open_source
 from datera_backup.engine.pipeline.job import Job, Progress
+from datera_backup.engine.pipeline.timings import Timings
 from datera_backup.engine.random_access import RandomAccess
 from datera_backup.engine.rbd import RbdSink, RbdSource
 from datera_backup.engine.restore import Damage, RestoreJob, RestoreReport, VerifyJob
@@ -49,6 +50,7 @@ __all__ = [
     "SourceTruncated",
     "SourceUnreadable",
     "SurplusJob",
+    "Timings",
     "VerifyJob",
     "VolumeFailed",
     "open_sink",

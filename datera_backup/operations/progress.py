@@ -14,7 +14,7 @@ from cinder.objects import fields
 from cinder.volume import volume_utils
 from oslo_config import cfg
 
-from datera_backup.engine import Job, Progress
+from datera_backup.engine import Job, Progress, Timings
 from datera_backup.native_thread import in_native_thread
 
 CONF = cfg.CONF
@@ -48,6 +48,8 @@ def run(job: Job[R], watch: Watch, slice_seconds: float = SLICE_SECONDS) -> R:
     """
     job.start()
     try:
+        # At once: a short job is over before it is looked at again.
+        watch.report(job.progress)
         while not in_native_thread(job.wait, slice_seconds):
             watch.check()
             watch.report(job.progress)
@@ -109,12 +111,14 @@ class Reporting:
     """A watch that also calls back each time that bytes have moved.
 
     :param tell: may raise, which ends the job.
+    :ivar timings: of the job, once it has begun.
     """
 
     def __init__(self, watch: Watch, tell: Callable[[str], None]) -> None:
         self._watch = watch
         self._tell = tell
         self._done = 0
+        self.timings: Timings | None = None
 
     def check(self) -> None:
         """Raise if the job has to stop."""
@@ -122,6 +126,7 @@ class Reporting:
 
     def report(self, progress: Progress) -> None:
         """Report the job's progress."""
+        self.timings = progress.timings
         if progress.done != self._done:
             self._done = progress.done
             self._tell(f"{progress.done} of {progress.total} bytes done")

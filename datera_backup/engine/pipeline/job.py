@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -14,6 +14,7 @@ from datera_backup.engine.pipeline.conveyor import Conveyor, Stopped
 from datera_backup.engine.pipeline.pace import TokenBucket
 from datera_backup.engine.pipeline.requests import Requests
 from datera_backup.engine.pipeline.threads import unpatched_threading
+from datera_backup.engine.pipeline.timings import PROCESSING, READING, Timings
 from datera_backup.engine.settings import EngineSettings
 
 R = TypeVar("R")
@@ -28,11 +29,13 @@ class Progress:
     :param done: bytes of the source that are dealt with, zeros and holes included.
     :param total: bytes of the source.
     :param stored: bytes that moved between this process and the containers.
+    :param timings: of the job, which go on while it runs.
     """
 
     done: int
     total: int
     stored: int
+    timings: Timings | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,12 @@ class Stages(Protocol[T, R_co]):
 
 
 class Job(Generic[R]):
-    """Runs once. Every method may be called from any thread."""
+    """Runs once. Every method may be called from any thread.
+
+    :ivar timings: where its threads' time goes, up to now.
+    """
+
+    timings: Timings
 
     def __init__(
         self,
@@ -88,6 +96,8 @@ class Job(Generic[R]):
         :param rate: bytes of the volume that may move in a second; 0 is no limit.
         """
         threading = unpatched_threading()
+        self.timings = requests.timings
+        self.timings.stored = lambda: stages.progress().stored
         self._stages = stages
         self._requests = requests
         self._settings = settings
@@ -141,7 +151,7 @@ class Job(Generic[R]):
     @property
     def progress(self) -> Progress:
         """How far the job is now."""
-        return self._stages.progress()
+        return replace(self._stages.progress(), timings=self.timings)
 
     def result(self) -> R:
         """Wait for the end and return what the job gives.
@@ -193,14 +203,15 @@ class Job(Generic[R]):
         self._conveyor.close()
 
     def _fetch(self, number: int, step: Step[Any]) -> None:
-        self._stages.fetch(step.item)
+        fetch = partial(self._stages.fetch, step.item)
+        self.timings.timed(READING, fetch, fetched=step.moves)
         self._conveyor.hand_on(number, step.item, needs_work=step.needs_work)
 
     def _work(self) -> None:
         work = self._stages.worker()
         while (taken := self._conveyor.take()) is not None:
             number, item = taken
-            work(item)
+            self.timings.timed(PROCESSING, partial(work, item))
             self._conveyor.done(number, item)
 
     def _write(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from datera_backup.engine.pipeline.conveyor import Stopped
 from datera_backup.engine.pipeline.threads import unpatched_threading
+from datera_backup.engine.pipeline.timings import Timings
 
 R = TypeVar("R")
 
@@ -38,9 +39,12 @@ class Requests:
 
     A call that raises ends its thread with the error, and its answer never comes: whoever runs the
     threads then stops all of it. No call may wait for another one.
+
+    :ivar timings: of the job whose calls these are.
     """
 
     def __init__(self) -> None:
+        self.timings = Timings()
         threading = unpatched_threading()
         self._lock = threading.Lock()
         self._asked = threading.Condition(self._lock)

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from datera_backup.container.writes import nothing
 from datera_backup.engine.pipeline.requests import Answer, Requests
+from datera_backup.engine.pipeline.timings import WRITING
 
 
 class Writes:
@@ -33,6 +35,7 @@ class Writes:
             :meth:`put`, :meth:`settle` or :meth:`wait`.
         :raises Stopped: the requests were stopped, because a write failed, for one.
         """
+        write = partial(self._requests.timings.timed, WRITING, write)
         if not self._most:
             write()
             then()

@@ -81,6 +81,7 @@ def with_retries(
         return max(0.0, min(max(SHORTEST, interval), left()))
 
     def tell(state: tenacity.RetryCallState) -> None:
+        tracing.retried()
         LOG.info(
             "Retrying the request to the Datera cluster %s in %.1f s: %s",
             settings.address,

@@ -26,11 +26,13 @@ class Trace:
     :param id: the common prefix of its log lines.
     :param requests: how many requests it has sent, retries and logins included.
     :param seconds: how long it has waited for their responses.
+    :param retries: how many of its requests were repeated.
     """
 
     id: str
     requests: int = 0
     seconds: float = 0.0
+    retries: int = 0
 
 
 _current: ContextVar[Trace | None] = ContextVar("datera_call", default=None)
@@ -55,6 +57,13 @@ def spent(seconds: float) -> None:
     trace = _current.get()
     if trace is not None:
         trace.seconds += seconds
+
+
+def retried() -> None:
+    """Count a request that is about to be repeated."""
+    trace = _current.get()
+    if trace is not None:
+        trace.retries += 1
 
 
 @contextmanager

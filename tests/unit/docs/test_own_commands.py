@@ -40,6 +40,8 @@ NOT_RUN = {
     # The tests' own environment was made by such a command.
     "pip install dfs_sdk",
     "pip list",
+    "pip install 'backup-dispatch[metrics]'",
+    "pip install 'backup-dispatch[report]'",
     "python -m pip install '.[datera]'",
     "python -m pip install '.[testing]'",
     "python -m pip install .",
