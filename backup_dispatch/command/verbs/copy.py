@@ -102,7 +102,7 @@ class Copy(CloudCommand, Lister):
                 chosen = self._chosen(parsed_args, target)
                 if request.move and chosen and not parsed_args.yes:
                     self._confirm(len(chosen), target)
-                reports = self._run(request, chosen)
+                reports = self._copied(request, chosen)
         if not chosen:
             self.say("There is nothing to copy.")
         brief = parsed_args.formatter == "table" and not parsed_args.columns
@@ -155,7 +155,7 @@ class Copy(CloudCommand, Lister):
             else:
                 self.say(f"{backup}, unfinished, of an earlier run, was removed.")
 
-    def _run(self, request: Request, chosen: job.Sources) -> list[Report]:
+    def _copied(self, request: Request, chosen: job.Sources) -> list[Report]:
         reports = []
         for report in job.run(self.cloud, request, chosen, self._stage):
             reports.append(report)

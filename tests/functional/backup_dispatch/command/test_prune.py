@@ -240,7 +240,17 @@ def test_a_request_of_a_process_is_resumed_by_the_service_that_missed_it(
     script = Path(sys.executable).with_name("backup-dispatch")
     where = ("--config-file", str(tmp_path / "cinder.conf"))
     # The bus of this process reaches nobody else.
-    command = [script, *where, "prune", "--keep-last", "1", "--timeout", "0.1", "-f", "json"]
+    command: list[str | Path] = [
+        script,
+        *where,
+        "prune",
+        "--keep-last",
+        "1",
+        "--timeout",
+        "0.1",
+        "-f",
+        "json",
+    ]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 3, done.stderr
     (row,) = json.loads(done.stdout)
