@@ -119,10 +119,9 @@ def _children_stand_alone(backend: Backend) -> bool:
     """Whether the service that runs lets a parent go before its children."""
     if CONF.backup_driver != records.DISPATCHER:
         return False
-    if offered(backend.driver_class, SupportsForget) is None:
-        return False
+    told = offered(backend.driver_class, SupportsForget)
     # A property, which only an object can answer, is taken for a no.
-    return getattr(backend.driver_class, "children_stand_alone", False) is True
+    return told is not None and told.children_stand_alone is True
 
 
 def _hindrance(backup: Candidate) -> str:

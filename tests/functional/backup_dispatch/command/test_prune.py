@@ -237,7 +237,7 @@ def test_a_request_of_a_process_is_resumed_by_the_service_that_missed_it(
     volume = cinder.create_volume(1)
     for number in range(2):
         cinder.create_backup(volume, f"posix_{number}")
-    script = Path(sys.executable).with_name("backup-dispatch")
+    script = str(Path(sys.executable).with_name("backup-dispatch"))
     where = ("--config-file", str(tmp_path / "cinder.conf"))
     # The bus of this process reaches nobody else.
     command: list[str | Path] = [
