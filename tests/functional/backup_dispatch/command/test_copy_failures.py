@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A copy that cannot be finished leaves nothing; one that was killed is finished or removed."""
+"""A copy that cannot be finished leaves nothing."""
 
 from __future__ import annotations
 
@@ -14,71 +14,31 @@ import pytest
 from cinder import exception
 from cinder.backup.drivers.posix import PosixBackupDriver
 
-from backup_dispatch.jobs.copying.volume_file import BackupFile
-from backup_dispatch.process import this_process
 from datera_emulator import Emulator
 from demo.waiting import until
-from tests.fixtures.backends.five_backends import CLASSES, counted, switch_to, usage_of
+from tests.fixtures.backends.copying import (
+    backup_of_four_objects,
+    copying_cloud,
+    during,
+    require_nothing_but,
+)
+from tests.fixtures.backends.five_backends import counted, usage_of
 
 Run = Callable[..., Any]
 Patch = pytest.MonkeyPatch
-
-MIB = 2**20
 
 
 @pytest.fixture
 def cloud(
     request: pytest.FixtureRequest, start_cinder: Callable[..., Any], shelf: Path
 ) -> Iterator[Any]:
-    """A Cinder with posix, a second posix with a section, and Datera if the test has a cluster."""
-    from datera_backup.storage.backend import forget_backends
-
-    lines = [
-        "backup_driver = backup_dispatch.driver.BackupDispatcher",
-        "enabled_backup_backends = posix, shelf",
-    ]
-    if "emulator" in request.fixturenames:
-        lines[-1] += ", datera"
-        lines.append(request.getfixturevalue("datera_options"))
-    section = f"[shelf]\nbackup_driver = posix\nbackup_posix_path = {shelf}\n"
-    yield start_cinder(defaults="\n".join(lines), sections=section)
-    this_process().stop_checking()
-    forget_backends()
+    with copying_cloud(request, start_cinder, shelf) as cloud:
+        yield cloud
 
 
 @pytest.fixture
 def source(cloud: Any) -> Any:
-    """A backup on the shelf, of four objects."""
-    volume = cloud.create_volume(1)
-    for number in range(4):
-        cloud.write(volume, 4 * number * MIB, b"%d" % number * MIB)
-    return cloud.create_backup(volume, "shelf_1")
-
-
-def files_below(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def require_nothing_but(cloud: Any, *backups: Any, folder: Path) -> None:
-    """No other record, nothing in the target's folder, and a quota that counts what there is."""
-    found = {one.id for one in cloud.backups.get_all(cloud.context)}
-    assert found == {one.id for one in backups}
-    assert files_below(folder) == []
-    assert usage_of(cloud) == counted(cloud)
-
-
-def during(patch: Patch, happen: Callable[[], object], *, at: int = 2) -> None:
-    """Let something happen once, while a copy reads its source for the second time."""
-    read_into = BackupFile.read_into
-    calls: list[int] = []
-
-    def reading(file: BackupFile, offset: int, buffer: memoryview) -> Any:
-        calls.append(offset)
-        if len(calls) == at:
-            happen()
-        return read_into(file, offset, buffer)
-
-    patch.setattr(BackupFile, "read_into", reading)
+    return backup_of_four_objects(cloud)
 
 
 # The source
@@ -327,125 +287,3 @@ def test_a_second_run_to_the_same_backend_is_refused(
     assert second[0].code == 1
     assert "is running: nothing was done" in second[0].err
     assert len(cloud.backups.get_all(cloud.context)) == 2
-
-
-# Killed
-
-
-class Killed(BaseException):
-    """Nothing runs after it, as in a process that was killed."""
-
-
-def killed(patch: Patch, run: Run, source: Any, *, at: int, **named: str) -> None:
-    from backup_dispatch.jobs.copying.copier import Copier
-
-    def die() -> None:
-        raise Killed
-
-    with patch.context() as inner:
-        inner.setattr(Copier, "_undo", lambda *_arguments: None)
-        during(inner, die, at=at)
-        with pytest.raises(Killed):
-            run("copy", source.id, "--to", named.get("to", "posix"))
-
-
-@pytest.mark.usefixtures("emulator")
-@pytest.mark.parametrize("target", ["posix", "datera"])
-def test_a_killed_copy_is_removed_by_the_next_run(
-    cloud: Any, source: Any, run: Run, monkeypatch: Patch, target: str
-) -> None:
-    killed(monkeypatch, run, source, at=3, to=target)
-    (left,) = (one for one in cloud.backups.get_all(cloud.context) if one.id != source.id)
-    assert (left.status, left.host) == ("creating", None)
-    assert "Being copied by backup-dispatch on host testhost" in left.fail_reason
-    assert usage_of(cloud) == counted(cloud)
-    # The service starts again, and takes it for nobody's.
-    cloud.restart_backup_manager()
-    assert cloud.backup(left.id).status == "creating"
-    assert run("copy", source.id, "--to", target, "--dry-run").code == 0
-    assert cloud.backup(left.id).status == "creating"
-    ended = run("copy", source.id, "--to", target, "-f", "json")
-    assert (ended.code, ended.json[0]["Result"]) == (0, "copied")
-    with pytest.raises(exception.BackupNotFound):
-        cloud.backup(left.id)
-    assert cloud.delete_backup(cloud.backup(ended.json[0]["Copy"])) is None
-    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
-
-
-@pytest.mark.faults
-def test_a_killed_copy_can_be_deleted_by_its_owner(
-    cloud: Any, source: Any, run: Run, monkeypatch: Patch
-) -> None:
-    killed(monkeypatch, run, source, at=3)
-    (left,) = (one for one in cloud.backups.get_all(cloud.context) if one.id != source.id)
-    switch_to(cloud, "posix")
-    assert cloud.delete_backup(left, force=True) is None
-    require_nothing_but(cloud, source, folder=cloud.directory / "posix")
-
-
-@pytest.mark.faults
-def test_another_hosts_copy_is_left_alone_where_locks_are_files(
-    cloud: Any, source: Any, run: Run, monkeypatch: Patch
-) -> None:
-    killed(monkeypatch, run, source, at=3)
-    (left,) = (one for one in cloud.backups.get_all(cloud.context) if one.id != source.id)
-    left.fail_reason = "Being copied by backup-dispatch on host another"
-    left.save()
-    assert run("copy", source.id, "--to", "posix").code == 0
-    assert cloud.backup(left.id).status == "creating"
-
-
-def test_a_users_own_backup_that_is_being_made_is_left_alone(
-    cloud: Any, source: Any, run: Run
-) -> None:
-    begun = cloud.create_backup(
-        cloud.create_volume(1), "posix_1", properties={"copy_of": source.id}
-    )
-    # As the service has it, as the API leaves it until there is a host, as an import begins with a
-    # record that a move has deleted, and as it leaves that when it fails.
-    for status, host, service in (
-        ("creating", "testhost", CLASSES["posix"]),
-        ("creating", None, None),
-        ("creating", None, CLASSES["posix"]),
-        ("error", None, CLASSES["posix"]),
-    ):
-        begun.status, begun.host, begun.service = status, host, service
-        begun.save()
-        assert run("copy", source.id, "--to", "posix", "--verify", "none").code == 0
-        assert cloud.backup(begun.id).status == status
-
-
-@pytest.mark.faults
-def test_after_ctrl_c_nothing_is_left(
-    cloud: Any, source: Any, run: Run, monkeypatch: Patch, emulator: Emulator
-) -> None:
-    def cancel() -> None:
-        raise KeyboardInterrupt
-
-    for target in ("posix", "datera"):
-        with monkeypatch.context() as patch:
-            during(patch, cancel)
-            ended = run("copy", source.id, "--to", target)
-        assert (ended.code, ended.out) == (130, "")
-        require_nothing_but(cloud, source, folder=cloud.directory / "posix")
-    assert not list(emulator.cluster.sessions)
-
-
-def test_ctrl_c_right_after_the_end_leaves_a_sound_copy(
-    cloud: Any, source: Any, run: Run, monkeypatch: Patch
-) -> None:
-    from backup_dispatch.jobs.copying import record
-
-    finish = record.finish
-
-    def finishing(copy: Any) -> bool:
-        assert finish(copy)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(record, "finish", finishing)
-        assert run("copy", source.id, "--to", "posix").code == 130
-    (copy,) = (one for one in cloud.backups.get_all(cloud.context) if one.id != source.id)
-    assert copy.status == "available"
-    assert run("verify", copy.id).code == 0
-    assert run("copy", source.id, "--to", "posix", "-f", "json").json[0]["Copy"] == copy.id
