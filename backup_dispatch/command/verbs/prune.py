@@ -58,29 +58,27 @@ Row = tuple[Decision, str, list[str]]
 
 
 class Prune(CloudCommand, Lister):
-    """Delete old backups by a policy, for each volume and backend apart.
-
-    The policy is what the options say, or what cinder.conf does; without any, nothing is done. A
-    backup stays if any part of the policy keeps it, or its property backup_keep=forever, or
-    =2027-12-31. --dry-run shows what would become of each backup, and why.
-    """
+    """Delete old backups by a policy: the options', or else cinder.conf's."""
 
     known_columns = COLUMNS
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The command's arguments."""
         parser = super().get_parser(prog_name)
-        kinds = {"last": "the newest N", "hourly": "the newest of each of the last N hours"}
+        parser.usage = f"{prog_name} [--keep-PERIOD N …] [option …]"
         for name in rules.COUNTS:
-            told = kinds.get(name) or f"… of each of the last N {_PERIODS[name]}"
             parser.add_argument(
-                f"--keep-{name}", type=_read_by(rules.count), metavar="N", help=f"keep {told}"
+                f"--keep-{name}",
+                type=_read_by(rules.count),
+                metavar="N",
+                # One line for all of them: each would say the same.
+                help=_KEEPS.get(name, argparse.SUPPRESS),
             )
         parser.add_argument(
             "--keep-within",
             type=_read_by(rules.span),
             metavar="SPAN",
-            help="keep all that were made within 14d, 8w, 1y6m, … before the newest",
+            help="keep all within 14d, 8w, 1y6m, … before the newest",
         )
         parser.add_argument("--volume", metavar="ID", help="only backups of this volume")
         parser.add_argument("--project", metavar="ID", help="only backups of this project")
@@ -90,14 +88,14 @@ class Prune(CloudCommand, Lister):
         parser.add_argument(
             "--force",
             action="store_true",
-            help="even if that leaves a backend without any backup of a volume",
+            help="even if a backend is left without any of a volume",
         )
         parser.add_argument(
             "--timeout",
             type=seconds,
             default=_PATIENCE,
             metavar="SECONDS",
-            help="for each deletion; what takes longer goes on without us (default: 3600)",
+            help="to wait for each deletion (default: 3600)",
         )
         return parser
 
@@ -207,7 +205,11 @@ class Prune(CloudCommand, Lister):
         return rows
 
 
-_PERIODS = {"daily": "days", "weekly": "weeks", "monthly": "months", "yearly": "years"}
+_KEEPS = {
+    "last": "keep the newest N",
+    "hourly": "keep the newest of each of the last N hours; "
+    "also --keep-daily, -weekly, -monthly and -yearly",
+}
 
 
 def _read_by(read: Callable[[str], T]) -> Callable[[str], T]:
