@@ -58,7 +58,7 @@ Row = tuple[Decision, str, list[str]]
 
 
 class Prune(CloudCommand, Lister):
-    """Delete old backups by a policy: the options', or else cinder.conf's."""
+    """Delete old backups by a policy."""
 
     known_columns = COLUMNS
 

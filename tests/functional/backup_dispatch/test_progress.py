@@ -118,7 +118,7 @@ def test_user_sees_the_progress_of_a_backup_while_it_runs(
     told = [one[PROGRESS] for one in seen]
     assert [text.partition(",")[0] for text in told] == ["25 %", "50 %", "75 %", "100 %"]
     assert told[0].startswith("25 %, 0 MB/s, less than a minute left (")
-    assert set(backup.metadata) == {"mine", "backup_backend"}
+    assert set(backup.metadata) == {"mine", "backup_backend", "backup_stored"}
     lines = [one for one in caplog.messages if one.startswith(f"The backup {backup.id}: ")]
     assert len(lines) == 2
 
@@ -167,7 +167,7 @@ def test_progress_that_a_killed_service_has_left_is_removed_at_its_start(
     from backup_dispatch.backends.configured import configured
 
     startup._look_around(configured(cfg.CONF), cfg.CONF)
-    assert set(cinder.backup(backup.id).metadata) == {"mine", "backup_backend"}
+    assert set(cinder.backup(backup.id).metadata) == {"mine", "backup_backend", "backup_stored"}
 
 
 @pytest.mark.release

@@ -52,6 +52,10 @@ TYPED_HERE = {
         "openstack token issue",
         "openstack volume backup show BACKUP",
     ],
+    "docs/retention.md": [
+        "openstack volume backup set --property backup_keep=2027-12-31 BACKUP",
+    ],
+    "docs/verification.md": ["openstack volume backup show BACKUP"],
     "docs/volume-driver.md": [
         "openstack --os-volume-api-version 3.8 volume create --host POOL --non-bootable "
         "--remote-source source-name=REFERENCE NAME",
@@ -379,7 +383,10 @@ def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, u
     user.set_state(*refused, backup="nightly", state="error")
     mend = words_of("openstack volume backup set --state available BACKUP", BACKUP="nightly")
     user.set_state(*mend, backup="nightly", state="available")
-    assert user.read(*words_of(SHOW, BACKUP="nightly"))["status"] == "available"
+    type_in("set --property backup_keep=2027-12-31 BACKUP", BACKUP="nightly")
+    shown = user.read(*words_of(SHOW, BACKUP="nightly"))
+    assert shown["status"] == "available"
+    assert "2027-12-31" in str(shown)
     type_in("show BACKUP -c fail_reason -f value", BACKUP="nightly")
     user.read(
         *words_of(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from demo.waiting import until
+from tests.fixtures.ordinary_user import PROJECT
 from tests.functional.backup_dispatch.command.test_many_records import POSIX, record, statements
 from tests.functional.backup_dispatch.command.test_process import arguments
 
@@ -122,6 +124,7 @@ def test_metrics_are_served_by_a_process_until_it_is_ended(
     process = subprocess.Popen(
         arguments(tmp_path, "metrics", "--listen", "127.0.0.1:0", "--interval", "3600"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )  # fmt: skip
     try:
         assert process.stderr is not None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.fixtures.ordinary_user import PROJECT
 
 MIB = 2**20
 
@@ -237,21 +240,18 @@ def test_a_request_of_a_process_is_resumed_by_the_service_that_missed_it(
     volume = cinder.create_volume(1)
     for number in range(2):
         cinder.create_backup(volume, f"posix_{number}")
-    script = str(Path(sys.executable).with_name("backup-dispatch"))
-    where = ("--config-file", str(tmp_path / "cinder.conf"))
     # The bus of this process reaches nobody else.
-    command: list[str | Path] = [
-        script,
-        *where,
-        "prune",
-        "--keep-last",
-        "1",
-        "--timeout",
-        "0.1",
-        "-f",
-        "json",
-    ]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("backup-dispatch")),
+            *("--config-file", str(tmp_path / "cinder.conf")),
+            *("prune", "--keep-last", "1", "--timeout", "0.1", "-f", "json"),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
     assert done.returncode == 3, done.stderr
     (row,) = json.loads(done.stdout)
     assert (row["Name"], row["Fate"]) == ("posix_0", "not known")
