@@ -168,7 +168,7 @@ class Cloud:
         :param deadline: seconds for each backend to be examined; None: none is asked.
         :raises ConfigurationInvalid: the options are invalid.
         """
-        return read(self.context, self.enabled, runs=self.runs, deadline=deadline)
+        return read(self.context, self.enabled, conf=CONF, runs=self.runs, deadline=deadline)
 
     @property
     def runs(self) -> Runs:

@@ -86,6 +86,10 @@ class Copy(CloudCommand, Lister):
         parser.add_argument("--yes", action="store_true", help="do not ask before --move")
         return parser
 
+    def job_of(self, parsed_args: argparse.Namespace) -> str:
+        """A run over all that has no copy yet."""
+        return "copy" if parsed_args.backup is None and not parsed_args.dry_run else ""
+
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:

@@ -7,15 +7,18 @@ import argparse
 import re
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.durations import seconds
-from backup_dispatch.command.outcome import misused, refuse
+from backup_dispatch.command.outcome import NOT_KNOWN, misused, refuse
 from backup_dispatch.errors import reason_of
 from backup_dispatch.jobs.metrics.serving import Latest, server
+
+if TYPE_CHECKING:
+    from backup_dispatch.jobs.metrics.exposition import Exposition
 
 CONF = cfg.CONF
 
@@ -93,18 +96,24 @@ class Metrics(CloudCommand):
             )
         deadline = parsed_args.timeout or self.cloud.deadline
 
-        def read() -> str:
+        def read() -> Exposition:
             found = self.cloud.standing(None if parsed_args.no_check else deadline)
-            return Exposition(found, parsed_args.prefix).text
+            return Exposition(found, parsed_args.prefix)
 
         if parsed_args.listen is not None:
-            self._serve(parsed_args, read)
+            self._serve(parsed_args, lambda: read().text)
         elif parsed_args.output is not None:
             self.require_writable(parsed_args.output)
-            self.replace_file(parsed_args.output, read())
+            self.replace_file(parsed_args.output, self._told(read()))
         else:
-            self.app.stdout.write(read())
+            self.app.stdout.write(self._told(read()))
         return None
+
+    def _told(self, exposition: Exposition) -> str:
+        for line in exposition.not_known:
+            self.exit_code = NOT_KNOWN
+            self.say(line)
+        return exposition.text
 
     def _serve(self, parsed_args: argparse.Namespace, read: Any) -> None:
         # Invalid options shall end the command, and not each reading.

@@ -99,6 +99,11 @@ class Prune(CloudCommand, Lister):
         )
         return parser
 
+    def job_of(self, parsed_args: argparse.Namespace) -> str:
+        """A run for all; what is pruned of a part tells nothing of the rest."""
+        parts = (parsed_args.volume, parsed_args.project, parsed_args.backend, parsed_args.prefix)
+        return "" if parsed_args.dry_run or any(parts) else "prune"
+
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:

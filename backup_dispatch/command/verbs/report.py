@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from backup_dispatch.command.base import CloudCommand
 from backup_dispatch.command.durations import seconds
-from backup_dispatch.command.outcome import misused
+from backup_dispatch.command.outcome import NOT_KNOWN, misused
 
 CONF = cfg.CONF
 
@@ -80,6 +80,8 @@ class Report(CloudCommand):
             from backup_dispatch.jobs.report.page import page_of
         deadline = parsed_args.timeout or self.cloud.deadline
         found = self.cloud.standing(None if parsed_args.no_check else deadline)
+        if found.not_known:
+            self.exit_code = NOT_KNOWN
         contents = contents_of(found, parsed_args.title or CONF.host)
         if kind == HTML:
             return page_of(contents)

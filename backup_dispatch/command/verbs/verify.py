@@ -71,6 +71,10 @@ class Verify(OneOrMany):
             "--strict", action="store_true", help="exit 1 also for damage that was told before"
         )
 
+    def job_of(self, parsed_args: argparse.Namespace) -> str:
+        """A run over all backups."""
+        return "verify" if parsed_args.all and not parsed_args.dry_run else ""
+
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         """Read, and tell what was found."""
         every = bool(parsed_args.all)

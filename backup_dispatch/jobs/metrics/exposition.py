@@ -35,9 +35,11 @@ class Exposition:
     """The metrics of one snapshot.
 
     :param prefixes: of backups' names, beside the names of backends, to be told apart.
+    :ivar not_known: what is left out, one line each, with the reason.
     """
 
     def __init__(self, standing: Standing, prefixes: Sequence[str] = ()) -> None:
+        self.not_known = standing.not_known
         self._standing = standing
         enabled = {name.lower() for name in standing.enabled}
         more = [one for one in dict.fromkeys(prefixes) if one.lower() not in enabled]

@@ -18,6 +18,7 @@ from backup_dispatch.examination.finding import State
 from backup_dispatch.examination.side_by_side import Examined, examined
 from backup_dispatch.jobs import remembered
 from backup_dispatch.jobs.runs import Runs
+from backup_dispatch.jobs.standing.due import due
 from backup_dispatch.jobs.standing.model import (
     BackendState,
     Holder,
@@ -88,6 +89,7 @@ def read(
     context: Any,
     enabled: Backends,
     *,
+    conf: Any = None,
     now: datetime | None = None,
     runs: Runs | None = None,
     deadline: float | None = None,
@@ -95,6 +97,7 @@ def read(
     """Read the snapshot; nothing is changed.
 
     :param context: an administrator's.
+    :param conf: whose policies say what is due to be pruned; None: nobody is asked.
     :param now: in UTC, without a time zone; the present if None.
     :param deadline: seconds for each backend to be examined; None: none is asked.
     """
@@ -107,6 +110,7 @@ def read(
         for row in backup_rows.rows_as(_Row, context, Filter())
     ]
     backups.sort(key=lambda one: (one.created, one.id))
+    prunable, unknown = due(context, enabled, conf, moment) if conf is not None else (None, "")
     return Standing(
         moment,
         enabled.names,
@@ -114,6 +118,8 @@ def read(
         volumes,
         backends_of(enabled, deadline) if deadline is not None else (),
         tuple(runs.all()) if runs is not None else (),
+        prunable,
+        (unknown,) if unknown else (),
     )
 
 

@@ -66,6 +66,68 @@ def test_metrics_of_real_backups(start_dispatching: Start, run: Run) -> None:
     assert volume.project_id not in ended.out
 
 
+RETENTION = "backup_dispatch_retention = nightly"
+
+
+def test_what_a_policy_no_longer_keeps_is_told_and_stays(
+    start_dispatching: Start, run: Run
+) -> None:
+    policy = "[nightly]\nname_prefix = posix\nkeep_last = 1\n"
+    cinder = start_dispatching(more=RETENTION, sections=policy)
+    volume = cinder.create_volume(1)
+    for name in ("posix_1", "posix_2", "shelf_driver_1"):
+        assert cinder.create_backup(volume, name).status == "available"
+    found = samples(run("metrics", "--no-check").out)
+    assert found["prunable_backups", "posix"] == 1
+    assert found["prunable_backups", "shelf_driver"] == 0
+    (due,) = json.loads(run("report", "--no-check", "-f", "json").out)["due"]
+    assert (due["name"], due["policy"]) == ("posix_1", "nightly")
+    assert samples(run("metrics", "--no-check").out)["backups", "posix", "available"] == 2
+
+
+def test_a_policy_that_cannot_be_used_hides_nothing_else(
+    start_dispatching: Start, run: Run
+) -> None:
+    start_dispatching(more=RETENTION, sections="[nightly]\nkeep_dayly = 1\n")
+    ended = run("metrics", "--no-check")
+    assert ended.code == 3
+    assert "What is due to be pruned is not known: [nightly] keep_dayly" in ended.err
+    found = samples(ended.out)
+    assert found["backups", "posix", "available"] == 0
+    assert not [key for key in found if "prunable" in key[0]]
+    report = run("report", "--no-check")
+    assert report.code == 3
+    assert "keep_dayly" in report.out
+
+
+def test_only_runs_over_everything_count_as_a_jobs(start_dispatching: Start, run: Run) -> None:
+    cinder = start_dispatching()
+    volume = cinder.create_volume(1)
+    assert cinder.create_backup(volume, "posix_1").status == "available"
+    keep = ("--keep-last", "5")
+    for command in (
+        ["prune", *keep, "--dry-run"], ["prune", *keep, "--volume", volume.id],
+        ["verify", "posix_1"], ["verify", "--all", "--dry-run"],
+        ["copy", "posix_1", "--to", "shelf_driver", "--dry-run"],
+    ):  # fmt: skip
+        run(*command)
+    assert not [key for key in samples(run("metrics", "--no-check").out) if "job" in key[0]]
+    codes = {
+        command[0]: run(*command).code
+        for command in (
+            ["prune", *keep], ["verify", "--all"], ["copy", "--from", "nosuch", "--to", "posix"],
+        )
+    }  # fmt: skip
+    found = samples(run("metrics", "--no-check").out)
+    told = {key[1]: value for key, value in found.items() if key[0] == "job_last_exit_code"}
+    assert told == codes
+    assert codes["prune"] == codes["verify"] == 0
+    assert codes["copy"] != 0
+    succeeded = "job_last_success_timestamp_seconds"
+    assert found[succeeded, "prune"] > 0
+    assert found[succeeded, "copy"] == 0
+
+
 def test_a_file_is_replaced_as_a_whole_and_only_by_a_good_one(
     start_dispatching: Start, run: Run, tmp_path: Path
 ) -> None:
