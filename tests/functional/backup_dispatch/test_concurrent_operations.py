@@ -125,7 +125,7 @@ def test_a_storm_of_chains_on_three_backends_loses_nothing(
             cinder.write(volume, step * 4096, bytes([8 * step + number + 1]) * 4096)
             backup = cinder.create_backup(volume, f"{name}_{number}", incremental=step == 2)
             assert backup.status == "available", backup.fail_reason
-            assert backup.metadata == {"backup_backend": name}
+            assert backup.metadata["backup_backend"] == name
             kept = [one for one in FOLDERS if Path(tmp_path, one, backup.container).is_dir()]
             assert kept == [FOLDERS[at]]
             made.append(backup)
