@@ -11,7 +11,15 @@ import pytest
 
 from backup_dispatch.process import this_process
 from datera_emulator import Emulator
-from tests.fixtures.backends.five_backends import CLASSES, counted, make_room, switch_to, usage_of
+from tests.fixtures.backends.five_backends import (
+    CLASSES,
+    IN_ITS_OWN_THREADS,
+    TARGETS,
+    counted,
+    make_room,
+    switch_to,
+    usage_of,
+)
 from tests.fixtures.backends.s3_service import S3Endpoint
 from tests.fixtures.backends.swift_service import SwiftService
 
@@ -63,14 +71,14 @@ def test_copies_of_every_pair_restore_by_cinder_on_the_targets_driver(cloud: Any
         sources[backend] = chain_on(cloud, volumes[backend], backend)[-1]
     copies: dict[str, list[tuple[str, Any]]] = {backend: [] for backend in BACKENDS}
     for source in BACKENDS:
-        for target in set(BACKENDS) - {source}:
+        for target in set(TARGETS) - {source}:
             ended = run("copy", sources[source].id, "--to", target, "-f", "json")
             assert ended.code == 0, ended.err
             (row,) = ended.json
             assert row["Result"] == "copied"
             copies[target].append((source, cloud.backup(row["Copy"])))
     assert usage_of(cloud) == counted(cloud)
-    for target in BACKENDS:
+    for target in TARGETS:
         switch_to(cloud, target)
         for source, copy in copies[target]:
             assert (copy.service, copy.status) == (CLASSES[target], "available")
@@ -117,6 +125,7 @@ def test_what_has_a_copy_is_left_out_and_the_rest_is_copied(cloud: Any, run: Run
     assert other.id not in str(ended.json)
 
 
+@IN_ITS_OWN_THREADS
 def test_an_incremental_copy_builds_on_the_copy_before_it(cloud: Any, run: Run) -> None:
     volume = cloud.create_volume(1)
     contents = []
@@ -147,7 +156,7 @@ def test_an_incremental_copy_builds_on_the_copy_before_it(cloud: Any, run: Run) 
     assert usage_of(cloud) == counted(cloud)
 
 
-@pytest.mark.release
+@IN_ITS_OWN_THREADS
 def test_a_copy_knows_the_volume_as_it_was(cloud: Any, run: Run) -> None:
     volume = cloud.create_volume(1, name="then")
     cloud.write(volume, 0, b"then" * 1000)
@@ -184,6 +193,7 @@ def test_copies_of_another_owner_count_in_that_project(cloud: Any, run: Run) -> 
     assert usage_of(cloud, operators)["backups"] == (1, 0)
 
 
+@IN_ITS_OWN_THREADS
 def test_the_copy_of_a_snapshots_backup_restores(cloud: Any, run: Run) -> None:
     volume = cloud.create_volume(1)
     cloud.write(volume, MIB, b"in the snapshot" * 1000)
@@ -200,6 +210,7 @@ def test_the_copy_of_a_snapshots_backup_restores(cloud: Any, run: Run) -> None:
     assert cloud.read(cloud.restore_backup(copy), 0, 8 * MIB) == content
 
 
+@IN_ITS_OWN_THREADS
 def test_holes_of_the_source_are_not_read(
     cloud: Any, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +271,7 @@ def test_only_new_backups_are_copied_with_newer_than(cloud: Any, run: Run) -> No
     assert [row["Backup"] for row in ended.json] == [new.id]
 
 
+@IN_ITS_OWN_THREADS
 def test_on_a_terminal_a_table_is_brief_and_progress_is_shown(
     cloud: Any, run: Run, emulator: Emulator
 ) -> None:

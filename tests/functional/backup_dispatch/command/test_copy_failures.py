@@ -22,10 +22,12 @@ from tests.fixtures.backends.copying import (
     during,
     require_nothing_but,
 )
-from tests.fixtures.backends.five_backends import counted, usage_of
+from tests.fixtures.backends.five_backends import IN_ITS_OWN_THREADS, counted, usage_of
 
 Run = Callable[..., Any]
 Patch = pytest.MonkeyPatch
+
+pytestmark = IN_ITS_OWN_THREADS
 
 
 @pytest.fixture
@@ -171,7 +173,6 @@ def test_a_copy_that_is_damaged_is_never_available(
     require_nothing_but(cloud, source, folder=cloud.directory / "posix")
 
 
-@pytest.mark.release
 def test_a_quota_without_room_refuses_the_copy(cloud: Any, source: Any, run: Run) -> None:
     from cinder.db import api as db
 

@@ -17,10 +17,18 @@ from tests.fixtures.backends.copying import (
     during,
     require_nothing_but,
 )
-from tests.fixtures.backends.five_backends import CLASSES, counted, switch_to, usage_of
+from tests.fixtures.backends.five_backends import (
+    CLASSES,
+    IN_ITS_OWN_THREADS,
+    counted,
+    switch_to,
+    usage_of,
+)
 
 Run = Callable[..., Any]
 Patch = pytest.MonkeyPatch
+
+pytestmark = IN_ITS_OWN_THREADS
 
 
 @pytest.fixture

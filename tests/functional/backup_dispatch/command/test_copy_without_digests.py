@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from backup_dispatch.process import this_process
-from tests.fixtures.backends.five_backends import counted, switch_to, usage_of
+from tests.fixtures.backends.five_backends import IN_ITS_OWN_THREADS, counted, switch_to, usage_of
 
 Run = Callable[..., Any]
 
 MIB = 2**20
+
+pytestmark = IN_ITS_OWN_THREADS
 
 
 @pytest.fixture
