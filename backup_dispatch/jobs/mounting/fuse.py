@@ -81,9 +81,10 @@ def serve(
     :raises MountRefused: it could not be mounted.
     """
     mfusepy = _mfusepy()
-    with _libfuse_handles_signals(), _Messages() as messages:
+    with _same_folder() as return_to_it, _libfuse_handles_signals(), _Messages() as messages:
 
         def mounted() -> None:
+            return_to_it()
             messages.give_back()
             ready()
 
@@ -130,6 +131,24 @@ def _mfusepy() -> Any:
         if before is None:
             os.environ.pop(_CHOICE, None)
     return mfusepy
+
+
+@contextmanager
+def _same_folder() -> Iterator[Callable[[], None]]:
+    """Undo that libfuse goes to ``/``, also in the foreground: options may name relative paths.
+
+    Yields what returns to the current folder.
+    """
+    try:
+        folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:  # it may not be read, or was removed: nothing relative can be meant
+        yield lambda: None
+        return
+    try:
+        yield lambda: os.fchdir(folder)
+    finally:
+        os.fchdir(folder)
+        os.close(folder)
 
 
 @contextmanager

@@ -87,6 +87,7 @@ def errno_of(read: Callable[[], object]) -> int | None:
 def test_each_backend_s_backup_is_a_file_like_the_volume(
     four_backups: dict[str, Any], cloud_of_four: Any, mounted: Any
 ) -> None:
+    folder = os.getcwd()
     for backend in ("datera", "posix", "swift", "shelf"):
         backup = four_backups[f"{backend}_2"]
         restored = cloud_of_four.restore_backup(backup)
@@ -95,6 +96,8 @@ def test_each_backend_s_backup_is_a_file_like_the_volume(
             assert mount.read(0, SIZE) == cloud_of_four.read(restored, 0, SIZE)
             assert mount.read(SIZE - 3, 10) == cloud_of_four.read(restored, SIZE - 3, 3)
             assert mount.read(SIZE, 10) == b""
+            # libfuse goes to "/", where a relative path of cinder.conf would be another one.
+            assert os.getcwd() == folder
         told = mount.result.json
         assert mount.result.code == 0, mount.result.err
         assert told.pop("read") >= SIZE
