@@ -88,3 +88,11 @@ def stored_size(driver: Any, backup: Any) -> int | None:
     teller = offered(driver, SupportsStoredSize)
     told = teller.stored_size(backup) if teller else None
     return None if told is None else int(told)
+
+
+def has_nothing(driver: Any, backup: Any) -> bool:
+    """Whether the backend says for certain that it has nothing of the backup."""
+    try:
+        return asked(driver, backup) is False
+    except Exception:
+        return False  # it does not answer, which proves nothing

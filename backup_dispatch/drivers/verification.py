@@ -18,7 +18,7 @@ from cinder import exception
 from oslo_utils import units
 
 from backup_dispatch.drivers.chunked_verification import ChunkedVerification
-from backup_dispatch.drivers.custody import asked
+from backup_dispatch.drivers.custody import has_nothing
 from backup_dispatch.drivers.deletion import require_kept
 from backup_dispatch.drivers.families import is_chunked
 from backup_dispatch.drivers.interface import Progress, SupportsVerify, SupportsVerifySample
@@ -237,7 +237,7 @@ def _restored_onto_nothing(
             "the database is restoring"
         )
     except Exception as error:
-        if _has_nothing(driver, chain[0]):
+        if has_nothing(driver, chain[0]):
             _note(found, [f"backup {backup.id}: the backend has nothing of it"], chain)
         else:
             found.unknown.append(_could_not(backup, error))
@@ -258,13 +258,6 @@ def _refuse_sample(backup: Any, sample: SampleRequest | None) -> None:
         raise SampleRefused(
             f"Backup {backup.id} can only be read whole by its driver: leave out --sample."
         )
-
-
-def _has_nothing(driver: Any, backup: Any) -> bool:
-    try:
-        return asked(driver, backup) is False
-    except Exception:
-        return False  # the backend does not answer
 
 
 def _note(found: Verified, damage: list[str], chain: Sequence[Any]) -> None:

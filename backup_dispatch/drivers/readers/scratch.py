@@ -16,9 +16,10 @@ from typing import Any
 from cinder import exception
 from oslo_utils import units
 
-from backup_dispatch.drivers.custody import asked
+from backup_dispatch.drivers.custody import has_nothing
 from backup_dispatch.drivers.deletion import require_kept
 from backup_dispatch.drivers.interface import Progress
+from backup_dispatch.drivers.null_volume import VolumeStandIn
 from backup_dispatch.drivers.readers.missing import Missing
 from backup_dispatch.drivers.readers.restoring import restore_elsewhere
 from backup_dispatch.errors import DataDamaged, ScratchFull, VerdictUnknown
@@ -101,7 +102,7 @@ def _restore(driver: Any, backup: Any, target: SparseFile, scratch: Path) -> Non
         if target.full is not None:
             raise ScratchFull(scratch, target.full) from error
         require_kept([backup])
-        if _has_nothing(driver, backup):
+        if has_nothing(driver, backup):
             raise DataDamaged(
                 f"Backup {backup.id} cannot be opened: the backend has nothing of it."
             ) from error
@@ -109,15 +110,8 @@ def _restore(driver: Any, backup: Any, target: SparseFile, scratch: Path) -> Non
     require_kept([backup])
 
 
-def _has_nothing(driver: Any, backup: Any) -> bool:
-    try:
-        return asked(driver, backup) is False
-    except Exception:
-        return False  # the backend does not answer
-
-
-class SparseFile:
-    """A file opened for writing, as Cinder's drivers expect a volume, that keeps holes.
+class SparseFile(VolumeStandIn):
+    """A file that keeps holes.
 
     :param descriptor: an empty file of the volume's size, which stays the caller's.
     :param progress: called with the end of what was written, and the size.
@@ -125,10 +119,9 @@ class SparseFile:
     """
 
     def __init__(self, descriptor: int, size: int, progress: Progress) -> None:
+        super().__init__(size)
         self._descriptor = descriptor
-        self._size = size
         self._progress = progress
-        self._position = 0
         self._written = 0
         self.full: OSError | None = None
 
@@ -148,29 +141,6 @@ class SparseFile:
         self._position += len(view)
         self._progress(min(self._position, self._size), self._size)
         return len(view)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        """The current position."""
-        return self._position
-
-    def flush(self) -> None:
-        """Nothing is kept back; and what is scratch need not outlive a power cut."""
-
-    def fileno(self) -> int:
-        """None: drivers would wait for the disk; the error is one that they handle.
-
-        :raises OSError: always.
-        """
-        raise OSError("a scratch file is not flushed to the disk")
-
-    def close(self) -> None:
-        """The file stays open for its reader."""
 
     def _parts(self, view: memoryview) -> Iterator[tuple[int, memoryview]]:
         at, end = self._position, self._position + len(view)
