@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,6 @@ from cinder.backup.drivers.posix import PosixBackupDriver
 from datera_emulator import Emulator
 from demo.waiting import until
 from tests.fixtures.backends.copying import (
-    backup_of_four_objects,
-    copying_cloud,
     during,
     require_nothing_but,
 )
@@ -28,19 +26,6 @@ Run = Callable[..., Any]
 Patch = pytest.MonkeyPatch
 
 pytestmark = IN_ITS_OWN_THREADS
-
-
-@pytest.fixture
-def cloud(
-    request: pytest.FixtureRequest, start_cinder: Callable[..., Any], shelf: Path
-) -> Iterator[Any]:
-    with copying_cloud(request, start_cinder, shelf) as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def source(cloud: Any) -> Any:
-    return backup_of_four_objects(cloud)
 
 
 # The source

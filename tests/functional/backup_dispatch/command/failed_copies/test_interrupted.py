@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,8 +11,6 @@ from cinder import exception
 
 from datera_emulator import Emulator
 from tests.fixtures.backends.copying import (
-    backup_of_four_objects,
-    copying_cloud,
     during,
     require_nothing_but,
 )
@@ -29,19 +26,6 @@ Run = Callable[..., Any]
 Patch = pytest.MonkeyPatch
 
 pytestmark = IN_ITS_OWN_THREADS
-
-
-@pytest.fixture
-def cloud(
-    request: pytest.FixtureRequest, start_cinder: Callable[..., Any], shelf: Path
-) -> Iterator[Any]:
-    with copying_cloud(request, start_cinder, shelf) as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def source(cloud: Any) -> Any:
-    return backup_of_four_objects(cloud)
 
 
 class Killed(BaseException):
