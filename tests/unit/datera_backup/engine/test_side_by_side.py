@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -166,6 +166,30 @@ def test_a_volume_is_written_by_several_requests_at_once(zeros: bool) -> None:
     assert together.was_reached
     assert bytes(sink.content) == data
     assert sink.flushed
+
+
+def test_scattered_changes_are_written_by_several_requests_at_once() -> None:
+    """They lie side by side in their container, and are read together."""
+    container = new_container(1)
+    old = DATA[: 2 * AT_ONCE * BLOCK]
+    scattered = range(0, len(old), 2 * BLOCK)
+    new = bytearray(old)
+    for at in scattered:
+        new[at : at + BLOCK] = bytes(255 - byte for byte in old[at : at + BLOCK])
+    back_up(container, 2, bytes(new), back_up(container, 1, old))
+    all_begun = threading.Barrier(AT_ONCE)
+
+    class Holding(MemorySink):
+        def write(self, offset: int, buffers: Sequence[Buffer]) -> None:
+            if offset in scattered:
+                all_begun.wait(30)
+            super().write(offset, buffers)
+
+    sink = Holding(len(new))
+    reader = BackupReader(container, identifier(2))
+    settings = replace(SETTINGS, batch_size=len(new))
+    result_of(RestoreJob(reader, sink, write_zeros=True, settings=settings))
+    assert sink.content == new
 
 
 def test_a_volume_that_takes_nothing_stops_the_reading_of_its_containers() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from datera_backup.container import MIB, Codec, Geometry, NewBackup
 from datera_backup.engine import BackupJob, EngineSettings, RestoreJob, backup
-from datera_backup.engine import restore as restoring
 from datera_backup.engine.pipeline.buffers import Buffers
+from datera_backup.engine.restore import stages
 from tests.fixtures.containers.moving import (
     BLOCK,
     BytesSource,
@@ -100,7 +100,7 @@ def test_a_restores_buffers_do_not_wait_for_writes_of_few_of_their_bytes(
             made.pop()
             super().give(buffer)
 
-    monkeypatch.setattr(restoring, "Buffers", Counting)
+    monkeypatch.setattr(stages, "Buffers", Counting)
     rng = random.Random(1)
     data = b"".join(rng.randbytes(BLOCK) + b"x" * BLOCK * 7 for _ in range(4))
     container = new_container(1)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Restoring a backup, or only verifying it."""
+"""The stages of a restore: read runs of blocks, verify them, write them where they belong."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
@@ -20,16 +20,14 @@ from datera_backup.container import (
 from datera_backup.container.device import Buffer, Device, read_into
 from datera_backup.container.format.manifest import zero_runs
 from datera_backup.container.tree import Stretch
-from datera_backup.engine.errors import SinkTooSmall
 from datera_backup.engine.pipeline.ahead import read_ahead
 from datera_backup.engine.pipeline.buffers import Buffers, is_worth_keeping
-from datera_backup.engine.pipeline.job import Job, Progress, Step
+from datera_backup.engine.pipeline.job import Progress, Step
 from datera_backup.engine.pipeline.requests import Requests
 from datera_backup.engine.pipeline.threads import unpatched_threading
 from datera_backup.engine.pipeline.writes import Writes
 from datera_backup.engine.plan import Run, parts, runs
-from datera_backup.engine.rbd import MOST_REQUESTS, RbdSink
-from datera_backup.engine.sample import Sample
+from datera_backup.engine.restore.batch import Batch, Damage, OnDamage
 from datera_backup.engine.settings import EngineSettings
 from datera_backup.engine.sink import NullSink, Sink
 from datera_backup.engine.verifier import Verifier
@@ -39,24 +37,6 @@ _MOST_ZEROS = 16 * MIB
 
 _ZEROS_AT_ONCE = 4 * MIB
 """Bytes that are zeroed in one call: a whole object of Ceph's, which is freed."""
-
-
-@dataclass(frozen=True)
-class Damage:
-    """Blocks that cannot be restored.
-
-    :param offset: of the first of their bytes in the source.
-    :param length: bytes of the source.
-    :param error: what was found; a damaged manifest takes all blocks of its chunk with it.
-    """
-
-    offset: int
-    length: int
-    error: BlockDamaged | ManifestDamaged
-
-
-OnDamage = Callable[[Damage], None]
-"""Called for each damage, in no order, by one thread at a time; what it raises ends the job."""
 
 
 @dataclass(frozen=True)
@@ -74,110 +54,9 @@ class RestoreReport:
     stored_bytes: int
 
 
-class RestoreJob(Job[RestoreReport]):
-    """Reads each block of a backup once, verifies it, and writes it where it belongs.
+class RestoreStages:
+    """Of one job: a restore, or a verification, which has no sink."""
 
-    Bytes of the sink beyond the size of the backup are left as they are.
-    """
-
-    def __init__(
-        self,
-        backup: BackupReader,
-        sink: Sink,
-        *,
-        write_zeros: bool,
-        settings: EngineSettings | None = None,
-        on_damage: OnDamage | None = None,
-    ) -> None:
-        """Prepare; nothing is read or written yet.
-
-        :param write_zeros: False only where the sink is known to read as zeros.
-        :param on_damage: without it the first damage ends the job; with it, what is damaged is left
-            out of the sink.
-        :raises ContainerMissing: a container of the chain was not handed in, and nobody is told of
-            damage.
-        :raises SinkTooSmall: the sink is smaller than the backup.
-        """
-        if on_damage is None:
-            backup.require_all()
-        if sink.size < backup.commit.source_size:
-            raise SinkTooSmall(backup.commit.source_size, sink.size)
-        settings = (settings or EngineSettings()).for_blocks(backup.commit.geometry.block_size)
-        if isinstance(sink, RbdSink):
-            settings = settings.within(MOST_REQUESTS)
-        requests = Requests()
-        stages = _Stages(backup, settings, requests, sink, write_zeros, on_damage=on_damage)
-        super().__init__(stages, requests, settings, settings.restore_rate)
-
-
-class VerifyJob(Job[RestoreReport]):
-    """Reads and verifies the blocks of a backup without writing them anywhere.
-
-    One that reads all of them reads both copies of the metadata, so that
-    ``Container.repair`` knows afterwards what to repair.
-
-    :ivar sample: which of them.
-    """
-
-    def __init__(
-        self,
-        backup: BackupReader,
-        *,
-        share: float = 1.0,
-        seed: int = 0,
-        settings: EngineSettings | None = None,
-        on_damage: OnDamage | None = None,
-    ) -> None:
-        """Prepare; nothing is read yet.
-
-        :param share: of the blocks that are not zero, which of them by ``seed``; see
-            :class:`datera_backup.engine.sample.Sample`.
-        :param on_damage: without it the first damage ends the job.
-        :raises CommitDamaged: the commit record has been damaged since, and so has its copy.
-        :raises ContainerMissing: a container of the chain was not handed in.
-        :raises ValueError: ``share`` is out of its bounds.
-        """
-        statistics = backup.commit.statistics
-        self.sample = sample = Sample(
-            share, statistics.new_blocks + statistics.inherited_blocks, seed
-        )
-        backup.require_all()
-        if share == 1:
-            backup.look_at_copies()
-        settings = (settings or EngineSettings()).for_blocks(backup.commit.geometry.block_size)
-        chosen = None if share == 1 else lambda _place: sample.draw()
-        requests = Requests()
-        stages = _Stages(backup, settings, requests, chosen=chosen, on_damage=on_damage)
-        super().__init__(stages, requests, settings, settings.restore_rate)
-
-
-@dataclass
-class Batch:
-    """Blocks that lie one after the other in one container, or a run of zeros.
-
-    :param length: bytes of the source.
-    :param lost: chunks of which nothing is known.
-    :param data: the stored bytes, once they are fetched.
-    :param plain: what came out: ranges of the source, verified.
-    :param damage: what did not come out, by the blocks' numbers within the chunk.
-    """
-
-    length: int
-    zeros_at: int | None = None
-    lost: Damage | None = None
-    run: Run | None = None
-    data: memoryview | None = None
-    buffer: memoryview | None = None
-    plain: list[tuple[int, list[Buffer]]] = field(default_factory=list)
-    damage: dict[int, Damage] = field(default_factory=dict)
-
-    def copy(self) -> None:
-        """Have nothing of what came out lie in the buffer any more."""
-        for _, buffers in self.plain:
-            buffers[:] = [bytes(part) if type(part) is memoryview else part for part in buffers]
-
-
-class _Stages:
     def __init__(
         self,
         backup: BackupReader,
@@ -207,6 +86,7 @@ class _Stages:
         self._done = self._blocks = self._zero_bytes = self._written = self._stored = 0
 
     def produce(self) -> Iterator[Step[Batch]]:
+        """Go through the backup by its manifests, which are read ahead."""
         geometry, size = self._commit.geometry, self._commit.source_size
         most, ahead = self._settings.batch_size, self._settings.requests
         stretches = read_ahead(self._requests, self._backup.stretches(), self._chunk_of, ahead)
@@ -257,6 +137,7 @@ class _Stages:
             yield Step(Batch(until - at, zeros_at=at), moves=until - at)
 
     def fetch(self, batch: Batch) -> None:
+        """Read a run of blocks; one by one where they cannot be read together."""
         run = batch.run
         if run is None:
             return
@@ -301,6 +182,7 @@ class _Stages:
         return self._commit.geometry.length_of(self._commit.source_size, block)
 
     def worker(self) -> Callable[[Batch], None]:
+        """Return what decompresses and verifies the blocks of a batch."""
         verifier = Verifier(self._commit)
         block_size = self._commit.geometry.block_size
 
@@ -346,31 +228,38 @@ class _Stages:
         return work
 
     def consume(self, batch: Batch) -> None:
+        """Tell of a batch's damage, and begin to write the rest of it."""
         if self._on_damage is not None:
             for damage in (batch.lost, *batch.damage.values()):
                 if damage is not None:
                     self._on_damage(damage)
-        if batch.plain or (batch.zeros_at is not None and self._write_zeros):
-            large = batch.zeros_at is not None and batch.length > MIB
-            writes = self._large_zeros if large else self._writes
-            writes.put(partial(self._write, batch))
+        if batch.zeros_at is not None and self._write_zeros:
+            writes = self._large_zeros if batch.length > MIB else self._writes
+            writes.put(partial(self._zero, batch, batch.zeros_at))
+        elif batch.plain:
+            # Side by side, too: scattered changes are many ranges of one batch.
+            batch.unwritten = len(batch.plain)
+            for offset, buffers in batch.plain:
+                self._writes.put(partial(self._write, batch, offset, buffers))
         else:
-            self._end(batch, 0)
+            self._end(batch)
 
-    def _write(self, batch: Batch) -> None:
-        written = 0
-        if batch.zeros_at is not None:
-            end = batch.zeros_at + batch.length
-            for at, until in parts(batch.zeros_at, end, _ZEROS_AT_ONCE):
-                self._requests.check()
-                self._sink.zero(at, until - at)
-            written = batch.length
-        for offset, buffers in batch.plain:
-            self._sink.write(offset, buffers)
-            written += sum(map(len, buffers))
-        self._end(batch, written)
+    def _zero(self, batch: Batch, start: int) -> None:
+        for at, until in parts(start, start + batch.length, _ZEROS_AT_ONCE):
+            self._requests.check()
+            self._sink.zero(at, until - at)
+        self._end(batch, batch.length)
 
-    def _end(self, batch: Batch, written: int) -> None:
+    def _write(self, batch: Batch, offset: int, buffers: list[Buffer]) -> None:
+        self._sink.write(offset, buffers)
+        with self._counting:
+            self._written += sum(map(len, buffers))
+            batch.unwritten -= 1
+            last = not batch.unwritten
+        if last:
+            self._end(batch)
+
+    def _end(self, batch: Batch, written: int = 0) -> None:
         """Count a batch, in the thread that wrote it: the consumer may wait for something else."""
         with self._counting:
             self._written += written
@@ -385,6 +274,7 @@ class _Stages:
             self._buffers.give(batch.buffer)
 
     def finish(self) -> RestoreReport:
+        """Make durable what was written."""
         self._sink.flush()
         return RestoreReport(
             blocks=self._blocks,
@@ -394,4 +284,5 @@ class _Stages:
         )
 
     def progress(self) -> Progress:
+        """Return how much was written, or verified."""
         return Progress(self._done, self._commit.source_size, self._stored)
