@@ -43,6 +43,7 @@ from backup_dispatch.errors import (
 )
 from backup_dispatch.examination import deployment
 from backup_dispatch.examination.finding import State
+from backup_dispatch.jobs.locking import JobRunning
 from backup_dispatch.masking import masked
 
 CONF = cfg.CONF
@@ -78,6 +79,9 @@ class CloudCommand(Command):
     """
 
     exit_code = DONE
+
+    _refused = False
+    """Whether another run of its job had the lock."""
 
     known_columns: ClassVar[tuple[str, ...]] = ()
     """Those of a command that changes something: another is refused before that."""
@@ -159,11 +163,11 @@ class CloudCommand(Command):
         except CommandEnded as ended:
             self.app.LOG.error("%s", one_line(str(ended)))
             return ended.code
-        runs.begin(job)
+        begun = runs.begin(job)
         try:
             code = self._run(parsed_args)
         finally:
-            runs.end(job, code)
+            runs.end(begun, code, refused=self._refused)
         return code
 
     def _run(self, parsed_args: argparse.Namespace) -> int:
@@ -175,6 +179,7 @@ class CloudCommand(Command):
         except BrokenPipeError:
             raise
         except Exception as error:
+            self._refused = isinstance(error, JobRunning)
             text, code = _told(error)
             self.app.LOG.error("%s", one_line(text), exc_info=self.app.options.debug)
             return code

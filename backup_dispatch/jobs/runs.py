@@ -2,14 +2,17 @@
 """When each job was last run on this host, and how that ended.
 
 One small file for each job below Cinder's ``state_path``. It is written when a run begins and when
-it ends, so that one that was killed is seen as begun and never ended.
+it ends, so that one that was killed is seen as begun and never ended. It belongs to the run that is
+under way: that one has the lock of a file beside it, which the kernel releases with its process.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,18 @@ class Run:
     succeeded: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A run that is under way in this process.
+
+    :ivar claim: the descriptor with which the job's file belongs to it; None if another run has it.
+    """
+
+    job: str
+    began: datetime
+    claim: int | None
+
+
 class Runs:
     """The runs that are remembered in a folder.
 
@@ -50,18 +65,57 @@ class Runs:
         self._folder = folder
         self._now = now
 
-    def begin(self, job: str) -> None:
-        """Note that a run begins."""
-        before = self._read(self._path(job))
-        self._write(Run(job, self._now(), succeeded=before.succeeded if before else None))
+    def begin(self, job: str) -> Begun:
+        """Note that a run begins, unless another one is under way on this host."""
+        begun = Begun(job, self._now(), self._claim(job))
+        if begun.claim is not None:
+            self._write(Run(job, begun.began, succeeded=self._succeeded(job)))
+        return begun
 
-    def end(self, job: str, code: int) -> None:
-        """Note how it ended."""
-        run, now = self._read(self._path(job)), self._now()
-        if run is None:
+    def end(self, begun: Begun, code: int, *, refused: bool = False) -> None:
+        """Note how a run ended, unless another one is under way on this host.
+
+        :param refused: another run had the job's own lock. Where that was one on this host, this
+            one is not remembered at all; where it was on another host, this host's run failed.
+        """
+        claim = begun.claim
+        if claim is None and not refused:
+            # Some jobs may run twice at once, such as copies to two backends.
+            claim = self._claim(begun.job)
+        if claim is None:
             return
-        ended = replace(run, ended=now, code=code)
-        self._write(ended if code else replace(ended, succeeded=now))
+        try:
+            now = self._now()
+            succeeded = self._succeeded(begun.job) if code else now
+            self._write(Run(begun.job, begun.began, now, code, succeeded))
+        finally:
+            os.close(claim)
+
+    def _claim(self, job: str) -> int | None:
+        """A descriptor that has the lock of a job's file; None if another run has it."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            place = os.open(self._folder / f"{job}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            if os.geteuid() == 0:
+                # Whoever else runs the job here must be able to open it.
+                owner = self._folder.stat()
+                os.fchown(place, owner.st_uid, owner.st_gid)
+        except OSError as error:
+            # The job's own work matters more.
+            LOG.info("The run of %s cannot be noted: %s", job, reason_of(error))
+            return None
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(place)
+            return None
+        except OSError as error:
+            LOG.info("Two runs of %s at once would not be noticed: %s", job, reason_of(error))
+        return place
+
+    def _succeeded(self, job: str) -> datetime | None:
+        before = self._read(self._path(job))
+        return before.succeeded if before else None
 
     def all(self) -> list[Run]:
         """The last run of each job, by its name; a file that cannot be read is left out."""

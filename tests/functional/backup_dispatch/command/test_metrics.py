@@ -15,6 +15,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from oslo_config import cfg
 from prometheus_client.parser import text_string_to_metric_families
 
 from demo.waiting import until
@@ -126,6 +127,36 @@ def test_only_runs_over_everything_count_as_a_jobs(start_dispatching: Start, run
     succeeded = "job_last_success_timestamp_seconds"
     assert found[succeeded, "prune"] > 0
     assert found[succeeded, "copy"] == 0
+
+
+def test_a_refused_run_changes_nothing_that_is_told_of_the_one_under_way(
+    start_dispatching: Start, run: Run
+) -> None:
+    from backup_dispatch.jobs.locking import only_run_of
+    from backup_dispatch.jobs.runs import Runs, folder_of
+    from backup_dispatch.jobs.standing.reading import utc_now
+
+    start_dispatching()
+    prune = ["prune", "--keep-last", "5"]
+    runs = Runs(folder_of(cfg.CONF), utc_now)
+    code, end = ("job_last_exit_code", "prune"), ("job_last_end_timestamp_seconds", "prune")
+
+    with only_run_of("prune"):
+        begun = runs.begin("prune")
+        assert run(*prune).code == 1
+        # Nor does one that ends before it asks for the lock.
+        assert run("prune").code == 2
+        meanwhile = samples(run("metrics", "--no-check").out)
+        assert code not in meanwhile
+        assert meanwhile[end] == 0
+        runs.end(begun, 3)
+        assert samples(run("metrics", "--no-check").out)[code] == 3
+
+        # Now the one with the lock is on another host, of which nothing is remembered here.
+        assert run(*prune).code == 1
+    assert samples(run("metrics", "--no-check").out)[code] == 1
+    assert run("prune").code == 2
+    assert samples(run("metrics", "--no-check").out)[code] == 2
 
 
 def test_a_file_is_replaced_as_a_whole_and_only_by_a_good_one(
