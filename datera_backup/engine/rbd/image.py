@@ -111,8 +111,17 @@ def mark_data(file: RbdFile, found: DataMap, size: int) -> None:
         image.diff_iterate(0, length, None, mark, include_parent=True, whole_object=True)
         found.mark(length, size)
     except Exception as failure:
-        notices.tell(
-            f"Ceph does not report which parts of {name} hold data, so that all of it counts as "
-            f"data: {type(failure).__name__}: {failure}"
-        )
         found.mark(0, size)
+        if not _is_withdrawn(file):
+            notices.tell(
+                f"Ceph does not report which parts of {name} hold data, so that all of it counts "
+                f"as data: {type(failure).__name__}: {failure}"
+            )
+
+
+def _is_withdrawn(file: RbdFile) -> bool:
+    """Whether the operation was abandoned: that is told elsewhere, and Ceph is not at fault."""
+    try:
+        return file.rbd_image is None
+    except Exception:
+        return True
