@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m demo [--keep]``: the main job on this machine, in under three minutes."""
+"""``python -m demo [--keep]``: the main job and day two on this machine, in a few minutes."""
 
 import argparse
 import os

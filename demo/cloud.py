@@ -53,6 +53,11 @@ class Cloud:
         return self.logs / "cinder.log"
 
     @property
+    def cinder_conf(self) -> Path:
+        """Cinder's configuration."""
+        return self.directory / "cinder" / "cinder.conf"
+
+    @property
     def array_state(self) -> Path:
         """The state of the emulated cluster."""
         return self.directory / "datera"
@@ -142,7 +147,7 @@ class Cloud:
             swift_key=self.swift.key,
         )
         config = write_ini(
-            directory / "cinder.conf",
+            self.cinder_conf,
             cinder_sections(directory, neighbours),
         )
         return self.servers.launch(

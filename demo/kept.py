@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from demo.cloud import Cloud
+from demo.cloud import Cloud, with_connector
+from demo.day_two.command import PROGRAM
 from demo.servers.processes import PROJECT
 from demo.waiting import TookTooLong, until
 
@@ -37,6 +38,10 @@ def commands(cloud: Cloud, volume_type: str) -> str:
     openstack = shlex.quote(str(Path(sys.executable).with_name("openstack")))
     python = shlex.quote(sys.executable)
     place = shlex.quote(str(cloud.directory))
+    operator = [
+        *("env", f"PYTHONPATH={PROJECT}", "PYTHONWARNINGS=ignore"),
+        *with_connector(PROGRAM, "--config-file", cloud.cinder_conf),
+    ]
     return f"""Try, in another terminal:
 
   export OS_CLIENT_CONFIG_FILE={shlex.quote(str(cloud.clouds_yaml))}
@@ -50,6 +55,14 @@ def commands(cloud: Cloud, volume_type: str) -> str:
   openstack volume backup create --name gcs_mine mine
   openstack volume backup show gcs_mine -c status -c fail_reason
   openstack --os-cloud demo-admin volume service list
+
+As the operator:
+
+  alias backup-dispatch={shlex.quote(shlex.join(operator))}
+
+  backup-dispatch check
+  backup-dispatch list
+  backup-dispatch prune --keep-last 1 --dry-run
 
 Logs: {cloud.logs}
 Stop it all:

@@ -17,6 +17,9 @@ from pathlib import Path
 from demo.servers.processes import environment, say_ready
 
 LEFT_OUT = {"__pycache__"}
+FILESYSTEM = "ext4 filesystem"
+SAMPLE = "stdlib/os.py"
+"""A file that is in every image."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,11 @@ class Image:
     kind: str
     files: int
     content: int
+
+    @property
+    def is_filesystem(self) -> bool:
+        """Whether it is a filesystem, not an archive."""
+        return self.kind == FILESYSTEM
 
     @property
     def written(self) -> int:
@@ -45,7 +53,12 @@ def make_image(path: Path, *, size: int, content: int) -> Image:
     if mke2fs is None or not _make_filesystem(path, size, mke2fs, chosen):
         _make_archive(path, size, chosen)
         return Image(path, "tar archive", len(chosen), total)
-    return Image(path, "ext4 filesystem", len(chosen), total)
+    return Image(path, FILESYSTEM, len(chosen), total)
+
+
+def sample_source() -> Path:
+    """Return the file of which `SAMPLE` is the copy in the image."""
+    return Path(sysconfig.get_paths()["stdlib"], Path(SAMPLE).name)
 
 
 def _files(content: int) -> Iterator[tuple[Path, str, int]]:

@@ -135,6 +135,10 @@ class Steps:
             step.row.verdict = "every byte equal"
             step.remark = step.row.verdict
 
+    def record(self, backup_id: str) -> Any:
+        """Return a backup as its user sees it."""
+        return self._storage.get_backup(backup_id)
+
     def delete_backups(self, names: Sequence[str], ids: Sequence[str]) -> None:
         """Delete backups and wait until they are deleted."""
         with self._report.step(f"delete {_several(names, 'backup')}"):

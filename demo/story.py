@@ -9,6 +9,7 @@ from rich.filesize import decimal as amount
 from demo.blocks import Changes
 from demo.client import Client
 from demo.cloud import Cloud
+from demo.day_two.chapter import DayTwo
 from demo.report import Report
 from demo.servers.processes import START_SECONDS
 from demo.source_data import Image
@@ -37,6 +38,7 @@ def tell(cloud: Cloud, report: Report) -> None:
     changes = Changes(SIZE * GIB, PERCENT, SEED)
     backups = _back_up(steps, report, volume_id, changes)
     volumes = {VOLUME: volume_id, **_restore(steps, report, image, changes)}
+    _care(DayTwo(steps, report, client), report, image, backups)
     _delete(steps, report, backups, volumes)
 
 
@@ -85,9 +87,10 @@ def _back_up(steps: Steps, report: Report, volume_id: str, changes: Changes) -> 
     ):
         backups[name] = steps.back_up(VOLUME, name, *options, expect=expect)
     steps.overwrite(volume_id, changes)
-    backups["datera_tuesday"] = steps.back_up(
-        VOLUME, "datera_tuesday", "--incremental", expect="datera", incremental=True
-    )
+    for name in ("datera_tuesday", "datera_friday"):
+        backups[name] = steps.back_up(
+            VOLUME, name, "--incremental", expect="datera", incremental=True
+        )
     return backups
 
 
@@ -104,10 +107,34 @@ def _restore(steps: Steps, report: Report, image: Image, changes: Changes) -> di
     return volumes
 
 
+def _care(day_two: DayTwo, report: Report, image: Image, backups: dict[str, str]) -> None:
+    """Do what an operator does later, and leave in ``backups`` what there still is."""
+    report.chapter(5, "Day two: a second copy, old backups that go, a look inside")
+    report.note("the operator's commands, in the directory of cinder.conf")
+    copied = day_two.copy("datera_monday", backups["datera_monday"], "posix")
+    day_two.keep("monday")
+    fates = {
+        "datera_monday": "go",
+        "monday": "keep",
+        "datera_tuesday": "go",
+        "datera_friday": "keep",
+    }
+    day_two.prune("datera", "--keep-last", "1", expect=fates)
+    day_two.still_incremental(
+        "datera_friday", backups["datera_friday"], "monday", backups["monday"]
+    )
+    day_two.verify("datera_friday", "datera")
+    # The copy's name: the first of the two that had it is gone.
+    day_two.look_inside("datera_monday", "posix", image)
+    del backups["datera_tuesday"]
+    backups["datera_monday"] = copied
+
+
 def _delete(steps: Steps, report: Report, backups: dict[str, str], volumes: dict[str, str]) -> None:
-    report.chapter(5, "Everything deleted again")
+    report.chapter(6, "Everything deleted again")
     # An incremental is deleted before its parent.
-    for names in (["datera_tuesday"], [name for name in backups if name != "datera_tuesday"]):
+    newest = "datera_friday"
+    for names in ([newest], [name for name in backups if name != newest]):
         steps.delete_backups(names, _ids(backups, names))
     steps.delete_volumes(list(volumes), list(volumes.values()))
     for backend, what in INSIDE.items():

@@ -128,6 +128,7 @@ def _serve(arguments: list[str]) -> None:
     import eventlet
     from cinder.db import migration
 
+    from demo.servers import bus
     from demo.servers.processes import say_ready
 
     migration.db_sync()
@@ -135,6 +136,7 @@ def _serve(arguments: list[str]) -> None:
     for service in services:
         service.start()
     _introduce(*(service.manager for service in services if hasattr(service, "topic")))
+    eventlet.spawn(bus.serve, Path(conf.state_path), eventlet.sleep)
     say_ready(http_port=services[-1].port)
     eventlet.event.Event().wait()
 
