@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the build of the pages adds to them: languages of blocks, the date in the footer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from pagebuild.dates import date_of_sources
+from pagebuild.languages import language_of
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("[DEFAULT]\nbackup_driver = ceph\n# a remark\n", "ini"),
+        ("make demo      # the main job\n", "bash"),
+        ("$ backup-dispatch check\n(service): up\n", "console"),
+        ('{"a": 1}\n', "json"),
+        ('{"http_port": …}\n', "text"),
+        ("import os\n", "python"),
+        ("Backup 4a7e… goes to backend swift: its name begins with it.\n", "text"),
+    ],
+)
+def test_block_gets_the_language_that_it_is_in(text: str, language: str) -> None:
+    assert language_of(text) == language
+
+
+def test_date_is_the_epoch_s_if_one_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(DAY))
+    assert date_of_sources(Path("nowhere")) == "1970-01-02"
+
+
+@pytest.mark.parametrize("inside_of_another_repository", [False, True])
+def test_date_outside_of_git_is_the_newest_page_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside_of_another_repository: bool
+) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    if inside_of_another_repository:
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    pages = tmp_path / "unpacked" / "docs"
+    pages.mkdir(parents=True)
+    for number, name in enumerate(("index.md", "newest.md")):
+        (pages / name).write_text("")
+        os.utime(pages / name, (number * DAY, number * DAY))
+    assert date_of_sources(pages) == "1970-01-02"
+
+
+def test_date_without_git_installed_is_the_newest_page_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / ".git").mkdir()
+    pages = tmp_path / "docs"
+    pages.mkdir()
+    (pages / "index.md").write_text("")
+    os.utime(pages / "index.md", (0, 0))
+    assert date_of_sources(pages) == "1970-01-01"
