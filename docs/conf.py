@@ -9,6 +9,7 @@ DOCS = Path(__file__).resolve().parent
 sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
 
 from pagebuild.dates import date_of_sources  # noqa: E402 - the path is set above
+from pictures.canvas import PAGE_COLOURS  # noqa: E402
 
 project = "backup_dispatch"
 version = release = metadata.version("backup-dispatch")
@@ -17,6 +18,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "pagebuild.languages",
+    "pagebuild.pictures",
     "pagebuild.search_texts",
     "pagebuild.external_links",
 ]
@@ -44,10 +46,12 @@ html_theme_options = {
         "color-brand-primary": "#0b5a8f",
         "color-brand-content": "#0b5a8f",
         "color-code-background": "#f3f5f7",
+        **PAGE_COLOURS[0],
     },
     "dark_css_variables": {
         "color-brand-primary": "#7cc4f4",
         "color-brand-content": "#7cc4f4",
+        **PAGE_COLOURS[1],
     },
 }
 
