@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 PROPERTY = "backup_backend"
-"""The backup's property that names a backend."""
+"""The property of a backup that names its backend: users choose by it, the dispatcher sets it."""
 
 EXTRA_SPEC = "backup:backend"
-"""The volume type's extra spec. Without the scope, Cinder's scheduler would evaluate it."""
+"""The extra spec of a volume type that names the backend of its volumes' backups.
+
+Without the scope, Cinder's scheduler would evaluate it.
+"""
 
 
 @dataclass(frozen=True)

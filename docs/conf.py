@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """How Sphinx turns these pages into HTML: ``make docs``. It needs neither git nor a network."""
 
+import os
 import sys
+import warnings
 from importlib import metadata
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
+
+# The reference imports Cinder.
+os.environ.setdefault("OS_CINDER_DISABLE_EVENTLET_PATCHING", "yes")
+warnings.filterwarnings("ignore", message="\\s*Eventlet is deprecated")
 
 from pagebuild.dates import date_of_sources  # noqa: E402 - the path is set above
 from pictures.canvas import PAGE_COLOURS  # noqa: E402
@@ -19,6 +25,7 @@ extensions = [
     "sphinx_design",
     "pagebuild.languages",
     "pagebuild.pictures",
+    "pagebuild.references",
     "pagebuild.search_texts",
     "pagebuild.external_links",
 ]

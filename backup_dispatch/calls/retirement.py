@@ -27,7 +27,7 @@ from backup_dispatch.errors import DispatchError, StillAParent
 LOG = logging.getLogger(__name__)
 
 MARK = "backup_prune"
-"""The property that a backup has from when it was chosen until it is gone."""
+"""The property of a backup that ``prune`` has chosen, until it is gone."""
 
 REQUESTED = "requested"
 BEGUN = "begun"

@@ -27,7 +27,10 @@ from backup_dispatch import backup_rows
 from backup_dispatch.drivers.verification import Verdict
 
 VERIFIED = "backup_verified"
+"""The property of a backup that has its last verdict, such as ``sound 2026-11-30T06:11:41Z``."""
+
 TRIED = "backup_verification_tried"
+"""The property of a backup that has the last attempt to verify it that gave no verdict."""
 
 PROPERTIES = (VERIFIED, TRIED)
 """Properties that describe one backup's data in one place: a copy of it must not inherit them."""

@@ -28,7 +28,7 @@ from backup_dispatch.rules import PROPERTY
 CONF = cfg.CONF
 
 COPY_OF = "copy_of"
-"""The property that names the backup that was copied."""
+"""The property of a backup that names the one that it is a copy of, by its ID."""
 
 _OURS = "backup_"
 _USERS = ("backup_keep",)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 KEEP = "backup_keep"
-"""A user's own word, as a property of the backup: ``forever``, or the last day it is kept."""
+"""The property of a backup by which its user keeps it: ``forever``, or the last day, YYYY-MM-DD."""
 
 AVAILABLE, RESTORING, CREATING, DELETING = "available", "restoring", "creating", "deleting"
 """Cinder's statuses of a backup."""

@@ -24,10 +24,18 @@ _KEEP = "keep_"
 _PREFIX = "name_prefix"
 _TYPE = "volume_type"
 
+_EACH = "The newest of each {0} is kept, for as many {0}s that have a backup; or unlimited."
+_KEPT = {
+    "last": "Number of the newest that are kept; or unlimited.",
+    **{f"{name}ly": _EACH.format(name) for name in ("hour", "week", "month", "year")},
+    "daily": _EACH.format("day"),
+    "within": "All are kept that are older than the newest by less than this: 12h, 14d, 8w, 1y6m.",
+}
+
 SECTION_OPTS: list[cfg.Opt] = [
     cfg.StrOpt(_PREFIX, help="Counts for backups whose name begins with this, in this case."),
     cfg.StrOpt(_TYPE, help="Counts for backups of volumes of this type."),
-    *(cfg.StrOpt(f"{_KEEP}{name}") for name in NAMES),
+    *(cfg.StrOpt(f"{_KEEP}{name}", help=_KEPT[name]) for name in NAMES),
 ]
 
 

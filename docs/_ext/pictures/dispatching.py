@@ -87,8 +87,8 @@ def chains() -> Canvas:
         "on Wednesday's although Cinder's API picks Thursday's as its parent.",
     )
     days = ("Mon", "Tue", "Wed", "Thu", "Fri")
-    for number, day in enumerate(days):
-        drawn.words(108 + number * 82, 22, f"~{day}~", anchor="middle")
+    for number, called in enumerate(days):
+        drawn.words(108 + number * 82, 22, f"~{called}~", anchor="middle")
     drawn.words(8, 70, "*Datera*")
     drawn.words(8, 168, "*Swift*")
 
