@@ -23,6 +23,7 @@ extensions = [
     "myst_parser",
     "sphinx_copybutton",
     "sphinx_design",
+    "pagebuild.breaks",
     "pagebuild.languages",
     "pagebuild.pictures",
     "pagebuild.references",
@@ -45,6 +46,7 @@ templates_path = ["_templates"]
 html_css_files = ["site.css"]
 html_context = {"source_date": date_of_sources(DOCS)}
 html_copy_source = False
+html_show_copyright = False
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 html_theme_options = {

@@ -15,9 +15,6 @@ UNNAMED = ("none", "default")
 WIDE = "wide"
 """The class of a block whose columns must stay below each other: it scrolls, others wrap."""
 
-SHORT = 24
-"""Characters of a word that is not broken at a hyphen: ``--from`` stays whole on a phone."""
-
 _OPTION = re.compile(r"[\w-]+ ?= ?\S|[\w-]+ ?=$")
 _SECTION = re.compile(r"\[[\w:-]+\]$")
 _TYPED = re.compile(
@@ -63,10 +60,7 @@ class NameLanguages(SphinxTransform):
     default_priority = 100
 
     def apply(self, **_kwargs: Any) -> None:
-        """Look at all blocks of a page, and at what is code within a sentence."""
-        for words in self.document.findall(nodes.literal):
-            if max(map(len, words.astext().split()), default=0) <= SHORT:
-                words["classes"].append("short")
+        """Look at all blocks of a page."""
         for block in self.document.findall(nodes.literal_block):
             text = block.astext()
             if block.get("language", "none") in UNNAMED and text.strip():

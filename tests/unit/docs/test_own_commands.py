@@ -91,6 +91,7 @@ def test_python_knows_the_module_and_its_options(command: PageCommand) -> None:
         assert (module, arguments) in [
             ("bench.emulator", []),
             ("demo", ["--stop", "directory"]),
+            ("pictures", []),
             # Typed by tests/functional/backup_dispatch/test_writing_a_backend.py.
             ("testtools.run", ["tape_backup.test_driver"]),
             (

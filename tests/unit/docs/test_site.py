@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pagebuild.breaks import broken
 from pagebuild.dates import date_of_sources
 from pagebuild.languages import language_of
 
@@ -61,3 +62,17 @@ def test_date_without_git_installed_is_the_newest_page_s(
     (pages / "index.md").write_text("")
     os.utime(pages / "index.md", (0, 0))
     assert date_of_sources(pages) == "1970-01-01"
+
+
+@pytest.mark.parametrize(
+    ("word", "html"),
+    [
+        ("backup_datera_san_ip", "backup_<wbr>datera_<wbr>san_<wbr>ip"),
+        ("--keep-daily", '<span class="whole">--keep</span>-daily'),
+        ("key=swift", "key=<wbr>swift"),
+        ("2.1", "2.<wbr>1"),
+        ("…", "…"),
+    ],
+)
+def test_long_name_may_be_broken_at_its_joints_only(word: str, html: str) -> None:
+    assert broken(word) == html

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a long name in code may be broken on a narrow screen: never behind an option's hyphens."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sphinx.application import Sphinx
+
+_WORD = re.compile(r'(<span class="pre">)([^<]+)(</span>)')
+_BEHIND = re.compile(r"(?<=[\w\]])([_/.,=@]+)(?=[\w\[])")
+_OPTION = re.compile(r"^--?\w+")
+
+
+def broken(word: str) -> str:
+    """The word, in HTML, with the places where it may be broken."""
+    return _OPTION.sub(r'<span class="whole">\g<0></span>', _BEHIND.sub(r"\1<wbr>", word))
+
+
+def allow_breaks(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    """Put them into a page."""
+    if "body" in context:
+        context["body"] = _WORD.sub(
+            lambda found: found[1] + broken(found[2]) + found[3], context["body"]
+        )
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx."""
+    app.connect("html-page-context", allow_breaks)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
