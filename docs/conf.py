@@ -54,12 +54,13 @@ html_theme_options = {
     "light_css_variables": {
         "color-brand-primary": "#0b5a8f",
         "color-brand-content": "#0b5a8f",
-        "color-code-background": "#f3f5f7",
+        "code-block": "#f1f4f6",
         **PAGE_COLOURS[0],
     },
     "dark_css_variables": {
         "color-brand-primary": "#7cc4f4",
         "color-brand-content": "#7cc4f4",
+        "code-block": "#22272c",
         **PAGE_COLOURS[1],
     },
 }

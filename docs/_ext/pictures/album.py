@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pictures import dispatching, storing
+from pictures import dispatching, storing, terminal
 
 FOLDER = Path(__file__).resolve().parents[2] / "pictures"
 
@@ -16,6 +16,7 @@ _ALL = {
     "switching": dispatching.switching,
     "backup-way": storing.backup_way,
     "container": storing.container,
+    "demo": terminal.demo,
 }
 
 

@@ -63,9 +63,13 @@ def _style() -> str:
 class Canvas:
     """One picture.
 
+    :cvar SIGN: pixels from one sign to the next in code.
+
     :param height: in pixels.
     :param title: what a reader who sees no pictures is told.
     """
+
+    SIGN = 7.53
 
     def __init__(self, height: int, title: str) -> None:
         self._height = height

@@ -20,9 +20,9 @@ def one_service() -> Canvas:
         ("ceph_weekly", "two"),
     )
     for number, (name, kind) in enumerate(names):
-        x = 8 + number * 118
-        drawn.box(x, 8, 110, 32, f"`{name}`", kind=kind)
-        drawn.arrow((x + 55, 40), (x + 55, 196), kind=kind)
+        x = 7 + number * 118
+        drawn.box(x, 8, 112, 32, f"`{name}`", kind=kind)
+        drawn.arrow((x + 56, 40), (x + 56, 196), kind=kind)
     drawn.box(8, 72, 464, 84)
     drawn.words(24, 95, "*one cinder-backup service*")
     drawn.box(24, 106, 432, 38, "`backup_dispatch`: by the name's prefix, else the primary")

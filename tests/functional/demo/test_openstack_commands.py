@@ -16,6 +16,7 @@ from tests.fixtures.openstack_shell import CommandFailed, OpenStackShell
 from tests.fixtures.pages import PageCommand, commands_of
 from tests.fixtures.volume_user import INITIATOR, User, login
 
+PAGE = "docs/walkthrough.md"
 SECTION = "## Volumes on the cluster, step by step"
 BACKEND = "demo@datera#datera"
 RESTORE_OVER = "openstack volume backup restore --force BACKUP VOLUME"
@@ -29,7 +30,7 @@ HERE = ("--property", "volume_backend_name=datera")
 
 
 TYPED_HERE = {
-    "README.md": [
+    PAGE: [
         "openstack volume backup create --name datera_nightly VOLUME",
         "openstack volume backup create --name nightly VOLUME",
         "openstack volume backup create --name swift_nightly VOLUME",
@@ -68,7 +69,7 @@ TYPED_HERE = {
         "openstack volume snapshot delete --remote SNAPSHOT",
     ],
 }
-"""Beside those of the README's section about volumes."""
+"""Beside those of the walk's section about volumes."""
 
 
 def words_of(text: str, **stand_for: str) -> list[str]:
@@ -80,10 +81,10 @@ def words_of(text: str, **stand_for: str) -> list[str]:
 
 
 def steps() -> list[PageCommand]:
-    """The commands of the README's section about volumes."""
-    section = (PROJECT / "README.md").read_text().split(f"\n{SECTION}\n")[1].split("\n## ")[0]
-    of_readme = [one for one in commands_of("openstack") if one.page == "README.md" and one.block]
-    return [one for one in of_readme if one.text in section]
+    """The commands of the walk's section about volumes."""
+    section = (PROJECT / PAGE).read_text().split(f"\n{SECTION}\n")[1].split("\n## ")[0]
+    on_page = [one for one in commands_of("openstack") if one.page == PAGE and one.block]
+    return [one for one in on_page if one.text in section]
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ def test_every_openstack_command_on_the_pages_is_typed_here() -> None:
     for one in commands_of("openstack"):
         on_pages.setdefault(one.page, set()).add(one.text)
     typed = {page: set(texts) for page, texts in TYPED_HERE.items()}
-    typed["README.md"] |= {one.text for one in steps()}
+    typed[PAGE] |= {one.text for one in steps()}
     # The tests on real servers type what is said there of Cinder 29, and the list of pools, which
     # the scheduler cannot send within one process.
     del on_pages["docs/services.md"]
@@ -129,7 +130,7 @@ def test_every_openstack_command_on_the_pages_is_typed_here() -> None:
     assert on_pages == typed
 
 
-def test_the_commands_of_the_readme_do_what_it_says(cloud: VolumeCloud, user: User) -> None:
+def test_the_commands_of_the_walk_do_what_it_says(cloud: VolumeCloud, user: User) -> None:
     # A volume that another backend has, and whose type does not bind it there.
     user.type("volume", "type", "create", "anywhere")
     user.type("volume", "create", "--size", "1", "--type", "anywhere", "elsewhere")

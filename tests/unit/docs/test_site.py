@@ -36,19 +36,40 @@ def test_date_is_the_epoch_s_if_one_is_given(monkeypatch: pytest.MonkeyPatch) ->
     assert date_of_sources(Path("nowhere")) == "1970-01-02"
 
 
+def commit(repository: Path) -> None:
+    subprocess.run(["git", "init", "-q", repository], check=True)
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run(
+        ["git", *who, "commit", "-q", "--allow-empty", "-m", "Begin"],
+        cwd=repository,
+        env={**os.environ, "GIT_COMMITTER_DATE": "2001-02-03T04:05:06 +0000"},
+        check=True,
+    )
+
+
+def pages_of(project: Path) -> Path:
+    pages = project / "docs"
+    pages.mkdir(parents=True)
+    for number, name in enumerate(("index.md", "newest.md")):
+        (pages / name).write_text("")
+        os.utime(pages / name, (number * DAY, number * DAY))
+    return pages
+
+
+def test_date_is_the_last_commit_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    commit(tmp_path)
+    assert date_of_sources(pages_of(tmp_path)) == "2001-02-03"
+
+
 @pytest.mark.parametrize("inside_of_another_repository", [False, True])
 def test_date_outside_of_git_is_the_newest_page_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside_of_another_repository: bool
 ) -> None:
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     if inside_of_another_repository:
-        subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    pages = tmp_path / "unpacked" / "docs"
-    pages.mkdir(parents=True)
-    for number, name in enumerate(("index.md", "newest.md")):
-        (pages / name).write_text("")
-        os.utime(pages / name, (number * DAY, number * DAY))
-    assert date_of_sources(pages) == "1970-01-02"
+        commit(tmp_path)
+    assert date_of_sources(pages_of(tmp_path / "unpacked")) == "1970-01-02"
 
 
 def test_date_without_git_installed_is_the_newest_page_s(
@@ -57,11 +78,7 @@ def test_date_without_git_installed_is_the_newest_page_s(
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / ".git").mkdir()
-    pages = tmp_path / "docs"
-    pages.mkdir()
-    (pages / "index.md").write_text("")
-    os.utime(pages / "index.md", (0, 0))
-    assert date_of_sources(pages) == "1970-01-01"
+    assert date_of_sources(pages_of(tmp_path)) == "1970-01-02"
 
 
 @pytest.mark.parametrize(
