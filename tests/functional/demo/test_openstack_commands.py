@@ -14,6 +14,7 @@ from demo.servers.processes import PROJECT, Servers
 from tests.fixtures.datera.volume_cloud import OTHER, VolumeCloud
 from tests.fixtures.openstack_shell import CommandFailed, OpenStackShell
 from tests.fixtures.pages import PageCommand, commands_of
+from tests.fixtures.pages.typed import OPENSTACK
 from tests.fixtures.volume_user import INITIATOR, User, login
 
 SECTION = "## Volumes on the cluster, step by step"
@@ -28,54 +29,11 @@ SOONER = {
 HERE = ("--property", "volume_backend_name=datera")
 
 
-TYPED_HERE = {
-    "README.md": [
-        "openstack volume backup create --name datera_nightly VOLUME",
-        "openstack volume backup create --name nightly VOLUME",
-        "openstack volume backup create --name swift_nightly VOLUME",
-        "openstack volume backup show BACKUP -c fail_reason -f value",
-        "openstack volume backup show BACKUP",
-    ],
-    "docs/architecture.md": ["openstack volume backup create --name datera_nightly VOLUME"],
-    "docs/dispatcher.md": [
-        "openstack volume backup create --incremental --force --name nightly VOLUME",
-        "openstack volume backup create --incremental --name s3_monday VOLUME",
-        "openstack volume backup create --name s3_full VOLUME",
-        "openstack volume backup create --property backup_backend=swift VOLUME",
-        "openstack volume backup list --all-projects",
-        "openstack volume backup record export BACKUP -f value",
-        "openstack volume backup record import SERVICE METADATA",
-        "openstack volume backup restore --force BACKUP VOLUME",
-        "openstack volume backup restore BACKUP NEW_VOLUME",
-        "openstack volume backup set --state available BACKUP",
-        "openstack catalog list",
-        "openstack token issue",
-        "openstack volume backup show BACKUP",
-    ],
-    "docs/retention.md": [
-        "openstack volume backup set --property backup_keep=2027-12-31 BACKUP",
-    ],
-    "docs/verification.md": ["openstack volume backup show BACKUP"],
-    "docs/volume-driver.md": [
-        "openstack --os-volume-api-version 3.8 volume create --host POOL --non-bootable "
-        "--remote-source source-name=REFERENCE NAME",
-        "openstack block storage volume manageable list POOL",
-        "openstack volume backend capability show HOST@BACKEND",
-        "openstack volume delete --remote NAME",
-        "openstack volume set --type gold --migration-policy never VOLUME",
-        "openstack volume snapshot create --volume NAME --remote-source "
-        "source-name=SNAPSHOT_ID SNAPSHOT",
-        "openstack volume snapshot delete --remote SNAPSHOT",
-    ],
-}
-"""Beside those of the README's section about volumes."""
-
-
 def words_of(text: str, **stand_for: str) -> list[str]:
     """What to type for one of these commands, as it stands on its page."""
     found = [one for one in commands_of("openstack") if one.text == text]
     assert found, f"no page has: {text}"
-    assert any(text in texts for texts in TYPED_HERE.values()), text
+    assert any(text in texts for texts in OPENSTACK.values()), text
     return found[0].words(stand_for)
 
 
@@ -116,7 +74,7 @@ def test_every_openstack_command_on_the_pages_is_typed_here() -> None:
     on_pages: dict[str, set[str]] = {}
     for one in commands_of("openstack"):
         on_pages.setdefault(one.page, set()).add(one.text)
-    typed = {page: set(texts) for page, texts in TYPED_HERE.items()}
+    typed = {page: set(texts) for page, texts in OPENSTACK.items()}
     typed["README.md"] |= {one.text for one in steps()}
     # The tests on real servers type what is said there of Cinder 29, and the list of pools, which
     # the scheduler cannot send within one process.
@@ -125,7 +83,7 @@ def test_every_openstack_command_on_the_pages_is_typed_here() -> None:
         texts -= {f"openstack volume backend pool list{more}" for more in ("", " --long")}
     # The import once more, with a service that is spelt out.
     ceph = "openstack volume backup record import cinder.backup.drivers.ceph.CephBackupDriver"
-    on_pages["docs/dispatcher.md"].remove(f"{ceph} METADATA")
+    on_pages["docs/another-cloud.md"].remove(f"{ceph} METADATA")
     assert on_pages == typed
 
 
