@@ -337,8 +337,8 @@ def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, u
     user.type(*words_of(RESTORE_OVER, BACKUP="nightly", VOLUME="restored"))
     assert user.contents_of("restored") == contents
 
-    refused = ("volume", "backup", "set", "--state", "error", "nightly")
-    user.set_state(*refused, backup="nightly", state="error")
+    failed = words_of("openstack volume backup set --state error BACKUP", BACKUP="nightly")
+    user.set_state(*failed, backup="nightly", state="error")
     mend = words_of("openstack volume backup set --state available BACKUP", BACKUP="nightly")
     user.set_state(*mend, backup="nightly", state="available")
     type_in("set --property backup_keep=2027-12-31 BACKUP", BACKUP="nightly")
@@ -351,6 +351,9 @@ def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, u
             "openstack volume backend capability show HOST@BACKEND", HOST="demo", BACKEND="datera"
         )
     )
-    for name in ("datera_monday", "datera_full", "swift_nightly"):
-        user.type("volume", "backup", "delete", name)
+    type_in("delete --force BACKUP", BACKUP="datera_monday")
+    for name in ("datera_full", "swift_nightly"):
+        type_in("delete BACKUP", BACKUP=name)
+    user.type(*words_of("openstack volume set --state available VOLUME", VOLUME="restored"))
+    assert user.read(*words_of("openstack volume service list"))
     user.type("volume", "delete", "origin", "restored")
