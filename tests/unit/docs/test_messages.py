@@ -24,7 +24,7 @@ def texts_of(source: Path) -> Iterator[str]:
             yield re.sub(r"%\(\w+\)s", "…", node.value)
         elif isinstance(node, ast.JoinedStr):
             yield "".join(
-                one.value if isinstance(one, ast.Constant) else "…" for one in node.values
+                str(one.value) if isinstance(one, ast.Constant) else "…" for one in node.values
             )
 
 
