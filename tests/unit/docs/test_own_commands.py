@@ -48,6 +48,7 @@ NOT_RUN = {
     "python -m pip install .",
     # Cinder's own, named in passing.
     "cinder-manage db purge",
+    "cinder-manage db sync",
     "cinder-manage quota check",
 }
 
