@@ -20,8 +20,10 @@ SHORTEST = 8
 
 PUT_IN = re.compile(
     r"[0-9a-f]{8}-[-0-9a-f]*…?|\b4a7e…|\b(?:east|north|swift|ceph|ceph_east|bakups|DIRECTORY)\b"
-    r"|/dev/\w+|\d{4}-\d\d-\d\d[T ][\d:]+(?:Z| UTC)|\d+(?:\.\d+)? GiB|\d+ (?:minutes|backups?)|\b\d+"
-    r"|'[a-z ]+'|[\w.]+@\w+|the property backup_backend|\[DEFAULT\](?: \w+)?|\b(?:is|are)(?= held)"
+    r"|/dev/\w+|\d{4}-\d\d-\d\d[T ][\d:]+(?:Z| UTC)|\d+(?:\.\d+)? GiB|\d+ (?:minutes|backups?)"
+    r"|\b\d+"
+    r"|'[a-z ]+'|[\w.]+@\w+|the property backup_backend|\[DEFAULT\](?: \w+)?"
+    r"|\b(?:is|are)(?= held)"
     r"|^backup-dispatch: |one place|/volume\.raw|backup_ceph_poo?l"
 )
 """What differs from message to message: identifiers, names, times, numbers."""
