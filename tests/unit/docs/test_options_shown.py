@@ -13,14 +13,16 @@ import cinder
 from tests.fixtures.pages import ROOT
 
 BLOCK = re.compile(r"^(?P<indent> *)```ini\n(?P<lines>.*?)^ *```$", re.M | re.S)
-OTHERS = {"Service", "options.entry_points"}
-"""Sections of other files: systemd's units, setup.cfg."""
+OTHERS = {"Service", "client", "options.entry_points"}
+"""Sections of other files: systemd's units, ceph.conf, setup.cfg."""
 
 OPTIONS_OF_CINDER = (
-    "backup/**/*.py", "cmd/backup.py",
-    "cmd/volume.py", "common/config.py", "coordination.py", "volume/driver.py",
-    "volume/drivers/san/san.py", "../tooz/coordination.py",
-)  # fmt: skip
+    "backup/**/*.py",
+    "cmd/*.py",
+    "common/config.py",
+    "volume/driver.py",
+    "volume/drivers/san/san.py",
+)
 OF_OTHER_LIBRARIES = {"backend_url", "OPTIONS"}
 
 
