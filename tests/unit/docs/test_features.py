@@ -8,14 +8,12 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
 TESTS = PROJECT / "tests" / "functional" / "datera_volume"
-TABLE = "## Beside other drivers"
 OURS, HELD_BY = 4, 5
 
 
 def rows() -> list[list[str]]:
-    page = (PROJECT / "docs" / "volume-driver.md").read_text()
-    section = page.partition(f"{TABLE}\n")[2].partition("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    page = (PROJECT / "docs" / "volume-driver-features.md").read_text()
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")][1:] for line in lines[1:]]
 
 

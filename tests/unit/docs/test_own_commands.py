@@ -13,7 +13,8 @@ from bench.held import parser as held_parser
 from bench.hourly import parser as hourly_parser
 from bench.scale import parser as scale_parser
 from datera_emulator.cli import _parser as emulator_parser
-from tests.fixtures.pages import PROGRAMS, ROOT, PageCommand, commands_of
+from tests.fixtures.pages import PROGRAMS, ROOT, PageCommand, all_commands, commands_of
+from tests.fixtures.pages.typed import COMMANDS_OF, PROGRAMS_OF
 from tests.fuzzing.containers import options as forging_options
 
 STAND_FOR = {"DIR": "directory", "DIRECTORY": "directory"}
@@ -24,8 +25,8 @@ OF_A_CONTAINER = {
     "OUTPUT": "volume.raw",
 }
 
-# Programs whose commands other tests type: with Keystone, Cinder and Swift, or beside a Cinder.
-TYPED_ELSEWHERE = {"backup-dispatch", "curl", "openstack"}
+OWN = ("backup-dispatch", "datera-backup", "datera-emulator")
+LOOKED_AT = {"datera-backup", "datera-emulator", "make", "oslo-config-generator", "python"}
 
 NOT_RUN = {
     # What they do to a host, no test may do to the host it runs on.
@@ -47,12 +48,15 @@ NOT_RUN = {
     "python -m pip install .",
     # Cinder's own, named in passing.
     "cinder-manage db purge",
+    "cinder-manage db sync",
     "cinder-manage quota check",
 }
 
 
 def of(*programs: str) -> list[PageCommand]:
-    return [one for one in commands_of(*programs) if one.text not in NOT_RUN]
+    """What is typed here: our own commands also where their blocks cannot be run."""
+    found = [one for one in commands_of(*programs) if one.text not in NOT_RUN]
+    return [one for one in found if one.program in OWN or not one.why_not]
 
 
 def shown(one: PageCommand) -> str:
@@ -98,6 +102,8 @@ def test_python_knows_the_module_and_its_options(command: PageCommand) -> None:
                 "datera_emulator.with_connector",
                 ["cinder-volume", "--config-file", "cinder.conf"],
             ),
+            # The same with another connector: tests/services/test_iscsi.py starts it.
+            ("datera_emulator.with_connector", ["cinder-volume"]),
         ]
 
 
@@ -130,7 +136,30 @@ def test_what_is_not_run_still_stands_on_a_page() -> None:
     assert {one.text for one in commands_of(*PROGRAMS)} >= NOT_RUN
 
 
-def test_no_program_on_the_pages_is_left_out() -> None:
-    looked_at = {"datera-backup", "datera-emulator", "make", "oslo-config-generator", "python"}
-    left = [shown(one) for one in of(*PROGRAMS) if one.program not in looked_at | TYPED_ELSEWHERE]
-    assert not left
+def test_each_command_of_the_pages_is_typed_by_a_test_or_says_why_not() -> None:
+    left = [
+        shown(one)
+        for one in all_commands()
+        if one.program not in LOOKED_AT | PROGRAMS_OF.keys()
+        and one.text not in NOT_RUN | COMMANDS_OF.keys()
+        and not one.why_not
+    ]
+    assert not left, "type them in a test, or write before the block: <!-- not run: REASON -->"
+
+
+def test_the_tests_that_type_commands_are_there_and_so_are_the_commands() -> None:
+    for test in {*PROGRAMS_OF.values(), *COMMANDS_OF.values()}:
+        assert (ROOT / test).is_file(), test
+    assert COMMANDS_OF.keys() <= {one.text for one in all_commands()}
+
+
+def test_each_reason_not_to_run_stands_before_a_block_of_commands() -> None:
+    pages = (ROOT / "docs").rglob("*.md")
+    given = {
+        line.strip()
+        for page in pages
+        if "_build" not in page.parts
+        for line in page.read_text().splitlines()
+        if line.strip().startswith("<!-- not run:")
+    }
+    assert {f"<!-- not run: {one.why_not} -->" for one in all_commands() if one.why_not} == given

@@ -10,6 +10,7 @@ from typing import Any
 from backup_dispatch.command.outcome import DONE, NO, UNUSABLE
 from tests.fixtures import mounting
 from tests.fixtures.pages import commands_of
+from tests.fixtures.pages.outputs import columns, shown_outputs
 
 STAND_FOR = {
     "BACKEND": "shelf",
@@ -27,7 +28,7 @@ OF_THIS_CLOUD = {"ceph_east": "shelf", "ceph_west": "shelf"}
 def test_each_backup_dispatch_command_of_the_pages_is_accepted(
     run: Any, four_backups: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert four_backups
+    datera_2 = four_backups["datera_2"]
     commands = {one.text: one for one in commands_of("backup-dispatch")}
     assert len(commands) >= 10
     outcomes = {}
@@ -37,7 +38,7 @@ def test_each_backup_dispatch_command_of_the_pages_is_accepted(
         "FILE": str(tmp_path / "file"),
         "OUTPUT": str(tmp_path / "output"),
         "DIRECTORY": str(tmp_path / "mnt"),
-        "VOLUME": four_backups["datera_2"].volume_id,
+        "VOLUME": datera_2.volume_id,
     }
     for text, one in sorted(commands.items()):
         # The pages' backends have names of their own.
@@ -56,3 +57,12 @@ def test_each_backup_dispatch_command_of_the_pages_is_accepted(
     assert not unusable
     assert outcomes["backup-dispatch check"].code == DONE
     assert outcomes["backup-dispatch orphans"].code in (DONE, NO)
+    for command, lines in shown_outputs():
+        if wanted := columns(lines):
+            # All backups here are of today, and a copy has the name of what it was copied from.
+            again = command.partition(" --older-than ")[0]
+            again = again.replace("copy datera_2 --to swift", f"copy {datera_2.id} --to posix")
+            told = outcomes[command] if again == command else run(*again.split()[1:])
+            has = columns(told.out.splitlines())
+            assert [one for one in has if one in wanted] == wanted, command
+            assert has == wanted or "Field" in "".join(lines), command

@@ -18,6 +18,7 @@ import pytest
 
 from datera_emulator import Emulator
 from tests.fixtures import mounting
+from tests.fixtures.pages import PageCommand, commands_of
 from tests.functional.backup_dispatch.command.test_salvage import spoil
 
 pytestmark = pytest.mark.skipif(bool(mounting.why_not()), reason=mounting.why_not())
@@ -140,6 +141,15 @@ def test_copy_of_a_sparse_backup_is_sparse(
     assert copy.read_bytes() == cinder.read(volume, 0, SIZE)
 
 
+def typed_in(file: Path, folder: Path, command: PageCommand) -> str:
+    """What a command of the page answers, with this file and this folder in place of its own."""
+    words = command.words({})
+    here = [one.replace("/tmp/tuesday/volume.raw", str(file)) for one in words]
+    here = [one.replace("/tmp/letter", f"{folder}/letter") for one in here]
+    typed = ["debugfs", *here]
+    return subprocess.run(typed, check=True, capture_output=True, text=True).stdout
+
+
 def test_one_file_comes_back_from_a_filesystem_in_a_backup(
     start_dispatching: Start, mounted: Any, tmp_path: Path
 ) -> None:
@@ -158,11 +168,12 @@ def test_one_file_comes_back_from_a_filesystem_in_a_backup(
     assert backup.status == "available", backup.fail_reason
     cinder.write(volume, 0, bytes(MIB))
     with mounted(backup) as mount:
-        command = f"dump /srv/letter.odt {tmp_path / 'back.odt'}"
-        subprocess.run(["debugfs", "-R", command, mount.file], check=True, capture_output=True)
+        tried = [typed_in(mount.file, tmp_path, one) for one in commands_of("debugfs") if one.block]
+        assert len(tried) == 2
+        assert "letter.odt" in tried[0]
         checked = subprocess.run(["e2fsck", "-fn", mount.file], check=False, capture_output=True)
         assert checked.returncode == 0, checked.stdout
-    assert (tmp_path / "back.odt").read_bytes() == letter
+    assert (tmp_path / "letter.odt").read_bytes() == letter
 
 
 def test_damaged_block_is_an_error_and_its_neighbours_are_read(
