@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,10 @@ def test_every_openstack_command_on_the_pages_is_typed_here() -> None:
     ceph = "openstack volume backup record import cinder.backup.drivers.ceph.CephBackupDriver"
     on_pages.remove(f"{ceph} METADATA")
     assert on_pages == OPENSTACK
+    # What User.token_and_endpoint types is not spelt out here.
+    spelt = OPENSTACK - {"openstack catalog list", "openstack token issue"}
+    here = re.sub(r'"\n +"', "", Path(__file__).read_text())
+    assert [one for one in spelt if one.removeprefix("openstack volume backup ") not in here] == []
 
 
 def test_the_commands_of_the_walk_through_volumes_do_what_it_says(
@@ -277,6 +282,29 @@ def test_one_of_two_hosts_that_share_a_volume_leaves_and_the_other_stays(
     user.type("volume", "delete", "both")
 
 
+def what_troubleshooting_says(user: User, type_in: Callable[..., None]) -> None:
+    """Set states and properties, and delete, once all is there."""
+    failed = words_of("openstack volume backup set --state error BACKUP", BACKUP="nightly")
+    user.set_state(*failed, backup="nightly", state="error")
+    mend = words_of("openstack volume backup set --state available BACKUP", BACKUP="nightly")
+    user.set_state(*mend, backup="nightly", state="available")
+    type_in("set --property backup_keep=2027-12-31 BACKUP", BACKUP="nightly")
+    shown = user.read(*words_of(SHOW, BACKUP="nightly"))
+    assert shown["status"] == "available"
+    assert "2027-12-31" in str(shown)
+    type_in("show BACKUP -c fail_reason -f value", BACKUP="nightly")
+    user.read(
+        *words_of(
+            "openstack volume backend capability show HOST@BACKEND", HOST="demo", BACKEND="datera"
+        )
+    )
+    type_in("delete --force BACKUP", BACKUP="datera_monday")
+    for name in ("datera_full", "swift_nightly"):
+        type_in("delete BACKUP", BACKUP=name)
+    user.type(*words_of("openstack volume set --state available VOLUME", VOLUME="restored"))
+    assert user.read(*words_of("openstack volume service list"))
+
+
 def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, user: User) -> None:
     user.type("volume", "type", "create", *HERE, "backed-up")
     user.type("volume", "create", "--size", "1", "--type", "backed-up", "origin")
@@ -287,8 +315,9 @@ def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, u
         # The cloud has no S3, and a second backup in Swift would only take longer.
         user.type(*(SOONER.get(word, word) for word in words))
 
-    for name in ("datera_nightly", "swift_nightly", "nightly"):
-        type_in(f"create --name {name} VOLUME")
+    type_in("create --name datera_nightly VOLUME")
+    type_in("create --name swift_nightly VOLUME")
+    type_in("create --name nightly VOLUME")
     assert [user.backend_of(one) for one in ("datera_nightly", "swift_nightly", "nightly")] == [
         "datera",
         "swift",
@@ -333,23 +362,5 @@ def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, u
     user.type(*words_of(RESTORE_OVER, BACKUP="nightly", VOLUME="restored"))
     assert user.contents_of("restored") == contents
 
-    failed = words_of("openstack volume backup set --state error BACKUP", BACKUP="nightly")
-    user.set_state(*failed, backup="nightly", state="error")
-    mend = words_of("openstack volume backup set --state available BACKUP", BACKUP="nightly")
-    user.set_state(*mend, backup="nightly", state="available")
-    type_in("set --property backup_keep=2027-12-31 BACKUP", BACKUP="nightly")
-    shown = user.read(*words_of(SHOW, BACKUP="nightly"))
-    assert shown["status"] == "available"
-    assert "2027-12-31" in str(shown)
-    type_in("show BACKUP -c fail_reason -f value", BACKUP="nightly")
-    user.read(
-        *words_of(
-            "openstack volume backend capability show HOST@BACKEND", HOST="demo", BACKEND="datera"
-        )
-    )
-    type_in("delete --force BACKUP", BACKUP="datera_monday")
-    for name in ("datera_full", "swift_nightly"):
-        type_in("delete BACKUP", BACKUP=name)
-    user.type(*words_of("openstack volume set --state available VOLUME", VOLUME="restored"))
-    assert user.read(*words_of("openstack volume service list"))
+    what_troubleshooting_says(user, type_in)
     user.type("volume", "delete", "origin", "restored")
