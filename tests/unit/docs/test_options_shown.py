@@ -28,7 +28,7 @@ OF_OTHER_LIBRARIES = {"backend_url", "OPTIONS"}
 
 def samples() -> Iterator[tuple[str, str, str]]:
     """Page, section and option of each line."""
-    for page in sorted((ROOT / "docs").rglob("*.md")):
+    for page in sorted((ROOT / "docs").glob("*.md")):
         for block in BLOCK.finditer(page.read_text()):
             lines = re.sub(f"^{block['indent']}", "", block["lines"], flags=re.M)
             parsed = configparser.RawConfigParser(default_section="", strict=False)
