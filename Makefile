@@ -28,7 +28,7 @@ $(VENV)/.installed: $(LOCK) setup.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(VENV)/.installed ## the main job and day two on a real Cinder; KEEP=1 leaves it running
+demo: $(VENV)/.installed ## main job and day two on a real Cinder; KEEP=1 keeps it
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
 test: $(VENV)/.installed ## lint, types, unit and functional tests
