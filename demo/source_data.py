@@ -66,10 +66,10 @@ def make_image(path: Path, *, size: int, content: int) -> Image:
 def _sample(chosen: list[tuple[Path, str, int]]) -> tuple[str, Path]:
     """Return one of the files, by its name in the image and its path: a well-known one if it is in.
 
-    The name needs no quotes anywhere.
+    Otherwise it is the one with the shortest name. The name needs no quotes anywhere.
     """
     plain = {name: source for source, name, _ in chosen if PLAIN.fullmatch(name)}
-    name = PREFERRED if PREFERRED in plain else next(iter(plain))
+    name = PREFERRED if PREFERRED in plain else min(plain, key=len)
     return name, plain[name]
 
 

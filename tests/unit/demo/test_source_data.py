@@ -48,7 +48,7 @@ def test_with_mke2fs_it_is_a_sound_filesystem(tmp_path: Path) -> None:
 def test_where_the_standard_library_cannot_be_read_the_sample_is_another_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("a file.py", "plain.py"):
+    for name in ("a b.py", "longer.py", "short.py"):
         (tmp_path / "packages" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "packages" / name).write_text(name)
     paths = {"stdlib": str(tmp_path / "none"), "purelib": str(tmp_path / "packages")}
@@ -57,6 +57,6 @@ def test_where_the_standard_library_cannot_be_read_the_sample_is_another_file(
 
     image = source_data.make_image(tmp_path / "image", size=2**20, content=CONTENT)
 
-    assert image.files == 2
-    assert image.sample == "site-packages/plain.py"
-    assert image.original == tmp_path / "packages" / "plain.py"
+    assert image.files == 3
+    assert image.sample == "site-packages/short.py"
+    assert image.original == tmp_path / "packages" / "short.py"
