@@ -14,6 +14,9 @@ COVERED := --cov --cov-report= --cov-fail-under=0
 DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_dispatch datera_backup \
   datera_emulator datera_volume)
 
+# Where it is set, as in many containers, each of hundreds of processes compiles the same files anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types unit functional coverage test-faults test-matrix test-contract test-services bench docs dist lock clean
 
