@@ -14,7 +14,7 @@ COVERED := --cov --cov-report= --cov-fail-under=0
 DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_dispatch datera_backup \
   datera_emulator datera_volume)
 
-# Where it is set, as in many containers, each of hundreds of processes compiles the same files anew.
+# Many containers set it, and then each of hundreds of processes compiles the same files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
