@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 SHARED := -n 3 --dist loadfile --no-loadscope-reorder
 # What counts is the sum of both runs.
 COVERED := --cov --cov-report= --cov-fail-under=0
+SCRIPTS := .ci/matrix .ci/run locks/resolve tests/services/guest/kernel_initiator.sh
 DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_dispatch datera_backup \
   datera_emulator datera_volume)
 
@@ -38,11 +39,13 @@ test: $(VENV)/.installed ## lint, types, unit and functional tests
 	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint types unit
 	@$(MAKE) --no-print-directory functional
 
-lint: $(VENV)/.installed ## style, and which package may import which
+lint: $(VENV)/.installed ## style, shell, YAML, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell
+	$(BIN)/shellcheck $(SCRIPTS)
+	$(BIN)/yamllint --strict .
 	@$(BIN)/reno --quiet lint
 
 types: $(VENV)/.installed ## mypy, strict
