@@ -11,7 +11,8 @@ BIN := $(VENV)/bin
 SHARED := -n 3 --dist loadfile --no-loadscope-reorder
 # What counts is the sum of both runs.
 COVERED := --cov --cov-report= --cov-fail-under=0
-SCRIPTS := .ci/matrix .ci/run locks/resolve tests/services/guest/kernel_initiator.sh
+SCRIPTS := .ci/matrix .ci/run completion/bash/backup-dispatch completion/bash/datera-backup \
+  completion/bash/datera-emulator locks/resolve tests/services/guest/kernel_initiator.sh
 DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_dispatch datera_backup \
   datera_emulator datera_volume)
 
@@ -19,7 +20,7 @@ DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_disp
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional coverage test-faults test-matrix test-contract test-services bench docs dist lock clean
+.PHONY: help demo test lint types unit functional coverage test-faults test-matrix test-contract test-services bench docs generated dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -97,7 +98,10 @@ bench: $(VENV)/.installed $(BENCH_VENV)/.installed ## side-by-side figures; quic
 docs: $(VENV)/.installed ## the pages under docs/ as HTML
 	$(BIN)/python -m sphinx -q -W -b html docs docs/_build/html
 
-dist: $(VENV)/.installed ## a source archive and a wheel, checked
+generated: $(VENV)/.installed ## the sample configuration, manual pages and completions
+	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes $(BIN)/python -m deploy
+
+dist: $(VENV)/.installed generated ## a source archive and a wheel, checked
 	$(BIN)/python -m build --outdir dist
 	$(BIN)/python -m twine check --strict dist/*
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-FOLDERS = (".ci", "deploy", "devstack", "locks", "systemd", "tests")
+FOLDERS = (".ci", "completion", "deploy", "devstack", "locks", "systemd", "tests")
 SHEBANG = re.compile(r"#!.*\b(?:ba)?sh\b|# shellcheck shell=", re.MULTILINE)
 
 
