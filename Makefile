@@ -12,7 +12,7 @@ SHARED := -n 3 --dist loadfile --no-loadscope-reorder
 # What counts is the sum of both runs.
 COVERED := --cov --cov-report= --cov-fail-under=0
 SCRIPTS := .ci/matrix .ci/run completion/bash/backup-dispatch completion/bash/datera-backup \
-  completion/bash/datera-emulator locks/resolve tests/services/guest/kernel_initiator.sh
+  completion/bash/datera-emulator devstack/plugin.sh devstack/settings locks/resolve tests/services/guest/kernel_initiator.sh
 DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_dispatch datera_backup \
   datera_emulator datera_volume)
 
