@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each way to install has a page: files, how to see that it works, and to go back, what was tried."""
+"""Each way to install has a page: files, how to see that it works, to go back, what was tried."""
 
 from __future__ import annotations
 
