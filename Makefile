@@ -11,11 +11,16 @@ BIN := $(VENV)/bin
 SHARED := -n 3 --dist loadfile --no-loadscope-reorder
 # What counts is the sum of both runs.
 COVERED := --cov --cov-report= --cov-fail-under=0
+SCRIPTS := .ci/matrix .ci/run completion/bash/backup-dispatch completion/bash/datera-backup \
+  completion/bash/datera-emulator devstack/plugin.sh devstack/settings locks/resolve tests/services/guest/kernel_initiator.sh
 DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_dispatch datera_backup \
   datera_emulator datera_volume)
 
+# Many containers set it, and then each of hundreds of processes compiles the same files anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional coverage test-faults test-matrix test-contract test-services bench docs dist lock clean
+.PHONY: help demo test lint types unit functional coverage test-faults test-matrix test-contract test-services bench docs generated dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -28,18 +33,20 @@ $(VENV)/.installed: $(LOCK) setup.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(VENV)/.installed ## the main job and day two on a real Cinder; KEEP=1 keeps it
+demo: $(VENV)/.installed ## main job and day two on a real Cinder; KEEP=1 keeps it
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
 test: $(VENV)/.installed ## lint, types, unit and functional tests
 	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint types unit
 	@$(MAKE) --no-print-directory functional
 
-lint: $(VENV)/.installed ## style, and which package may import which
+lint: $(VENV)/.installed ## style, shell, YAML, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell
+	$(BIN)/shellcheck $(SCRIPTS)
+	$(BIN)/yamllint --strict .
 	@$(BIN)/reno --quiet lint
 
 types: $(VENV)/.installed ## mypy, strict
@@ -91,7 +98,10 @@ bench: $(VENV)/.installed $(BENCH_VENV)/.installed ## side-by-side figures; quic
 docs: $(VENV)/.installed ## the pages under docs/ as HTML
 	$(BIN)/python -m sphinx -q -W -b html docs docs/_build/html
 
-dist: $(VENV)/.installed ## a source archive and a wheel, checked
+generated: $(VENV)/.installed ## the sample configuration, manual pages and completions
+	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes $(BIN)/python -m deploy
+
+dist: $(VENV)/.installed generated ## a source archive and a wheel, checked
 	$(BIN)/python -m build --outdir dist
 	$(BIN)/python -m twine check --strict dist/*
 

@@ -5,31 +5,38 @@
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from demo.servers.processes import environment, say_ready
 
 LEFT_OUT = {"__pycache__"}
 FILESYSTEM = "ext4 filesystem"
-SAMPLE = "stdlib/os.py"
-"""A file that is in every image."""
+PREFERRED = "stdlib/os.py"
+PLAIN = re.compile(r"[\w./-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Image:
-    """A file of the volume's size, with holes where the volume has never been written to."""
+    """A file of the volume's size, with holes where the volume has never been written to.
+
+    :ivar sample: the name of one of the files in it.
+    :ivar original: the file of which that is the copy.
+    """
 
     path: Path
     kind: str
     files: int
     content: int
+    sample: str
+    original: Path
 
     @property
     def is_filesystem(self) -> bool:
@@ -52,13 +59,18 @@ def make_image(path: Path, *, size: int, content: int) -> Image:
     mke2fs = shutil.which("mke2fs", path=environment()["PATH"])
     if mke2fs is None or not _make_filesystem(path, size, mke2fs, chosen):
         _make_archive(path, size, chosen)
-        return Image(path, "tar archive", len(chosen), total)
-    return Image(path, FILESYSTEM, len(chosen), total)
+        return Image(path, "tar archive", len(chosen), total, *_sample(chosen))
+    return Image(path, FILESYSTEM, len(chosen), total, *_sample(chosen))
 
 
-def sample_source() -> Path:
-    """Return the file of which `SAMPLE` is the copy in the image."""
-    return Path(sysconfig.get_paths()["stdlib"], Path(SAMPLE).name)
+def _sample(chosen: list[tuple[Path, str, int]]) -> tuple[str, Path]:
+    """Return one of the files, by its name in the image and its path: a well-known one if it is in.
+
+    Otherwise it is the one with the shortest name. The name needs no quotes anywhere.
+    """
+    plain = {name: source for source, name, _ in chosen if PLAIN.fullmatch(name)}
+    name = PREFERRED if PREFERRED in plain else min(plain, key=len)
+    return name, plain[name]
 
 
 def _files(content: int) -> Iterator[tuple[Path, str, int]]:
@@ -117,4 +129,4 @@ def _make_archive(path: Path, size: int, chosen: list[tuple[Path, str, int]]) ->
 
 if __name__ == "__main__":
     image = make_image(Path(sys.argv[1]), size=int(sys.argv[2]), content=int(sys.argv[3]))
-    say_ready(kind=image.kind, files=image.files, content=image.content)
+    say_ready(**{**asdict(image), "path": str(image.path), "original": str(image.original)})

@@ -3,6 +3,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.filesize import decimal as amount
 
@@ -56,7 +57,14 @@ def _begin(cloud: Cloud, report: Report) -> Image:
         cloud.servers.finish(maker, seconds=START_SECONDS)
         step.remark = "Datera emulator (HTTPS), Swift, Keystone, Cinder 29"
     made = maker.ready
-    return Image(source, kind=made["kind"], files=made["files"], content=made["content"])
+    return Image(
+        source,
+        kind=made["kind"],
+        files=made["files"],
+        content=made["content"],
+        sample=made["sample"],
+        original=Path(made["original"]),
+    )
 
 
 def _make_volume(steps: Steps, report: Report, image: Image) -> str:

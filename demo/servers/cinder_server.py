@@ -142,4 +142,7 @@ def _serve(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    from demo.servers.processes import collect_rarely
+
+    collect_rarely()
     _serve(sys.argv[1:])

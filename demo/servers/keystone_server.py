@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.servers.ini import write_ini
-from demo.servers.processes import say_ready
+from demo.servers.processes import collect_rarely, say_ready
 
 REGION = "RegionOne"
 
@@ -121,6 +121,7 @@ def _serve(directory: Path, descriptor: int) -> None:
 
 
 if __name__ == "__main__":
+    collect_rarely()
     place, listening = sys.argv[1:]
     del sys.argv[1:]  # Keystone would parse them as its own options
     _serve(Path(place).resolve(), int(listening))

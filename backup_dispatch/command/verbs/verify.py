@@ -25,6 +25,10 @@ _WHOLE = 100.0
 
 _CODES = {Verdict.SOUND: DONE, Verdict.DAMAGED: NO, Verdict.UNKNOWN: NOT_KNOWN}
 
+_OF_WHOLE = (
+    "is for one backup: --all remembers when each was last found sound as a whole. A part of all "
+    "backups in each run: --share PERCENT."
+)
 _OF_ONE = ("sample", "seed")
 _OF_ALL = ("backend", "newer_than", "unverified_since", "share", "time", "dry_run", "strict")
 
@@ -44,7 +48,11 @@ class Verify(OneOrMany):
         )
         parser.add_argument("backup", metavar="BACKUP", nargs="?", help=argparse.SUPPRESS)
         parser.add_argument(
-            "--sample", type=_share, metavar="PERCENT", help="only this part of it, drawn at random"
+            "--sample",
+            type=_share,
+            metavar="PERCENT",
+            help="only this part of it, drawn at random; not with --all, which remembers verdicts "
+            "of whole backups",
         )
         parser.add_argument(
             "--seed", type=int, metavar="N", help="draw the same sample again; default: a new one"
@@ -83,7 +91,7 @@ class Verify(OneOrMany):
         for name in _OF_ONE if every else _OF_ALL:
             if getattr(parsed_args, name) not in (None, False):
                 option = f"--{name.replace('_', '-')}"
-                misused(f"{option} is for one backup." if every else f"{option} needs --all.")
+                misused(f"{option} {_OF_WHOLE}" if every else f"{option} needs --all.")
         self.require_format(parsed_args, many=every)
         if every:
             self.exit_code, columns, rows = verify_all(self, OfAll.by(self.cloud, parsed_args))

@@ -27,8 +27,8 @@ EXCERPTS = (
 PITCH = 17
 _TITLE = (
     "The recorded output of make demo: backups go to Datera and Swift by their names, one without "
-    "a prefix to the primary, a restore is compared byte by byte, a backup is copied, a policy says "
-    "what goes and what stays, a file is taken out of a mounted backup."
+    "a prefix to the primary, a restore is compared byte by byte, a backup is copied, a policy "
+    "says what goes and what stays, a file is taken out of a mounted backup."
 )
 
 

@@ -18,6 +18,16 @@ from fasteners import InterProcessLock
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = {"backup_dispatch", "datera_backup", "datera_emulator", "datera_volume"}
+BESIDE = {
+    "completion/bash/*": "bash-completion/completions",
+    "completion/fish/*": "fish/vendor_completions.d",
+    "completion/zsh/*": "zsh/site-functions",
+    "etc/*.sample": "backup-dispatch",
+    "man/*.1": "man/man1",
+    "man/*.8": "man/man8",
+    "systemd/*": "backup-dispatch/systemd",
+}
+"""What goes into the environment's folder ``share``, and where."""
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -51,9 +61,11 @@ def test_the_wheel_holds_the_packages_that_ship_and_nothing_else(wheel: Path) ->
         names = archive.namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == SHIPPED
-    beside = {name.partition(".data/")[2] for name in names if ".data/" in name}
-    units = (ROOT / "systemd").iterdir()
-    assert beside == {f"data/share/backup-dispatch/systemd/{unit.name}" for unit in units}
+    beside = {name.partition(".data/data/share/")[2] for name in names if ".data/" in name}
+    assert beside == {
+        f"{folder}/{path.name}" for source, folder in BESIDE.items() for path in ROOT.glob(source)
+    }
+    assert len(beside) > 30
 
 
 def test_twine_accepts_the_wheel_and_the_source_archive(wheel: Path) -> None:

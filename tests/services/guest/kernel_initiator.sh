@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # Run inside the guest: the daemons that the kernel's initiator needs, then the tests.
 # PYTHON, PROJECT and MULTIPATH (multipath-tools, unpacked) are set above.
 for module in crc32c_generic iscsi_tcp sd_mod dm-mod dm-multipath dm-round-robin dm-service-time; do

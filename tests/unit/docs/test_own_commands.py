@@ -31,11 +31,6 @@ LOOKED_AT = {"datera-backup", "datera-emulator", "make", "oslo-config-generator"
 
 NOT_RUN = {
     # What they do to a host, no test may do to the host it runs on.
-    "sudo /opt/backup-dispatch/bin/python -m pip install '.[datera]'",
-    "sudo python3 -m venv --system-site-packages /opt/backup-dispatch",
-    "sudo systemctl edit cinder-backup",
-    "sudo systemctl revert cinder-backup",
-    "systemctl cat cinder-backup",
     "sudo systemctl daemon-reload",
     "sudo systemctl edit backup-dispatch-verify.service",
     "sudo systemctl enable --now backup-dispatch-verify.timer",
@@ -46,7 +41,6 @@ NOT_RUN = {
     "pip install 'backup-dispatch[report]'",
     "python -m pip install '.[datera]'",
     "python -m pip install '.[testing]'",
-    "python -m pip install .",
     # Cinder's own, named in passing.
     "cinder-manage db purge",
     "cinder-manage db sync",

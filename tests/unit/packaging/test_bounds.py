@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 MOST_LINES = 400
 MOST_MODULES = 16
 SHIPPED = ("backup_dispatch", "datera_backup", "datera_emulator", "datera_volume")
-BESIDE = ("bench", "demo")
+BESIDE = ("bench", "demo", "deploy")
 
 
 def modules(package: str) -> list[Path]:

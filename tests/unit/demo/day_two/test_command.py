@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from demo.day_two import command
 from demo.day_two.command import CommandFailed, NothingMounted, Operator
+from demo.waiting import until
 
 Make = Callable[[str], Operator]
 
@@ -20,8 +22,8 @@ def shown() -> list[str]:
 @pytest.fixture
 def operator(tmp_path: Path, shown: list[str]) -> Make:
     def make(program: str) -> Operator:
-        command = [sys.executable, "-S", "-c", f"import sys, os\n{program}"]
-        return Operator(tmp_path / "cinder.conf", shown.append, command)
+        words = [sys.executable, "-S", "-c", f"import sys, os\n{program}"]
+        return Operator(tmp_path / "cinder.conf", shown.append, words)
 
     return make
 
@@ -62,6 +64,23 @@ def test_a_mount_that_fails_for_another_reason_is_a_failure(operator: Make) -> N
         operator(program).mounted("one", "mounted"),
     ):
         pytest.fail("nothing is mounted")
+
+
+def test_when_the_demo_is_interrupted_a_mount_is_ended_by_itself(
+    operator: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        until("the mount", (tmp_path / "begun").exists, seconds=60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "until", interrupted)
+    program = """import signal
+signal.signal(signal.SIGTERM, lambda *_: (open("ended", "w").close(), sys.exit()))
+open("begun", "w").close()
+while True: signal.pause()"""
+    with pytest.raises(KeyboardInterrupt), operator(program).mounted("one", "mounted"):
+        pytest.fail("nothing is mounted")
+    assert (tmp_path / "ended").exists()
 
 
 def test_a_programs_failure_tells_its_words(operator: Make) -> None:

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Completions of the programs' commands, options and values, for three shells."""
