@@ -48,3 +48,14 @@ def test_no_recipe_is_without_a_page() -> None:
     for path in recipes:
         relative = path.relative_to(ROOT).as_posix()
         assert relative in text or relative.startswith("deploy/debian/"), relative
+
+
+def test_what_a_tab_of_the_start_page_shows_stands_on_the_page_of_its_way() -> None:
+    tabs = START.read_text().split(":::{tab-item} ")[1:]
+    assert len(tabs) == len(PAGES)
+    for tab in tabs:
+        (name,) = re.findall(r"\(install/([\w-]+\.md)\)", tab.partition("\n:::")[0])
+        (shown,) = re.findall(r"```\w+\n(.*?)```", tab.partition("\n:::")[0], re.DOTALL)
+        page = (START.parent / "install" / name).read_text()
+        for line in shown.splitlines():
+            assert line.strip(" $#\\") in page, (name, line)
