@@ -55,7 +55,7 @@ def test_a_digest_whose_package_is_not_installed(monkeypatch: pytest.MonkeyPatch
         digest_function(Digest.BLAKE3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 60 * BLOCK),
     st.sampled_from([1, 2, 8, 16]),
