@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from datera_emulator import Emulator
+from datera_emulator.state.files import clone_range
 from datera_emulator.state.model import AppInstance
 from datera_emulator.target import brick
 from tests.fixtures.datera.one_container import MINE, NAME, OTHER_PROCESS
@@ -83,15 +86,61 @@ class Array:
         assert list(self.emulator.cluster.sessions) == []
 
 
+@pytest.fixture(scope="module")
+def save_cloud(
+    tmp_path_factory: pytest.TempPathFactory,
+    run_directory: Path,
+    cinder_imported: None,
+    iscsi_alone: None,
+) -> Callable[[Callable[[CinderService], object]], Path]:
+    """Do something in a new cloud, and stop it; return its folder, to be the ``beginning``."""
+    from datera_backup.storage.backend import forget_backends
+    from tests.fixtures.cinder.service import CinderService
+
+    def save(prepare: Callable[[CinderService], object]) -> Path:
+        folder = tmp_path_factory.mktemp("saved")
+        with ExitStack() as running:
+            emulator = running.enter_context(Emulator(state_dir=folder / "array"))
+            brick.install(MINE)
+            running.callback(brick.uninstall)
+            cloud = CinderService(
+                folder, template_folder=run_directory, defaults=options_for(emulator)
+            )
+            prepare(running.enter_context(cloud))
+            running.callback(forget_backends)
+        return folder
+
+    return save
+
+
 @pytest.fixture
-def array(tmp_path: Path) -> Iterator[Array]:
+def beginning() -> Path | None:
+    """The saved cloud of which a test gets a copy; None for a new cloud.
+
+    A module whose tests begin with the same backups overrides it: making them by a real Cinder
+    takes longer than most tests.
+    """
+    return None
+
+
+@pytest.fixture
+def array(tmp_path: Path, beginning: Path | None) -> Iterator[Array]:
     """A cluster; after the test nobody uses it any more."""
+    if beginning is not None:
+        shutil.copytree(beginning, tmp_path, copy_function=copy_sparse, dirs_exist_ok=True)
     with Emulator(state_dir=tmp_path / "array") as emulator:
         brick.install(MINE)
         array = Array(emulator)
         yield array
         brick.uninstall()
         array.assert_quiet()
+
+
+def copy_sparse(source: str, target: str) -> None:
+    """Copy a file with its mode, holes as holes."""
+    with open(source, "rb") as old, open(target, "wb") as new:
+        clone_range(old.fileno(), new.fileno())
+    shutil.copymode(source, target)
 
 
 def options_for(emulator: Emulator, **changes: Any) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,15 +15,34 @@ MIB = 2**20
 SUPERBLOCKS = 4 * MIB
 
 
+@pytest.fixture(scope="module")
+def saved_chain(save_cloud: Any) -> tuple[Path, list[str]]:
+    """A cloud with a full backup and two incrementals of one volume, and their identifiers."""
+    identifiers = []
+
+    def prepare(cloud: Any) -> None:
+        volume = cloud.create_volume(1)
+        for number in range(3):
+            cloud.write(volume, number * MIB, random.Random(number).randbytes(MIB))
+            backup = cloud.create_backup(volume, f"day{number}", incremental=number > 0)
+            identifiers.append(backup.id)
+
+    return save_cloud(prepare), identifiers
+
+
 @pytest.fixture
-def chain(cloud: Any) -> list[Any]:
+def beginning(request: pytest.FixtureRequest) -> Path | None:
+    """The tests of the chain begin with it."""
+    if "chain" not in request.fixturenames:
+        return None
+    folder: Path = request.getfixturevalue("saved_chain")[0]
+    return folder
+
+
+@pytest.fixture
+def chain(cloud: Any, saved_chain: tuple[Path, list[str]]) -> list[Any]:
     """A full backup and two incrementals of one volume."""
-    volume = cloud.create_volume(1)
-    backups = []
-    for number in range(3):
-        cloud.write(volume, number * MIB, random.Random(number).randbytes(MIB))
-        backups.append(cloud.create_backup(volume, f"day{number}", incremental=number > 0))
-    return backups
+    return [cloud.backup(one) for one in saved_chain[1]]
 
 
 def test_a_parent_cannot_be_deleted_before_its_children(cloud: Any, chain: list[Any]) -> None:
