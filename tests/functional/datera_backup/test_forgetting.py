@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,19 +53,37 @@ def is_whole(cloud: Any, backup: Any, expected: bytes) -> bool:
     return got == expected.ljust(len(got), b"\0")
 
 
-@pytest.fixture
-def chain(cloud: Any) -> list[tuple[Any, bytes]]:
-    """Three backups and what they hold: the second overwrites most of the first, and so on."""
-    volume = cloud.create_volume(1)
-    content = bytearray(noise(0, LARGE))
+@pytest.fixture(scope="module")
+def saved_chain(save_cloud: Any) -> tuple[Path, list[tuple[str, bytes]]]:
+    """A cloud with three backups, their identifiers and what they hold.
+
+    The second overwrites most of the first, and so on.
+    """
     taken = []
-    for number in range(3):
-        content[: LARGE - SMALL] = noise(number, LARGE - SMALL)
-        cloud.write(volume, 0, bytes(content))
-        backup = cloud.create_backup(volume, f"day{number}", incremental=number > 0)
-        assert backup.status == "available", backup.fail_reason
-        taken.append((backup, bytes(content)))
-    return taken
+
+    def prepare(cloud: Any) -> None:
+        volume = cloud.create_volume(1)
+        content = bytearray(noise(0, LARGE))
+        for number in range(3):
+            content[: LARGE - SMALL] = noise(number, LARGE - SMALL)
+            cloud.write(volume, 0, bytes(content))
+            backup = cloud.create_backup(volume, f"day{number}", incremental=number > 0)
+            assert backup.status == "available", backup.fail_reason
+            taken.append((backup.id, bytes(content)))
+
+    return save_cloud(prepare), taken
+
+
+@pytest.fixture
+def beginning(saved_chain: tuple[Path, list[Any]]) -> Path:
+    """Each test begins with the chain."""
+    return saved_chain[0]
+
+
+@pytest.fixture
+def chain(cloud: Any, saved_chain: tuple[Path, list[tuple[str, bytes]]]) -> list[tuple[Any, bytes]]:
+    """Three backups and what they hold."""
+    return [(cloud.backup(one), content) for one, content in saved_chain[1]]
 
 
 @pytest.mark.parametrize("which", [0, 1])
