@@ -24,7 +24,8 @@ def test_access_list_has_only_this_host_while_a_container_is_used(
         assert os.pwrite(descriptor, b"data", 4096) == 4
         assert array.initiators == [MINE]
         assert array.online
-    assert array.data_file(NAME).read_bytes()[4096:4100] == b"data"
+    with array.data_file(NAME).open("rb") as file:
+        assert file.read(4100)[4096:] == b"data"
     array.assert_quiet()
 
 
