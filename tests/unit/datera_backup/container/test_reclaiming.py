@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import random
-from itertools import permutations
 
 import pytest
 
@@ -46,18 +45,24 @@ def chain_over(homes: list[int], parents: list[int | None], seed: int = 1) -> Ch
     return chain
 
 
+def drop_in_every_order(chain: Chain, first: int) -> None:
+    """Drop one, then the others in every order, until a single backup is left."""
+    chain.drop(first)
+    chain.forget_containers()
+    chain.reopen()
+    chain.check()
+    if len(chain.living) > 1:
+        for number in chain.living:
+            drop_in_every_order(chain.copy(), number)
+
+
 @pytest.mark.parametrize("parents", [[None, 0, 1, 2], [None, 0, 0, 1], [None, 0, 0, 0]])
 @pytest.mark.parametrize("homes", [[0, 0, 0, 0], [0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 2, 2]])
 def test_children_live_on_in_whatever_order_the_others_go(
     homes: list[int], parents: list[int | None]
 ) -> None:
-    for order in permutations(range(4), 3):
-        chain = chain_over(homes, parents)
-        for number in order:
-            chain.drop(number)
-            chain.forget_containers()
-            chain.reopen()
-            chain.check()
+    for first in range(4):
+        drop_in_every_order(chain_over(homes, parents), first)
 
 
 def test_a_backup_in_a_container_that_is_gone_was_between_two_that_live() -> None:
