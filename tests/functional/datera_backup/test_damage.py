@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import random
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ BLOCK = 64 * KIB
 SUPERBLOCKS = 4 * MIB
 
 
+@cache
 def noise(seed: int, size: int) -> bytes:
     return random.Random(seed).randbytes(size)
 
