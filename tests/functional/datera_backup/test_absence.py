@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +16,33 @@ NOT_FOUND = {"name": "NotFoundError", "message": "not found", "http": 404}
 EMPTY = {"data": [], "metadata": {"total_count": 0, "limit": 100, "offset": 0}, "tenant": "/root"}
 
 
+@pytest.fixture(scope="module")
+def saved_backup(save_cloud: Any) -> tuple[Path, str]:
+    """A cloud with a backup, and its identifier."""
+    made = []
+
+    def prepare(cloud: Any) -> None:
+        volume = cloud.create_volume(1)
+        cloud.write(volume, 0, random.Random(1).randbytes(2 * MIB))
+        made.append(cloud.create_backup(volume))
+
+    folder = save_cloud(prepare)
+    assert made[0].status == "available", made[0].fail_reason
+    return folder, made[0].id
+
+
 @pytest.fixture
-def backup(cloud: Any) -> Any:
-    volume = cloud.create_volume(1)
-    cloud.write(volume, 0, random.Random(1).randbytes(2 * MIB))
-    made = cloud.create_backup(volume)
-    assert made.status == "available", made.fail_reason
-    return made
+def beginning(request: pytest.FixtureRequest) -> Path | None:
+    """The tests of the backup begin with it."""
+    if "backup" not in request.fixturenames:
+        return None
+    folder: Path = request.getfixturevalue("saved_backup")[0]
+    return folder
+
+
+@pytest.fixture
+def backup(cloud: Any, saved_backup: tuple[Path, str]) -> Any:
+    return cloud.backup(saved_backup[1])
 
 
 def driver_of(cloud: Any) -> Any:
