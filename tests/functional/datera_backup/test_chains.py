@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +45,16 @@ def allocated(array: Any, name: str) -> int:
     return blocks * 512
 
 
-@pytest.fixture
-def take(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], list[Day]]:
-    """Take so many backups, so many into each container."""
+@pytest.fixture(scope="module")
+def saved_days(request: pytest.FixtureRequest, save_cloud: Any) -> Iterator[tuple[Path, list[Day]]]:
+    """A cloud with so many backups; so many fill a container, in the tests as well."""
     from datera_backup.container.format import superblock
 
-    def take(count: int, of_each: int) -> list[Day]:
-        monkeypatch.setattr(superblock, "MAX_ENTRIES", of_each)
+    count, of_each = request.param
+    days: list[Day] = []
+
+    def prepare(cloud: Any) -> None:
         volume, content = cloud.create_volume(1), bytearray(5 * MIB)
-        days: list[Day] = []
         holder: dict[int, str] = {}
         for number, parts in enumerate(DAYS[:count]):
             for part in parts:
@@ -66,9 +67,29 @@ def take(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], li
             needs = {backup.container, *holder.values()}
             days.append(Day(backup, bytes(content), needs))
         assert len({day.backup.container for day in days}) == -(-count // of_each)
-        return days
 
-    return take
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(superblock, "MAX_ENTRIES", of_each)
+        yield save_cloud(prepare), days
+
+
+@pytest.fixture
+def beginning(saved_days: tuple[Path, list[Day]]) -> Path:
+    """Each test begins with the chain."""
+    return saved_days[0]
+
+
+@pytest.fixture
+def days(cloud: Any, saved_days: tuple[Path, list[Day]]) -> list[Day]:
+    """The backups of the chain."""
+    return [replace(day, backup=cloud.backup(day.backup.id)) for day in saved_days[1]]
+
+
+def with_days(count: int, *, of_each: int = 1) -> pytest.MarkDecorator:
+    """Let a test begin with so many ``days``, so many in each container."""
+    return pytest.mark.parametrize(
+        "saved_days", [(count, of_each)], ids=[f"{count}_days"], indirect=True
+    )
 
 
 def is_whole(cloud: Any, day: Day) -> bool:
@@ -100,11 +121,14 @@ def unreadable(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("of_each", "order"), [(1, (0, 2, 1)), (1, (2, 0, 1)), (2, (1, 3, 0, 2))])
+@pytest.mark.parametrize(
+    ("saved_days", "order"),
+    [((3, 1), (0, 2, 1)), ((3, 1), (2, 0, 1)), ((4, 2), (1, 3, 0, 2))],
+    indirect=["saved_days"],
+)
 def test_a_container_is_there_exactly_as_long_as_it_is_needed(
-    cloud: Any, take: Any, array: Any, of_each: int, order: tuple[int, ...]
+    cloud: Any, days: list[Day], array: Any, order: tuple[int, ...]
 ) -> None:
-    days = take(len(order), of_each)
     living = dict(enumerate(days))
     for number in order:
         forget(cloud, [living.pop(number)], 0)
@@ -115,10 +139,10 @@ def test_a_container_is_there_exactly_as_long_as_it_is_needed(
     array.assert_quiet()
 
 
+@with_days(3)
 def test_blocks_in_an_older_container_go_with_the_last_backup_that_needs_them(
-    cloud: Any, take: Any, array: Any
+    cloud: Any, days: list[Day], array: Any
 ) -> None:
-    days = take(3, 1)
     older = days[0].backup.container
     first = allocated(array, older)
     forget(cloud, days, 0)
@@ -133,10 +157,10 @@ def test_blocks_in_an_older_container_go_with_the_last_backup_that_needs_them(
 
 @pytest.mark.faults
 @pytest.mark.parametrize("then", [0, 1])
+@with_days(4, of_each=2)
 def test_beside_an_unreadable_container_a_deletion_keeps_the_room_until_the_next_one(
-    cloud: Any, take: Any, array: Any, then: int, caplog: pytest.LogCaptureFixture
+    cloud: Any, days: list[Day], array: Any, then: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    days = take(4, 2)
     older, younger = days[0].backup.container, days[2].backup.container
     before = allocated(array, younger)
     with unreadable(array.data_file(older)):
@@ -156,10 +180,10 @@ def test_beside_an_unreadable_container_a_deletion_keeps_the_room_until_the_next
     assert array.names == []
 
 
+@with_days(2)
 def test_a_younger_container_that_cannot_be_read_keeps_the_older_one(
-    cloud: Any, take: Any, array: Any
+    cloud: Any, days: list[Day], array: Any
 ) -> None:
-    days = take(2, 1)
     older, younger = (day.backup.container for day in days)
     with unreadable(array.data_file(younger)):
         forget(cloud, days, 0)
@@ -169,12 +193,12 @@ def test_a_younger_container_that_cannot_be_read_keeps_the_older_one(
     assert array.names == []
 
 
+@with_days(2)
 def test_an_unreadable_container_that_a_younger_one_needs_is_not_deleted(
-    cloud: Any, take: Any, array: Any
+    cloud: Any, days: list[Day], array: Any
 ) -> None:
     from datera_backup.errors import ContainerDamaged
 
-    days = take(2, 1)
     older = days[0].backup.container
     with (
         unreadable(array.data_file(older)),
@@ -186,13 +210,13 @@ def test_an_unreadable_container_that_a_younger_one_needs_is_not_deleted(
         assert is_whole(cloud, day)
 
 
+@with_days(3)
 def test_a_deletion_that_stops_between_two_containers_is_made_again(
-    cloud: Any, take: Any, array: Any, monkeypatch: pytest.MonkeyPatch
+    cloud: Any, days: list[Day], array: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from datera_backup.errors import ClusterFailed
     from datera_backup.storage.attachments import Attachments
 
-    days = take(3, 1)
     while len(days) > 1:
         forget(cloud, days, 0)
     last, delete = days[0].backup, Attachments.delete
@@ -215,12 +239,12 @@ def test_a_deletion_that_stops_between_two_containers_is_made_again(
     assert array.names == []
 
 
+@with_days(2)
 def test_a_container_without_records_is_no_orphan_while_a_younger_one_needs_it(
-    cloud: Any, take: Any, array: Any
+    cloud: Any, days: list[Day], array: Any
 ) -> None:
     from datera_backup.errors import StillWanted
 
-    days = take(2, 1)
     older, younger = (day.backup.container for day in days)
     forget(cloud, days, 0)
     driver = driver_of(cloud)
@@ -260,26 +284,26 @@ def listings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[list[st
         yield turns
 
 
+@with_days(3)
 def test_a_container_that_came_while_a_deletion_waited_keeps_what_it_needs(
-    cloud: Any, take: Any, listings: list[Any], monkeypatch: pytest.MonkeyPatch
+    cloud: Any, days: list[Day], listings: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from datera_backup import cinder_record
 
     # As if the youngest had been begun only then.
     monkeypatch.setattr(cinder_record, "homes_of_children", lambda *_arguments: {})
-    days = take(3, 1)
     youngest = days[2].backup.container
     listings += [lambda chain: [one for one in chain if one != youngest], lambda chain: chain]
     forget(cloud, days, 1)
     assert all(is_whole(cloud, day) for day in days)
 
 
+@with_days(2)
 def test_nothing_is_given_back_while_the_home_of_a_child_is_not_listed(
-    cloud: Any, take: Any, listings: list[Any]
+    cloud: Any, days: list[Day], listings: list[Any]
 ) -> None:
     from datera_backup.errors import ContainerAbsenceUnproven
 
-    days = take(2, 1)
     child = days[1].backup
     listings.append(lambda chain: [one for one in chain if one != child.container])
     with pytest.raises(
@@ -291,13 +315,13 @@ def test_nothing_is_given_back_while_the_home_of_a_child_is_not_listed(
     assert is_whole(cloud, days[0])
 
 
+@with_days(2)
 def test_a_container_that_becomes_unreadable_in_between_is_not_deleted(
-    cloud: Any, take: Any, array: Any, monkeypatch: pytest.MonkeyPatch
+    cloud: Any, days: list[Day], array: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from datera_backup.errors import ContainerUnreadable
     from datera_backup.storage import chains
 
-    days = take(2, 1)
     home = days[1].backup.container
     real = chains.open_all
 
@@ -315,10 +339,10 @@ def test_a_container_that_becomes_unreadable_in_between_is_not_deleted(
     assert array.names == [days[0].backup.container]
 
 
+@with_days(2)
 def test_with_an_unreadable_container_goes_what_it_kept_in_its_chain(
-    cloud: Any, take: Any, array: Any
+    cloud: Any, days: list[Day], array: Any
 ) -> None:
-    days = take(2, 1)
     younger = days[1].backup
     with unreadable(array.data_file(younger.container)):
         forget(cloud, days, 0)
