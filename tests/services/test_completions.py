@@ -34,12 +34,24 @@ zle -N told; bindkey '^X' told; stty -echo; print be''gin
 """
 
 
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder with programs of these names: fish completes only those that are there."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for line in COMPLETED:
+        program = folder / line.split()[0]
+        program.touch(mode=0o755)
+    return folder
+
+
 @pytest.mark.parametrize("line", COMPLETED)
-def test_fish_completes_the_word(line: str) -> None:
+def test_fish_completes_the_word(line: str, programs: Path) -> None:
     found = subprocess.run(
         ["fish", "--no-config", "-c", f"set -p fish_complete_path {ROOT}/completion/fish; "
          f"complete -C '{line}'"],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
+        cwd=ROOT, env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"},
+        capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     offered = [one.partition("\t")[0] for one in found.stdout.splitlines()]
     assert offered == [COMPLETED[line].strip()]
