@@ -116,10 +116,13 @@ class SwiftServer:
 
 def _serve(directory: Path) -> None:
     """Serve until a signal ends the process."""
-    (directory / "swift.conf").write_text(
-        f"[swift-hash]\nswift_hash_path_suffix = {os.urandom(8).hex()}\n"
-        "[storage-policy:0]\nname = gold\ndefault = yes\n"
-    )
+    described = directory / "swift.conf"
+    # The suffix decides where objects are: with another one, a restart would lose all of them.
+    if not described.exists():
+        described.write_text(
+            f"[swift-hash]\nswift_hash_path_suffix = {os.urandom(8).hex()}\n"
+            "[storage-policy:0]\nname = gold\ndefault = yes\n"
+        )
     # Swift reads its directory's swift.conf when its modules are imported, and eventlet must
     # patch the standard library before that: hence the imports inside the functions.
     from swift.common import utils

@@ -36,6 +36,16 @@ def test_an_object_comes_back_as_it_was(swift: SwiftServer) -> None:
     assert connection.get_container("backups")[1] == []
 
 
+def test_objects_are_there_after_a_restart(swift: SwiftServer) -> None:
+    connect(swift, swift.key).put_container("kept")
+    connect(swift, swift.key).put_object("kept", "a", b"content")
+
+    swift.stop()
+    swift.start()
+
+    assert connect(swift, swift.key).get_object("kept", "a")[1] == b"content"
+
+
 def test_a_wrong_key_is_refused(swift: SwiftServer) -> None:
     with pytest.raises(swiftclient.ClientException) as caught:
         connect(swift, "wrong").get_account()
