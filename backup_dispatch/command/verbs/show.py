@@ -22,7 +22,7 @@ from backup_dispatch.errors import DispatchError, OwnerUnresolved, reason_of
 from backup_dispatch.jobs.remembered import past_in
 from backup_dispatch.lineage import chain_of
 from backup_dispatch.masking import masked
-from backup_dispatch.ownership import hint_of
+from backup_dispatch.ownership import NeverWritten, hint_of
 from backup_dispatch.rules import PROPERTY
 
 _MINUTE = "%Y-%m-%d %H:%M UTC"
@@ -75,6 +75,8 @@ class Show(CloudCommand, ShowOne):
             return None, REFUSED
         try:
             owner = self.cloud.owner(backup)
+        except NeverWritten as certain:
+            return None, masked(certain.full_text)
         except OwnerUnresolved as unresolved:
             self.exit_code = NOT_KNOWN
             return None, masked(unresolved.full_text)

@@ -88,6 +88,22 @@ def test_show_of_a_backup_without_an_enabled_backend_says_why(
     assert "which is no enabled backend" in shown["known"]
 
 
+def test_show_of_a_backup_that_no_backend_was_called_for_is_certain(
+    start_dispatching: Start, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cinder = start_dispatching()
+
+    def refuse(*_args: Any, **_kwargs: Any) -> None:
+        raise RuntimeError("no iSCSI session")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(cinder.backup_manager), "_attach_device", refuse)
+        failed = cinder.create_backup(cinder.create_volume(1), "posix_1")
+    ended = run("show", failed.id, "-f", "json")
+    assert (ended.code, ended.json["backend"]) == (0, None), ended.err
+    assert "nothing of it is stored anywhere" in ended.json["known"]
+
+
 def test_show_of_an_ambiguous_name_is_refused_with_the_ids(
     start_dispatching: Start, run: Run
 ) -> None:
