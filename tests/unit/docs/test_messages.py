@@ -34,9 +34,10 @@ COMPOSED = ("backup_progress", "Timed out waiting", "The backup 4a7e")
 
 @cache
 def said() -> str:
-    """All texts of the sources, and of the managers of Cinder that write into its records."""
+    """All texts of the sources, and of what of Cinder writes into its records."""
     installed = Path(cinder.__path__[0])
-    sources = [installed / "backup" / "manager.py", installed / "scheduler" / "manager.py"]
+    theirs = ("backup/manager.py", "backup/drivers/ceph.py", "scheduler/manager.py", "exception.py")
+    sources = [installed / one for one in theirs]
     for ours in ("backup_dispatch", "datera_backup/command"):
         sources += (ROOT / ours).rglob("*.py")
     return "\n".join(text for source in sources for text in texts_of(source))
