@@ -95,6 +95,18 @@ class BackendDown(DispatchError):
         super().__init__(f"Backup backend {backend} is down: {reason}")
 
 
+class NoUsersToken(BackendDown):
+    """It cannot be used here: it keeps backups by its users' own tokens, and there is no user."""
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        DispatchError.__init__(
+            self,
+            f"Backup backend {backend} is Swift with backup_swift_auth = per_user: only requests "
+            "of users have the token that it needs, and this command has none.",
+        )
+
+
 class Unfit(exception.BackupDriverException):
     """Examining the backend found that nothing works; the whole text is the reason."""
 

@@ -24,10 +24,12 @@ from backup_dispatch.errors import (
     BackendDown,
     BackendFailed,
     DispatchError,
+    NoUsersToken,
     OwnerUnresolved,
     reason_of,
 )
 from backup_dispatch.examination.side_by_side import answers
+from backup_dispatch.examination.small_object import written_as_each_user
 from backup_dispatch.jobs.runs import Runs, folder_of
 from backup_dispatch.jobs.standing.model import Standing
 from backup_dispatch.jobs.standing.reading import read, utc_now
@@ -95,9 +97,12 @@ class Cloud:
     def driver(self, backend: Backend, backup: Any) -> Any:
         """A driver object of a backend that is up, for an operation on the backup.
 
+        :raises NoUsersToken: only users' own requests can use it.
         :raises BackendDown: it is not up.
         :raises BackendFailed: the object cannot be created.
         """
+        if written_as_each_user(backend):
+            raise NoUsersToken(backend.name)
         return self._made(backend, _on_behalf_of(backup))
 
     def operators_driver(self, backend: Backend) -> Any:

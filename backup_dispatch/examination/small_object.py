@@ -53,7 +53,7 @@ def try_out(backend: Backend) -> Iterator[Finding]:
 
 
 def _try_out(backend: Backend) -> Iterator[Finding]:
-    if _written_as_each_user(backend):
+    if written_as_each_user(backend):
         where = options_of(backend.driver_class).set_to("backup_swift_auth")
         text = (
             f"{where}: objects are written with the token of whoever asks for a backup, and there "
@@ -80,7 +80,8 @@ def _try_out(backend: Backend) -> Iterator[Finding]:
         yield Finding(SUBJECT, State.UNKNOWN, text)
 
 
-def _written_as_each_user(backend: Backend) -> bool:
+def written_as_each_user(backend: Backend) -> bool:
+    """Whether its backups are read and written with the token of the user who asks."""
     if backend.class_path != _SWIFT:
         return False
     return bool(options_of(backend.driver_class)["backup_swift_auth"] != SINGLE_USER)

@@ -65,7 +65,7 @@ class Route(CloudCommand, ShowOne):
                     choice,
                     enabled,
                     self._owner,
-                    lambda backend: self.cloud.driver(backend, picked),
+                    self.cloud.operators_driver,
                 )
         except (ChoiceRefused, ParentRefused) as error:
             if self._unresolved:

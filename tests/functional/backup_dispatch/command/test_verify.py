@@ -323,3 +323,15 @@ def test_a_restore_onto_nothing_does_not_touch_the_volume(
     cinder.delete_volume(volume)
     told = run("verify", backup.id, "-f", "json").json
     assert (told["result"], told["read"]) == ("sound", 1)
+
+
+def test_verify_says_when_only_users_own_tokens_open_a_swift(
+    start_dispatching: Start, run: Run
+) -> None:
+    cinder = start_dispatching(secondaries="swift")
+    backup = cinder.create_backup(cinder.create_volume(1), "posix_1")
+    backup.service = "cinder.backup.drivers.swift.SwiftBackupDriver"
+    backup.save()
+    ended = run("verify", backup.id)
+    assert ended.code == 3
+    assert "backend swift is Swift with backup_swift_auth = per_user" in ended.err + ended.out
