@@ -132,6 +132,11 @@ def test_a_volume_whose_new_type_asks_for_fewer_replicas_is_copied_on_the_same_c
     user.type("volume", "type", "create", *HERE, "kept-thrice")
     user.type("volume", "type", "create", *HERE, "--property", "DF:replica_count=2", "kept-twice")
     user.type("volume", "create", "--size", "1", "--type", "kept-thrice", "thinner")
+    # A type gets the backend of its volumes' backups before it has volumes.
+    with pytest.raises(CommandFailed, match="currently in use"):
+        user.type("volume", "type", "set", "--property", "backup:backend=ceph", "kept-thrice")
+    made = "openstack volume type create --property backup:backend=ceph TYPE"
+    user.type(*words_of(made, TYPE="backed-up-to-ceph"))
     contents, before = user.fill("thinner"), user.volumes()["thinner"]
 
     user.type("volume", "set", "--type", "kept-twice", "--migration-policy", "on-demand", "thinner")
