@@ -51,7 +51,10 @@ def _run(argv: list[str]) -> int:
     try:
         from cinder import objects
     except ImportError as missing:
-        sys.stderr.write(f"backup-dispatch: Cinder cannot be imported here: {missing}\n")
+        sys.stderr.write(
+            f"backup-dispatch: Cinder cannot be imported by {sys.executable}: {missing}. Install "
+            "this package into the environment that cinder-backup runs in.\n"
+        )
         return 2
     # Most of Cinder, and so of this package, can be imported only after its objects are registered.
     objects.register_all()

@@ -145,6 +145,20 @@ def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_without_cinder_it_says_which_environment_it_belongs_to() -> None:
+    program = "import sys; sys.modules['cinder'] = None; from backup_dispatch.command import main"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}; sys.exit(main.main())", "check"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"backup-dispatch: Cinder cannot be imported by {sys.executable}")
+    assert "into the environment that cinder-backup runs in" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_without_a_command_it_shows_the_help(tmp_path: Path) -> None:
     done = subprocess.run([str(SCRIPT)], check=False, capture_output=True, text=True)
     assert done.returncode == 2
