@@ -57,7 +57,7 @@ unit: $(VENV)/.installed ## fast tests, no servers
 
 functional: $(VENV)/.installed ## the drivers on the emulator, real Cinder and real Swift
 	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
-	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m "not faults" tests/functional
+	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m "not faults" tests/functional tests/faults
 
 coverage: $(VENV)/.installed ## the lines of what ships that tests run
 	@rm -f .coverage .coverage.*
@@ -66,9 +66,10 @@ coverage: $(VENV)/.installed ## the lines of what ships that tests run
 	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m "not faults" $(COVERED) --cov-append tests/functional
 	$(BIN)/coverage report
 
+# SEED repeats a run, FAULTS=brief tries a part of each kind: see docs/development.md.
 test-faults: $(VENV)/.installed ## every step fails once; damage, power cuts, fuzzing
-	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
-	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m faults tests/unit tests/functional
+	FAULTS=$(or $(FAULTS),whole) OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
+	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m faults tests/unit tests/functional tests/faults
 
 test-matrix: $(VENV)/.installed ## the unit and functional tests on each supported Cinder
 	@TOX=$(BIN)/tox RELEASE_ONLY="$(RELEASE_ONLY)" .ci/matrix $(EXCEPT)
