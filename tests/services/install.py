@@ -20,6 +20,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 LIST = PROJECT / ".ci" / "debian-packages"
 LOCK = PROJECT / "locks" / "services.txt"
 LOCKS = (LOCK, PROJECT / "locks" / "cinder-29.txt")
+INSTALL = PROJECT / "locks" / "install.py"
 DEVELOPERS = PROJECT / ".venv"
 POLICY = Path("/usr/sbin/policy-rc.d")
 BINDINGS = Path("/usr/lib/python3/dist-packages")
@@ -140,8 +141,7 @@ def make_environment(venv: Path) -> None:
             shutil.copytree(DEVELOPERS, venv, symlinks=True)
         subprocess.run([python, "-m", "venv", str(venv)], check=True)
         name_interpreter(venv, DEVELOPERS)
-        # The lock is complete: nothing is left to resolve.
-        subprocess.run([*pip, "--no-deps", "--requirement", str(LOCK)], check=True)
+        subprocess.run([pip[0], str(INSTALL), "--requirement", str(LOCK)], check=True)
         packages = next((venv / "lib").glob("python3*/site-packages"))
         for path in bindings():
             (packages / path.name).symlink_to(path)
