@@ -20,7 +20,7 @@ DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_disp
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional coverage test-faults test-matrix test-contract test-services bench docs generated dist lock clean
+.PHONY: help demo test lint types unit functional coverage test-faults mutants test-matrix test-contract test-services bench docs generated dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -71,6 +71,9 @@ test-faults: $(VENV)/.installed ## every step fails once; damage, power cuts, fu
 	FAULTS=$(or $(FAULTS),whole) OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
 	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m faults tests/unit tests/functional tests/faults
 
+mutants: $(VENV)/.installed ## make mistakes in the code: do tests find them? Takes hours
+	$(BIN)/python -m tests.mutants $(MUTANTS)
+
 test-matrix: $(VENV)/.installed ## the unit and functional tests on each supported Cinder
 	@TOX=$(BIN)/tox RELEASE_ONLY="$(RELEASE_ONLY)" .ci/matrix $(EXCEPT)
 
@@ -110,4 +113,4 @@ lock: ## resolve the lock files anew (needs uv)
 	locks/resolve
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) $(SERVICES_VENV) $(BENCH_VENV) build dist docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .tox
+	rm -rf $(VENV) $(SERVICES_VENV) $(BENCH_VENV) build dist docs/_build *.egg-info .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis .tox
