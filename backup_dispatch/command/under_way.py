@@ -12,6 +12,7 @@ from oslo_config import cfg
 from oslo_utils import timeutils
 
 from backup_dispatch import opts
+from backup_dispatch.command.durations import in_words
 from backup_dispatch.jobs.copying import record
 
 _UNDER_WAY = (
@@ -20,7 +21,6 @@ _UNDER_WAY = (
     fields.BackupStatus.DELETING,
 )
 _BINARY = "cinder-backup"
-_SECONDS_OF_A_MINUTE = 60
 
 
 def is_under_way(backup: Any) -> bool:
@@ -40,15 +40,15 @@ def waits(context: Any, backup: Any, backend: str | None) -> str | None:
     if backup.status != fields.BackupStatus.CREATING:
         since = backup.updated_at or since
     return (
-        f"{backup.status} since {since:%Y-%m-%d %H:%M} UTC ({_minutes(since)}), at "
+        f"{backup.status} since {since:%Y-%m-%d %H:%M} UTC ({_ago(since)}), at "
         f"{f'backend {backend}' if backend else 'no backend yet'}, by {_service(context, backup)}"
         f"{_limit()}"
     )
 
 
-def _minutes(since: datetime) -> str:
+def _ago(since: datetime) -> str:
     now = timeutils.utcnow(with_timezone=since.tzinfo is not None)
-    return f"{(now - since).total_seconds() / _SECONDS_OF_A_MINUTE:.0f} minutes"
+    return in_words((now - since).total_seconds())
 
 
 def _service(context: Any, backup: Any) -> str:

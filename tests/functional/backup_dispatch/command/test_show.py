@@ -183,7 +183,7 @@ def test_show_of_an_operation_in_progress_asks_no_backend(
     backup.status, backup.created_at = "creating", backup.created_at - timedelta(minutes=47)
     backup.save()
     monkeypatch.setattr(show, "stored_size", lambda *_given: pytest.fail("it would hang"))
-    since = f"creating since {backup.created_at:%Y-%m-%d %H:%M} UTC (47 minutes), at backend posix"
+    since = f"creating since {backup.created_at:%Y-%m-%d %H:%M} UTC (47 min), at backend posix"
     service = objects.Service.get_by_args(cinder.context, backup.host, "cinder-backup")
     assert run_json("show", backup.id)["waits"] == (
         f"{since}, by cinder-backup on testhost, which is up; its log says what was seen last; it "
