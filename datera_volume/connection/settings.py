@@ -52,6 +52,7 @@ class ClusterSettings:
     :param busy_interval: seconds between two such attempts.
     :param connect_timeout: seconds for one attempt to connect.
     :param read_timeout: seconds without data after which a response is given up.
+    :param response_timeout: seconds after which it is, even if data still comes.
     :param driver_header: name of this client in the cluster's logs.
     :param names: names of the options that these values come from.
     :raises ValueError: a value is invalid; the message names it.
@@ -68,6 +69,7 @@ class ClusterSettings:
     busy_interval: float = 5.0
     connect_timeout: float = 10.0
     read_timeout: float = 120.0
+    response_timeout: float = 600.0
     driver_header: str = "OpenStack-Cinder"
     names: OptionNames = OptionNames()
 
@@ -84,7 +86,7 @@ class ClusterSettings:
         for name in ("busy_timeout", "busy_interval"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
-        for name in ("connect_timeout", "read_timeout"):
+        for name in ("connect_timeout", "read_timeout", "response_timeout"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than 0 seconds")
 

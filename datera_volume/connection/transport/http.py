@@ -14,7 +14,6 @@ from typing import Any
 import requests
 import urllib3.exceptions
 from oslo_log import log as logging
-from requests.adapters import HTTPAdapter
 
 from datera_volume.connection.errors import (
     CertificateRefused,
@@ -24,6 +23,7 @@ from datera_volume.connection.errors import (
 )
 from datera_volume.connection.settings import ClusterSettings
 from datera_volume.connection.transport import tracing
+from datera_volume.connection.transport.deadline import ResponseDeadline, too_slow
 from datera_volume.connection.transport.masking import Masker, secrets_in
 from datera_volume.connection.transport.responses import HttpResponse
 
@@ -51,7 +51,7 @@ class HttpTransport:
         self.settings = settings
         self.masker = masker
         self._clock = clock
-        self._session = session or _pooled()
+        self._session = session or _pooled(settings.response_timeout, clock)
         # Another driver in this process may have set a proxy in the environment.
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -155,7 +155,8 @@ class HttpTransport:
     def _mapped_errors(self, asked: str) -> Iterator[None]:
         """Map the errors of ``requests`` to ours; anything else is a bug and passes."""
         try:
-            yield
+            with self._complete(asked):
+                yield
         except requests.exceptions.SSLError as exc:
             if _broke_off(exc):
                 raise OutcomeUnknown(f"{asked}: the connection was closed during TLS") from exc
@@ -184,6 +185,17 @@ class HttpTransport:
             _tls(self.settings)
             raise
 
+    @contextmanager
+    def _complete(self, asked: str) -> Iterator[None]:
+        try:
+            yield
+        except requests.exceptions.RequestException as exc:
+            if not too_slow(exc):
+                raise
+            raise OutcomeUnknown(
+                f"{asked}: no complete response within {self.settings.response_timeout:g} s"
+            ) from exc
+
     def _hint(self, exc: requests.exceptions.SSLError) -> str:
         """A possible remedy where the cluster refused the handshake."""
         text = str(exc)
@@ -209,10 +221,15 @@ class HttpTransport:
         return words.split(": ", 1)[1] if " object at 0x" in words.split(": ", 1)[0] else words
 
 
-def _pooled() -> requests.Session:
+def _pooled(seconds: float, clock: Callable[[], float]) -> requests.Session:
     session = requests.Session()
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=POOLED, max_retries=0))
+        session.mount(
+            scheme,
+            ResponseDeadline(
+                seconds, clock, pool_connections=1, pool_maxsize=POOLED, max_retries=0
+            ),
+        )
     return session
 
 

@@ -6,9 +6,12 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +30,14 @@ PLAIN = TLS(enabled=False)
 THREADS = 64
 
 
-def transport(port: int, **settings: Any) -> HttpTransport:
+def transport(
+    port: int, clock: Callable[[], float] = time.monotonic, **settings: Any
+) -> HttpTransport:
     usual = {"tls": PLAIN, "read_timeout": 0.3, "connect_timeout": 5.0}
     return HttpTransport(
         ClusterSettings("127.0.0.1", "admin", PASSWORD, port=port, **{**usual, **settings}),
         Masker(PASSWORD),
+        clock=clock,
     )
 
 
@@ -52,6 +58,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/silent":
             self.server.released.wait(10)  # type: ignore[attr-defined]
             return
+        if self.path.startswith("/endless"):
+            self.endless()
+            return
         if self.path == "/together":
             self.server.together.wait(30)  # type: ignore[attr-defined]
         self.send_response(302 if self.path == "/redirect" else 200)
@@ -61,6 +70,19 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"{}")
         self.close_connection = self.path == "/short"
+
+    def endless(self) -> None:
+        """Send headers, or a body, until the client has enough."""
+        piece = b"x"
+        self.close_connection = True
+        if self.path == "/endless-body":
+            self.send_response(200)
+            self.end_headers()
+        else:
+            piece = b"HTTP/1.1 100 Continue\r\n\r\n"
+        with suppress(OSError):
+            while True:
+                self.wfile.write(piece)
 
     def log_message(self, *_args: Any) -> None:
         pass
@@ -122,6 +144,17 @@ def test_a_redirect_is_not_followed_for_it_would_carry_the_key_elsewhere(server:
 def test_an_answer_that_does_not_come_leaves_the_outcome_unknown(server: Any, path: str) -> None:
     with pytest.raises(connection.OutcomeUnknown, match=f"GET {path} at 127.0.0.1:"):
         transport(server.server_port).send("GET", path, headers={})
+
+
+@pytest.mark.parametrize("path", ["/endless-body", "/endless-headers"])
+def test_response_that_never_ends_is_given_up_at_its_deadline(server: Any, path: str) -> None:
+    passed = count(step=10)
+    one = transport(
+        server.server_port, clock=lambda: next(passed), read_timeout=30.0, response_timeout=600.0
+    )
+    with pytest.raises(connection.OutcomeUnknown, match=r"no complete response within 600 s$"):
+        one.send("GET", path, headers={})
+    one.close()
 
 
 def test_a_closed_port_is_unreachable_and_named() -> None:
