@@ -17,14 +17,13 @@ from cinder.volume import volume_utils
 from os_brick.initiator import ISCSI
 from os_brick.initiator import connector as brick
 from os_brick.initiator.connectors.base import BaseLinuxConnector
-from oslo_concurrency import lockutils
 from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import importutils
 
 from backup_dispatch.search_path import not_enterable
 from datera_backup.errors import AttachFailed
-from datera_backup.storage.locks import PREFIX, lock_folder
+from datera_backup.storage.locks import opening_lock
 from datera_volume.connection import StorageInstance, UnexpectedAnswer, target_properties
 
 CONF = cfg.CONF
@@ -168,7 +167,7 @@ def open_device(path: str, *, writable: bool) -> int:
     :raises AttachFailed: it cannot be opened.
     """
     flags = (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC
-    with lockutils.lock(f"{PREFIX}open", external=True, lock_path=lock_folder()):
+    with opening_lock():
         try:
             with utils.temporary_chown(path):
                 return os.open(path, flags)

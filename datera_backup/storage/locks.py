@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import glob
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,13 +19,18 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from datera_backup.clean_up import CleanUp
-from datera_backup.errors import ContainerBusy, ContainerGone, LockLost
+from datera_backup.errors import AttachFailed, ContainerBusy, ContainerGone, LockLost
 from datera_volume.connection import growing_intervals
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 PREFIX = "datera-backup-"
+
+OPENING_SECONDS = 300.0
+"""How long others of this host may take to open their devices before an attachment fails."""
+
+_opening = threading.Lock()
 
 Sleep = Callable[[float], None]
 Clock = Callable[[], float]
@@ -174,6 +180,32 @@ class HostLock:
         if not gotten:
             self._lock.release_read_lock()  # closes the file, which the attempt has opened
         return gotten
+
+
+@contextmanager
+def opening_lock(*, sleep: Sleep = time.sleep) -> Iterator[None]:
+    """Be the only thread of this host that opens a device, while the block runs.
+
+    :raises AttachFailed: others have gone on doing so.
+    """
+    path = os.path.join(lock_folder(), f"{PREFIX}open")
+    late = AttachFailed(
+        f"Timed out after {OPENING_SECONDS:.0f} s waiting for {path}: another operation of this "
+        "host is still opening its device"
+    )
+    # A file's lock is the process's: its threads need one besides.
+    if not _opening.acquire(timeout=OPENING_SECONDS):
+        raise late
+    try:
+        lock = fasteners.InterProcessLock(path, sleep_func=sleep)
+        if not lock.acquire(timeout=OPENING_SECONDS):
+            raise late
+        try:
+            yield
+        finally:
+            lock.release()
+    finally:
+        _opening.release()
 
 
 def lock_folder() -> str:

@@ -4,6 +4,12 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -12,11 +18,12 @@ from cinder import objects
 
 # The rest of Cinder can be imported only after its objects have been registered.
 objects.register_all()
+from cinder import utils  # noqa: E402
 from cinder.volume import volume_utils  # noqa: E402
 from os_brick.privileged import rootwrap as priv_rootwrap  # noqa: E402
 
 from datera_backup.errors import AttachFailed  # noqa: E402
-from datera_backup.storage import host  # noqa: E402
+from datera_backup.storage import host, locks  # noqa: E402
 from datera_volume.connection import StorageInstance  # noqa: E402
 
 DENIED = PermissionError(errno.EACCES, "Permission denied", "cat")
@@ -97,3 +104,41 @@ def test_thread_that_ends_while_it_logs_in_is_not_kept_from_it(
     with pytest.raises(KeyboardInterrupt):
         host.connect(TARGET, MINE, sleep=lambda _seconds: None)
     assert connector.connect_volume.call_count == 1
+
+
+@pytest.mark.parametrize("holder", ["thread", "process"])
+def test_device_that_others_are_opening_is_waited_for_until_a_deadline(
+    holder: str, coordinated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(Path(locks.lock_folder()) / f"{locks.PREFIX}open")
+    monkeypatch.setattr(locks, "OPENING_SECONDS", 0.0)
+    with ExitStack() as others:
+        if holder == "thread":
+            others.enter_context(locks.opening_lock())
+        else:
+            others.enter_context(another_process_with(path))
+        with pytest.raises(AttachFailed, match=r"Timed out after 0 s waiting for .*-open: "):
+            host.open_device("/dev/null", writable=False)
+    monkeypatch.setattr(utils, "temporary_chown", nullcontext)
+    os.close(host.open_device("/dev/null", writable=False))
+
+
+@contextmanager
+def another_process_with(path: str) -> Iterator[None]:
+    """Inside, another process of this host holds the lock on a file."""
+    hold = (
+        "import sys, fasteners; lock = fasteners.InterProcessLock(sys.argv[1]); "
+        "print(lock.acquire(), flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True\n"
+        try:
+            yield
+        finally:
+            process.communicate()
