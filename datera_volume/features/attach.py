@@ -240,7 +240,7 @@ class AttachFeature(VolumeBackendBase):
     @contextmanager
     def _attachments_of(self, volume: Any) -> Iterator[None]:
         """Lock a volume's attachments: detaching must not set offline what is being attached."""
-        with attachments_lock(volume.id):
+        with locks.held(attachments_lock(volume.id), f"volume {volume.id}'s attachments"):
             yield
 
 

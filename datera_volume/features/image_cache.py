@@ -25,6 +25,9 @@ LOG = logging.getLogger(__name__)
 
 Update = dict[str, Any]
 
+FETCH_SECONDS = 14400.0
+"""How long others may take to fetch an image before a volume is created as without a cache."""
+
 
 class ImageCacheFeature(VolumeBackendBase):
     """Clones volumes from cached images."""
@@ -57,7 +60,16 @@ class ImageCacheFeature(VolumeBackendBase):
         with self._operation("Cloning volume %s from an image", volume.id):
             tenant = self._ensured_tenant(volume)
             lock = _lock_name(tenant, image.name)
-            with removable_locks.held(lock):
+            with removable_locks.held(lock, FETCH_SECONDS) as free:
+                if not free:
+                    LOG.warning(
+                        "Image %s has been fetched by others for %d s: volume %s is created "
+                        "without it",
+                        image.id,
+                        FETCH_SECONDS,
+                        volume.id,
+                    )
+                    return {}, False
                 fetching = images.cached(tenant, image) is None
                 if fetching and not self._fetched(context, tenant, image, volume, image_service):
                     removable_locks.remove(lock)

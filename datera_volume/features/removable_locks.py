@@ -10,27 +10,29 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from cinder import coordination
 
-
-@contextmanager
-def held(name: str) -> Iterator[None]:
-    """Hold a lock while the block runs, waiting for it without a timeout."""
-    lock = _acquired(name, blocking=True)
-    try:
-        yield
-    finally:
-        lock.release()
+from datera_volume.connection import growing_intervals
 
 
 @contextmanager
-def held_if_free(name: str) -> Iterator[bool]:
-    """Hold a lock while the block runs if it is free; yield whether it was."""
-    lock = _acquired(name, blocking=False)
+def held(
+    name: str,
+    seconds: float,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[bool]:
+    """Hold a lock while the block runs; yield whether others gave it back within ``seconds``."""
+    deadline = clock() + seconds
+    pauses = growing_intervals()
+    while (lock := _acquired(name)) is None and clock() < deadline:
+        sleep(next(pauses))
     try:
         yield lock is not None
     finally:
@@ -38,19 +40,23 @@ def held_if_free(name: str) -> Iterator[bool]:
             lock.release()
 
 
+def held_if_free(name: str) -> AbstractContextManager[bool]:
+    """Hold a lock while the block runs if it is free; yield whether it was."""
+    return held(name, 0)
+
+
 def remove(name: str) -> None:
     """Remove the file of a lock; only its holder may do so."""
     coordination.COORDINATOR.remove_lock(glob.escape(name))
 
 
-def _acquired(name: str, *, blocking: bool) -> Any:
-    while True:
-        lock = coordination.COORDINATOR.get_lock(name)
-        if not lock.acquire(blocking=blocking):
-            return None
+def _acquired(name: str) -> Any:
+    lock = coordination.COORDINATOR.get_lock(name)
+    while lock.acquire(blocking=False):
         if not _lost_its_file(lock):
             return lock
         lock.release()
+    return None
 
 
 def _lost_its_file(lock: Any) -> bool:

@@ -153,6 +153,20 @@ def test_volumes_made_at_once_wait_for_one_fetch(caching: Any, fetched: Fetched)
     assert {contents(caching, volume) for volume in volumes} == {b"image 1"}
 
 
+def test_fetch_by_others_that_takes_too_long_is_not_waited_for(
+    caching: Any, fetched: Fetched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datera_volume.features import image_cache, removable_locks
+
+    monkeypatch.setattr(image_cache, "FETCH_SECONDS", 0.0)
+    tenant = caching.driver.cluster.tenant()
+    with removable_locks.held(image_cache._lock_name(tenant, KEPT), 30) as others:
+        assert others
+        assert clone(caching) is None
+    assert fetched == []
+    assert clone(caching) is not None
+
+
 def test_a_fetch_that_fails_leaves_nothing_and_is_cinders_to_repeat(
     caching: Any, monkeypatch: pytest.MonkeyPatch, fetched: Fetched
 ) -> None:

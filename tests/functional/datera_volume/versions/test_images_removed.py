@@ -242,7 +242,7 @@ def test_a_copy_that_is_being_cloned_from_waits_for_the_next_time(
     deleted = keep()
     del glance.images[deleted]
     tenant = caching.driver.cluster.tenant()
-    with removable_locks.held(image_cache._lock_name(tenant, f"OS-image-{deleted}")):
+    with removable_locks.held(image_cache._lock_name(tenant, f"OS-image-{deleted}"), 30):
         keep()
         assert deleted in copies(caching)
     keep()

@@ -64,7 +64,7 @@ def test_who_waited_for_a_file_that_was_removed_holds_the_one_that_others_find(
     has_it, done = threading.Event(), threading.Event()
 
     def wait_for_it() -> None:
-        with removable_locks.held(NAME):
+        with removable_locks.held(NAME, 30):
             has_it.set()
             done.wait(30)
 
@@ -89,7 +89,7 @@ def test_who_holds_a_lock_can_remove_its_file(coordinated: Path) -> None:
     path = coordinated / f"test-{NAME}"
     other = path.with_name(f"{path.name}-other")
     other.touch()
-    with removable_locks.held(NAME):
+    with removable_locks.held(NAME, 30):
         assert path.exists()
         removable_locks.remove(NAME)
     assert not path.exists()
@@ -103,3 +103,17 @@ def test_a_lock_that_another_has_is_not_waited_for(coordinated: Path) -> None:
         assert said(holder) == "True"
         with removable_locks.held_if_free(NAME) as free:
             assert not free
+
+
+def test_lock_that_another_keeps_is_given_up_at_the_deadline(coordinated: Path) -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    with another_process(coordinated / f"test-{NAME}") as holder:
+        assert said(holder) == "True"
+        with removable_locks.held(NAME, 3600, sleep=sleep, clock=lambda: now) as free:
+            assert not free
+    assert 3600 <= now < 3610
