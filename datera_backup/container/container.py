@@ -340,7 +340,7 @@ class Container:
         self._directory.change(entry, EntryState.DEAD)
 
     def _discard_open(self) -> None:
-        """Discard what a backup wrote that was begun and never committed."""
+        """Discard what a backup wrote that was begun and never committed, durably."""
         for entry in self.entries:
             if entry.state is EntryState.OPEN:
                 _, length = survey(self._device, entry.backup_id, entry.start)
@@ -348,6 +348,8 @@ class Container:
                 # were being written. Nothing lies behind an open backup.
                 length = min(length + MOST_UNDER_WAY, self._device.size - entry.start)
                 self._device.discard(entry.start, length)
+                # Once the superblock names it no longer, nobody would do it again.
+                self._device.flush()
 
     def _forget_dead_tail(self) -> None:
         """Let the next backup begin where the last one that is not gone ends."""
@@ -356,6 +358,8 @@ class Container:
             gone = kept.pop()
             self._device.discard(gone.start, gone.end - gone.start)
         if len(kept) < len(self.entries):
+            # Once the superblock names them no longer, nobody would do it again.
+            self._device.flush()
             block = replace(self._directory.block, entries=tuple(kept))
             # What will lie there is not what was found bad.
             tail = block.tail

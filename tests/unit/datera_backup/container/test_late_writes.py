@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datera_backup.container import BackupReader, BackupWriter, Codec, Container
 from datera_backup.container.format.geometry import digest_function
 from datera_backup.container.writes import nothing
-from tests.fixtures.containers.devices import JournalDevice
+from tests.fixtures.containers.journal import Journal
 from tests.fixtures.containers.moving import (
     BLOCK,
     SMALL,
@@ -53,7 +53,7 @@ def take(writer: BackupWriter) -> None:
 
 
 def test_backup_written_backwards_is_the_same() -> None:
-    device = JournalDevice(64 << 20)
+    device = Journal().device(64 << 20)
     container = Container.format(device, identifier(1), clock=TickingClock())
     writer = writer_for(container, 1, len(DATA))
     writer.write_through(Backwards())
@@ -64,7 +64,7 @@ def test_backup_written_backwards_is_the_same() -> None:
 
 
 def test_commit_record_is_written_when_all_else_is_there_and_named_when_it_is_there_too() -> None:
-    device = JournalDevice(64 << 20)
+    device = Journal().device(64 << 20)
     container = Container.format(device, identifier(1), clock=TickingClock())
     writer = writer_for(container, 1, len(DATA))
     writer.write_through(Backwards())
@@ -85,7 +85,7 @@ def test_commit_record_is_written_when_all_else_is_there_and_named_when_it_is_th
 
 
 def test_segments_count_only_what_is_on_the_device() -> None:
-    container = Container.format(JournalDevice(64 << 20), identifier(1), clock=TickingClock())
+    container = Container.format(Journal().device(64 << 20), identifier(1), clock=TickingClock())
     writer = writer_for(container, 1, len(DATA))
     writes = Backwards()
     writer.write_through(writes)
