@@ -6,13 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from reference import commands, errors, options, properties
+from reference import cinder_errors, commands, errors, options, properties
 from sphinx.application import Sphinx
 
 TEXTS: dict[str, Callable[[], str]] = {
     "options": options.text,
     "commands": commands.text,
     "errors": errors.text,
+    "Cinder errors": cinder_errors.text,
     "properties": properties.properties_text,
     "extra specs": properties.extra_specs_text,
     "notifications": properties.notifications_text,

@@ -8,7 +8,7 @@ from importlib import metadata
 
 import pytest
 from pagebuild.references import PLACE, TEXTS
-from reference import commands, errors, options, properties
+from reference import cinder_errors, commands, errors, options, properties
 from reference.markdown import marked
 from reference.since import since
 from reference.sources import constants
@@ -78,6 +78,14 @@ def test_each_error_is_there_with_its_messages() -> None:
     assert "- `` Backup backend BACKEND is down: REASON ``" in text
     assert str(BackendDown("ceph", "x")) == "Backup backend ceph is down: x"
     assert all(one.means for one in errors.errors())
+
+
+def test_each_exception_of_cinder_that_is_raised_has_a_meaning_and_a_remedy() -> None:
+    raised = cinder_errors.raised()
+    assert raised.keys() == cinder_errors.TOLD.keys()
+    assert {"VolumeIsBusy", "BackupRestoreCancel"} <= raised.keys()
+    assert all(len(told.split()) > 5 for both in cinder_errors.TOLD.values() for told in both)
+    assert "- `` Connector doesn't have required information: initiator ``" in cinder_errors.text()
 
 
 def test_each_property_of_a_backup_is_there() -> None:
