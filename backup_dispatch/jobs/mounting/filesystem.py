@@ -21,6 +21,9 @@ _SECTOR = 512
 _MOST_FINDINGS = 1000
 _NANOSECONDS = 10**9
 
+CLOSING_SECONDS = 60.0
+"""How long a backend may take to answer the last read before it is left behind."""
+
 
 class VolumeFilesystem:
     """What FUSE asks for, by the names of mfusepy; called from several threads at once.
@@ -63,10 +66,10 @@ class VolumeFilesystem:
         self.is_mounted = False
 
     def close(self) -> None:
-        """End what still reads from the data."""
+        """End what still reads from the data, unless the backend does not answer."""
         self._closing.set()
         if self._counter.is_alive():
-            self._counter.join()
+            self._counter.join(CLOSING_SECONDS)
 
     # What FUSE asks for
 

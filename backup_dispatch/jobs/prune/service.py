@@ -19,6 +19,9 @@ from backup_dispatch.errors import DispatchError, reason_of
 
 CONF = cfg.CONF
 
+BUS_ATTEMPTS = 8
+"""Attempts, after the first, to reach a message bus that does not answer: about a minute's."""
+
 
 class NoServiceUp(DispatchError):
     """No cinder-backup is up that could delete the backup; nothing was changed."""
@@ -56,7 +59,10 @@ class CinderBackup:
 
         if not rpc.initialized():
             rpc.init(CONF)
-        return api.backup_rpcapi.BackupAPI()
+        asking = api.backup_rpcapi.BackupAPI()
+        # By itself oslo.messaging tries for ever to reach the bus.
+        asking.client.retry = BUS_ATTEMPTS
+        return asking
 
     def host_for(self, backup: Any, *, own_host_only: bool) -> str:
         """The backup's own host if it is up, else any of its availability zone."""

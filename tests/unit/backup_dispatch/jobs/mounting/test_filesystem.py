@@ -14,6 +14,7 @@ import pytest
 
 from backup_dispatch.drivers.readers.missing import Missing, joined
 from backup_dispatch.jobs.mounting import FILE, VolumeFilesystem
+from backup_dispatch.jobs.mounting import filesystem as filesystem_module
 
 SIZE = 10_000
 CONTENT = bytes(range(250)) * 40
@@ -117,6 +118,15 @@ def test_file_has_no_holes_before_they_are_known(filesystem: VolumeFilesystem, d
     data.counted.set()
     filesystem._counter.join()
     assert filesystem.getattr(PATH)["st_blocks"] == 3
+
+
+def test_closing_leaves_a_silent_backend_behind(
+    filesystem: VolumeFilesystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filesystem_module, "CLOSING_SECONDS", 0.0)
+    filesystem.init("/")
+    filesystem.close()
+    assert filesystem._counter.is_alive()
 
 
 def test_closing_ends_the_counting(filesystem: VolumeFilesystem, data: Data) -> None:
