@@ -28,8 +28,10 @@ class MigrateFeature(VolumeBackendBase):
         """
         with self._operation("Completing the migration of volume %s", volume.id):
             tenant = self._tenant(new_volume)
-            ai = instance_of(tenant, new_volume.name_id)
-            renamed = self._take_over_name(tenant, ai, volume.id)
+            ai = _copy_of(tenant, volume, new_volume)
+            renamed = ai.name == naming.instance_name(volume.id) or self._take_over_name(
+                tenant, ai, volume.id
+            )
             self._write_metadata(tenant, ai, volume)
         return {
             "_name_id": None if renamed else new_volume.name_id,
@@ -57,3 +59,23 @@ class MigrateFeature(VolumeBackendBase):
             LOG.warning("App instance %s could not be renamed to %s: %s", ai.name, name, exc)
         # Only the response may have been lost: Cinder must be told the actual name.
         return tenant.app_instance(ai.id).name == name
+
+
+def _copy_of(tenant: Tenant, volume: Any, new_volume: Any) -> AppInstance:
+    """Return the migrated volume's new copy, even if an earlier attempt has renamed it.
+
+    :raises VolumeMissing: there is none.
+    """
+    copy_id = new_volume.name_id
+    try:
+        return instance_of(tenant, copy_id)
+    except NotOnCluster:
+        try:
+            named = tenant.app_instance(naming.instance_name(volume.id))
+        except NotOnCluster:
+            named = None
+        # A name is changed, uuid and description are not; created from a template, it has no uuid
+        # of Cinder's.
+        if named is None or (named.uuid != copy_id and named.descr != naming.description(copy_id)):
+            raise
+        return named

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cinder import exception
 
 
 def names(array: Any) -> set[str]:
@@ -20,6 +21,31 @@ def test_a_volume_that_moved_to_this_cluster_takes_over_its_name(array: Any) -> 
     assert array.requests() <= 5
     assert names(array) == {f"OS-{original.id}"}
     array.driver.extend_volume(original, 2)
+
+
+def test_a_migration_that_failed_after_the_renaming_can_be_completed(array: Any) -> None:
+    original, copy = array.record(), array.volume()
+    # The name is changed, and nothing tells so: neither its answer nor what is read afterwards.
+    rename = array.emulator.faults.answer(
+        500, {}, method="PUT", path="/app_instances/[^/]+", applied=True, times=None
+    )
+    array.emulator.faults.answer(
+        500, {}, method="GET", path="/app_instances/[0-9a-f-]{36}", times=None
+    )
+    with pytest.raises(exception.VolumeBackendAPIException):
+        array.driver.update_migrated_volume(None, original, copy, "available")
+    assert rename.hits
+    array.emulator.faults.clear()
+    update = array.driver.update_migrated_volume(None, original, copy, "available")
+    assert update == {"_name_id": None, "provider_location": None}
+    assert names(array) == {f"OS-{original.id}"}
+
+
+def test_another_volume_of_the_originals_name_is_not_its_copy(recent: Any) -> None:
+    original, copy = recent.volume(), recent.record()
+    with pytest.raises(exception.VolumeNotFound, match=copy.id):
+        recent.driver.update_migrated_volume(None, original, copy, "available")
+    assert names(recent) == {f"OS-{original.id}"}
 
 
 @pytest.mark.parametrize("display_name", ["", "in-tree-"])
