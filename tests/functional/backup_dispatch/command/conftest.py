@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,28 +45,29 @@ class Ended:
 Run = Callable[..., Ended]
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command over the cinder.conf of the test's Cinder."""
+def run_command(conf: Path, *arguments: str, stdin: str = "", terminal: bool = False) -> Ended:
+    """Run a command over a cinder.conf in this process."""
     from backup_dispatch.command.app import CommandApp
     from backup_dispatch.command.table import COMMANDS
 
+    kind = Terminal if terminal else io.StringIO
+    given, out, err = kind(stdin), io.StringIO(), kind()
+    app = CommandApp(COMMANDS, given, out, err)
+    try:
+        with redirect_stderr(err):
+            code = app.run(["--config-file", str(conf), *arguments])
+    except SystemExit as ended:
+        # What argparse refuses ends the process.
+        code = int(ended.code or 0)
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command over the cinder.conf of the test's Cinder."""
     # Help begins with the program's name, and its lines are broken by the length of that.
     monkeypatch.setattr("sys.argv", ["backup-dispatch"])
-
-    def run(*arguments: str, stdin: str = "", terminal: bool = False) -> Ended:
-        kind = Terminal if terminal else io.StringIO
-        given, out, err = kind(stdin), io.StringIO(), kind()
-        app = CommandApp(COMMANDS, given, out, err)
-        try:
-            with redirect_stderr(err):
-                code = app.run(["--config-file", str(tmp_path / "cinder.conf"), *arguments])
-        except SystemExit as ended:
-            # What argparse refuses ends the process.
-            code = int(ended.code or 0)
-        return Ended(code, out.getvalue(), err.getvalue())
-
-    return run
+    return partial(run_command, tmp_path / "cinder.conf")
 
 
 @pytest.fixture
