@@ -20,6 +20,7 @@ from oslo_log import log as logging
 
 from datera_backup.clean_up import CleanUp
 from datera_backup.errors import AttachFailed, ContainerBusy, ContainerGone, LockLost
+from datera_backup.storage.ownership import is_held
 from datera_volume.connection import growing_intervals
 
 CONF = cfg.CONF
@@ -81,9 +82,7 @@ class CloudLock:
         """
         lock = self._lock
         try:
-            held = lock is not None and lock.is_still_owner()
-        except tooz.NotImplemented:
-            held = getattr(lock, "acquired", True)
+            held = lock is not None and is_held(lock)
         except tooz.ToozError as unknown:
             # No answer for a moment is no loss; a lease that ends meanwhile is found the next time.
             LOG.warning("Whether lock %s is still held is unknown: %s", self._name, unknown)

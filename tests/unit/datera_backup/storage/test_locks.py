@@ -4,6 +4,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -98,6 +99,58 @@ def test_a_lock_that_was_lost_is_noticed(coordinated: Path, owner: bool) -> None
     held.acquired = True
     lock.release()
     with pytest.raises(LockLost):
+        lock.require()
+
+
+class EtcdClient:
+    """Of a lock whose key has a value, or none; or of a server that does not answer."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+        self.answers = True
+
+    def transaction(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if not self.answers:
+            raise ConnectionError("no answer")
+        (compared,) = asked["compare"]
+        assert (compared["target"], compared["result"]) == ("VALUE", "EQUAL")
+        return {"succeeded": True} if compared["value"] == self.value else {}
+
+
+class EtcdLock:
+    """What the driver for etcd makes: it never says that a lease has ended."""
+
+    acquired = True
+    _uuid = "b3Vycw=="
+    _key_b64 = "a2V5"
+
+    def __init__(self) -> None:
+        self._coord = mock.Mock(client=EtcdClient(self._uuid))
+
+    def is_still_owner(self) -> bool:
+        raise tooz.NotImplemented
+
+
+def test_a_lock_in_etcd_is_lost_with_its_lease(coordinated: Path) -> None:
+    lock = writer_lock(NAME)
+    lock._lock = etcd = EtcdLock()
+    lock.require()
+    etcd._coord.client.answers = False
+    lock.require()
+    etcd._coord.client.answers = True
+    etcd._coord.client.value = "dGhlaXJz"
+    with pytest.raises(LockLost, match=NAME):
+        lock.require()
+
+
+def test_a_lock_in_a_database_is_lost_with_its_connection(coordinated: Path) -> None:
+    lock = writer_lock(NAME)
+    connection = mock.Mock()
+    lock._lock = mock.Mock(spec=["is_still_owner", "acquired", "_conn"], _conn=connection)
+    lock._lock.is_still_owner.side_effect = tooz.NotImplemented
+    lock.require()
+    connection.cursor.return_value.execute.side_effect = ConnectionError("gone away")
+    with pytest.raises(LockLost, match=NAME):
         lock.require()
 
 
