@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import stat
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from datera_backup.container import discarding, notices
-from datera_backup.container.errors import BytesAbsent, BytesUnreadable
+from datera_backup.container.errors import BytesAbsent, BytesUnreadable, BytesUnwritable
 
 Buffer = bytes | bytearray | memoryview
 
@@ -39,10 +40,15 @@ class Device(Protocol):
         """Write all the buffers one after the other, the first at ``offset``.
 
         They are durable only after :meth:`flush`.
+
+        :raises OSError: the device reports an error.
         """
 
     def flush(self) -> None:
-        """Flush: return when everything written before survives a power cut."""
+        """Flush: return when everything written before survives a power cut.
+
+        :raises OSError: the device reports an error.
+        """
 
     def forget(self, offset: int = 0, length: int | None = None) -> None:
         """Drop the cached pages of a range, so that the next read sees other hosts' writes.
@@ -99,12 +105,29 @@ class FileDevice:
             os.posix_fadvise(self._fd, offset, len(buffer), os.POSIX_FADV_DONTNEED)
 
     def pwrite(self, offset: int, *buffers: Buffer) -> None:
-        """Write all the buffers one after the other, the first at ``offset``."""
-        write_all(self._fd, offset, buffers)
+        """Write all the buffers one after the other, the first at ``offset``.
+
+        :raises BytesUnwritable: the device reports an error.
+        """
+        try:
+            write_all(self._fd, offset, buffers)
+        except OSError as exc:
+            end = offset + sum(map(len, buffers))
+            raise BytesUnwritable(
+                f"The device reports an error while bytes {offset} to {end} are written: {exc}."
+            ) from exc
 
     def flush(self) -> None:
-        """Flush: return when everything written before survives a power cut."""
-        os.fdatasync(self._fd)
+        """Flush: return when everything written before survives a power cut.
+
+        :raises BytesUnwritable: the device reports an error.
+        """
+        try:
+            os.fdatasync(self._fd)
+        except OSError as exc:
+            raise BytesUnwritable(
+                f"The device reports an error while it is flushed: {exc}."
+            ) from exc
 
     def forget(self, offset: int = 0, length: int | None = None) -> None:
         """Drop the cached pages of a range, so that the next read sees other hosts' writes.
@@ -146,11 +169,17 @@ class FileDevice:
 
 
 def write_all(descriptor: int, offset: int, buffers: Sequence[Buffer]) -> None:
-    """Write all the buffers one after the other, in as many calls as the system makes of it."""
+    """Write all the buffers one after the other, in as many calls as the system makes of it.
+
+    :raises OSError: the device reports an error, or takes no bytes without one.
+    """
     left = [memoryview(buffer) for buffer in buffers if len(buffer)]
     first = 0
     while first < len(left):
         count = os.pwritev(descriptor, left[first : first + _MAX_VECTOR], offset)
+        if not count:
+            # It would take none the next time either.
+            raise OSError(errno.EIO, "The device takes no more bytes")
         offset += count
         while first < len(left) and count >= len(left[first]):
             count -= len(left[first])

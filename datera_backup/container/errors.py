@@ -109,6 +109,10 @@ class BytesUnreadable(LayoutDamaged):
     finding = DamageKind.UNREADABLE
 
 
+class BytesUnwritable(ContainerError, OSError):
+    """The device reports an error for what is written to it, or flushed."""
+
+
 class BytesAbsent(LayoutDamaged):
     """There is nothing where bytes should be."""
 

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from datera_backup.container import FileDevice, LayoutDamaged
+from datera_backup.container import ContainerError, FileDevice, LayoutDamaged
 
 
 def test_file_device_reads_and_writes(tmp_path: Path) -> None:
@@ -48,6 +50,41 @@ def test_partial_writes_are_continued(
     with FileDevice(path) as device:
         device.pwrite(10, *buffers)
     assert path.read_bytes() == bytes(10) + b"".join(buffers)
+
+
+def test_a_device_that_takes_no_bytes_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([2, 0])  # a third call has no answer, and ends the test
+    monkeypatch.setattr(os, "pwritev", lambda *_arguments: next(answers))
+    path = tmp_path / "device"
+    path.write_bytes(bytes(20))
+    with FileDevice(path) as device, pytest.raises(ContainerError, match="takes no more"):
+        device.pwrite(10, b"0123")
+
+
+@pytest.mark.parametrize(
+    ("call", "act"),
+    [
+        ("pwritev", lambda device: device.pwrite(10, b"0123")),
+        ("fdatasync", lambda device: device.flush()),
+    ],
+)
+def test_an_error_of_the_device_is_one_of_the_containers_and_of_the_systems(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    act: Callable[[FileDevice], None],
+) -> None:
+    def fail(*_arguments: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, call, fail)
+    path = tmp_path / "device"
+    path.write_bytes(bytes(20))
+    with FileDevice(path) as device, pytest.raises(ContainerError, match="error") as told:
+        act(device)
+    assert isinstance(told.value, OSError)
 
 
 def test_descriptor_of_the_caller_stays_open(tmp_path: Path) -> None:
