@@ -43,14 +43,19 @@ class Records:
 
         return DateraBackupDriver(self.context)
 
+    @property
+    def disks(self) -> Path:
+        """Where the volumes lie."""
+        return self.folder / "disks"
+
     def source(self, day: int) -> Path:
         """The volume as it is on a day."""
-        return self.folder / f"day{day}"
+        return self.disks / f"day{day}"
 
     @property
     def target(self) -> Path:
         """The volume to restore to."""
-        return self.folder / "target"
+        return self.disks / "target"
 
     def record(self, parent: str | None = None, **values: Any) -> str:
         """Make the record of a backup that is not taken yet; return its id."""

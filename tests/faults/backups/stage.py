@@ -51,7 +51,10 @@ class Stage(Stored):
     """A Cinder's database and its backup driver's process, which time does not pass in.
 
     :param service: a Cinder that runs.
+    :ivar devices_fail: whether what is read of devices may be damaged.
     """
+
+    devices_fail = False
 
     def __init__(self, service: CinderService, emulator: Emulator) -> None:
         from tests.fixtures.cinder.database import one_engine
@@ -64,6 +67,7 @@ class Stage(Stored):
         self.time = MockedTime(PATIENCE)
         self.session = FailingSession(emulator)
         self.volume = service.create_volume(1)
+        self.disks.mkdir()
         for day in range(len(CHANGED)):
             self.source(day).write_bytes(content_of(day))
 

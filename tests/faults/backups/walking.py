@@ -9,6 +9,7 @@ from typing import Any
 
 from cinder import exception
 
+from datera_backup.container import ContainerError
 from datera_emulator.target import brick
 from tests.faults.backups.operations import WORLDS, Operation, contents
 from tests.faults.backups.stage import Stage, World
@@ -24,7 +25,10 @@ class Walker:
     """Walks operations on one stage.
 
     :param typed: what an operation may raise.
-    :param honest: whether what was written can be read: devices do not lie.
+    :param honest: whether what was written can be read: devices do not lie. Else what is damaged
+        may be refused, by an error that says so.
+    :ivar healed: what was wrong after an operation was made good, by the state it was in.
+    :ivar refused: how often what came after an operation was refused.
     """
 
     stage: Stage
@@ -32,6 +36,7 @@ class Walker:
     typed: tuple[type[Exception], ...] = (exception.CinderException,)
     honest: bool = True
     healed: dict[object, list[str]] = field(default_factory=dict)
+    refused: int = 0
 
     def world(self, name: str) -> World:
         """Return what an operation begins with; it is made once."""
@@ -76,34 +81,39 @@ class Walker:
             problems.append(f"{error!r} says nothing")
         operation.ended(stage, world.backups, told, error)
         try:
-            problems += self._judged(operation, world, told, error, restarted=kth.at % 2 == 0)
+            self._judge(problems, operation, world, told, error, restarted=kth.at % 2 == 0)
         except WaitsForEver as hang:
             problems.append(f"what comes after does not end: {hang}")
         except Exception as failure:
-            problems.append(f"then {failure!r}")
+            if self.honest or not isinstance(failure, (*self.typed, ContainerError)):
+                problems.append(f"then {failure!r}")
+            self.refused += 1
+            problems += [*self._unnamed(), *self._left()]
         if problems:
             problems.append(f"[{error!r}]")
         return problems
 
-    def _judged(
+    def _judge(
         self,
+        problems: list[str],
         operation: Operation,
         world: World,
         told: Any,
         error: Exception | None,
         *,
         restarted: bool,
-    ) -> list[str]:
+    ) -> None:
+        """Find what is wrong, before and after the operation is made good."""
         stage = self.stage
-        problems = list(self._unnamed())
-        problems += self._lost(world)
+        problems += self._unnamed()
+        problems += self._lost(world, operation)
         if error is None:
             problems += operation.wrong(stage, world.backups, told)
         if restarted:
             stage.forget_process()
         stage.driver.clear_leftovers()
         problems += self._left()
-        return problems + self._healed(operation, world, error)
+        problems += self._healed(operation, world, error)
 
     def _healed(self, operation: Operation, world: World, error: Exception | None) -> list[str]:
         """Return what is wrong after the operation was made good: once for each state it left.
@@ -116,7 +126,7 @@ class Walker:
             self.healed[state] = [
                 *operation.heal(stage, world.backups, error),
                 *self._unnamed(),
-                *self._lost(world),
+                *self._lost(world, operation),
                 *self._left(),
             ]
         return self.healed[state]
@@ -128,9 +138,9 @@ class Walker:
             if name not in named:
                 yield f"{name} is left, and no record names it"
 
-    def _lost(self, world: World) -> Iterator[str]:
+    def _lost(self, world: World, operation: Operation) -> Iterator[str]:
         """What is called available and is not what was backed up."""
-        expected = contents(world)
+        expected = contents(world, operation)
         for record in self.stage.records():
             if record.status != "available" or record.id not in expected:
                 continue
