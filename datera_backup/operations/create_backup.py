@@ -40,6 +40,7 @@ from datera_backup.operations.progress import Guarded, Watch, run
 from datera_backup.storage import containers
 from datera_backup.storage.backend import DateraBackend
 from datera_backup.storage.locks import CloudLock, remove_locks, writer_lock
+from datera_volume.connection import DateraError
 
 LOG = logging.getLogger(__name__)
 
@@ -200,13 +201,18 @@ class CreateBackup:
                 # A deletion that came first read no container in the record, and removes no lock.
                 lock.remove()
                 raise
-            containers.create(
-                self._backend,
-                self._tenant,
-                name,
-                gib,
-                naming.description(self._backup.volume_id, chain, self._label),
-            )
+            try:
+                containers.create(
+                    self._backend,
+                    self._tenant,
+                    name,
+                    gib,
+                    naming.description(self._backup.volume_id, chain, self._label),
+                )
+            except DateraError:
+                # It may be there all the same, and what is new is online.
+                self._attachments.close_with_next_use(name)
+                raise
             # A commit outlives a failure to detach: what is good is not thrown away.
             clean_up.add(
                 f"remove the new container {name}", lambda: self._remove(name, bool(committed))

@@ -167,6 +167,10 @@ class Attachments:
             )
             leftovers.repeat_sweep(self._place)
 
+    def close_with_next_use(self, name: str) -> None:
+        """Let the process's next use of the cluster close the container, if it is there."""
+        leftovers.note(self._place, name)
+
     def has_left_open(self, name: str) -> bool:
         """Whether this process still has to detach the container."""
         return name in leftovers.noted(self._place)

@@ -153,6 +153,30 @@ def test_a_restore_or_a_verification_that_failed_is_closed_by_the_next_use(
     array.assert_quiet()
 
 
+CREATED = "datera_backup.storage.containers.create"
+
+
+@pytest.mark.parametrize("lost", ["the answer", "the cluster"])
+def test_a_new_container_that_could_not_be_removed_is_closed_by_the_next_use(
+    cloud: Any, full: Any, array: Any, around: Any, lost: str
+) -> None:
+    faults, volume = array.emulator.faults, cloud.volume(full.volume_id)
+    if lost == "the answer":
+        faults.kind("empty", method="POST", path="/app_instances")
+        faults.drop(method="GET", path="/app_instances.*", times=None)
+        failed = cloud.create_backup(volume)
+        faults.clear()
+    else:
+        with around(CREATED, lambda: faults.busy(times=None)):
+            failed = cloud.create_backup(volume)
+    assert failed.status == "error"
+    assert sorted(array.names) == sorted([full.container, failed.container])
+    assert cloud.restore_backup(full).status == "available"
+    array.assert_quiet()
+    assert cloud.delete_backup(failed) is None
+    assert array.names == [full.container]
+
+
 def test_an_incremental_that_could_not_attach_names_what_it_left_open(
     cloud: Any, full: Any, array: Any, around: Any
 ) -> None:
