@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cinder import exception
+from oslo_db.exception import DBError
+from sqlalchemy.exc import DBAPIError
 
 from datera_backup.container import ContainerError
 from datera_emulator.target import brick
@@ -33,7 +35,7 @@ class Walker:
 
     stage: Stage
     worlds: dict[str, World]
-    typed: tuple[type[Exception], ...] = (exception.CinderException,)
+    typed: tuple[type[Exception], ...] = (exception.CinderException, DBError, DBAPIError)
     honest: bool = True
     healed: dict[object, list[str]] = field(default_factory=dict)
     refused: int = 0
