@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _RECORDS = text(
     "SELECT id, status, container, service_metadata, parent_id FROM backups WHERE NOT deleted"
+    " ORDER BY created_at"
 )
 _SET_STATUS = text("UPDATE backups SET status = :status WHERE id = :id")
 

@@ -32,6 +32,26 @@ class Stored(Records):
         ((_, volume),) = instance.volumes()
         return cluster.files.path(volume.file)
 
+    def spare(self) -> set[str]:
+        """Containers that no record names, and that are in the chain of one which a record names.
+
+        Where something cannot be read, what a deletion empties stays until the next in its chain.
+        """
+        from datera_backup.naming import CHAIN
+
+        chains: dict[str, list[str]] = {}
+        for instance in self.emulator.cluster.app_instances.values():
+            chain = CHAIN.search(instance.descr)
+            chains.setdefault(chain[1] if chain else "", []).append(instance.name)
+        named = self.named()
+        return {
+            name
+            for names in chains.values()
+            if named.intersection(names)
+            for name in names
+            if name not in named and not self.backups_in(name)
+        }
+
     def named(self) -> set[str]:
         """The containers that records name, and those that available backups have blocks in."""
         from datera_backup.cinder_record import location_of

@@ -135,10 +135,15 @@ class Walker:
 
     def _unnamed(self) -> Iterator[str]:
         """What is on the cluster and in no record, nor needed by what is in one."""
-        named = self.stage.named()
+        named = self._allowed()
         for name in self.stage.names:
             if name not in named:
                 yield f"{name} is left, and no record names it"
+
+    def _allowed(self) -> set[str]:
+        """The containers that may be there."""
+        named = self.stage.named()
+        return named | self.stage.spare() if self.stage.devices_fail else named
 
     def _lost(self, world: World, operation: Operation) -> Iterator[str]:
         """What is called available and is not what was backed up."""
@@ -165,7 +170,7 @@ class Walker:
             yield "a session is left"
         for path in self.stage.open_files():
             yield f"{path} is left open"
-        named = self.stage.named()
+        named = self._allowed()
         for file in self.stage.lock_files():
             if not any(name in file.name for name in named):
                 yield f"the lock's file {file.name} is left"
