@@ -152,13 +152,14 @@ def _made(
 ) -> tuple[Update, list[Update]]:
     """Create all or none, and return Cinder's model updates."""
     updates: list[Update] = []
-    made: list[Any] = []
+    begun: list[Any] = []
     try:
         for one in ones:
+            begun.append(one)
             updates.append({**(make(one) or {}), "id": one.id, "status": AVAILABLE})
-            made.append(one)
     except Exception:
-        for one in made:
+        # Of the one that failed, too, something may be there.
+        for one in begun:
             try:
                 unmake(one)
             except Exception as exc:

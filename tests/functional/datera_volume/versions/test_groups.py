@@ -131,6 +131,24 @@ def test_a_group_snapshot_that_fails_leaves_no_snapshot(recent: Any) -> None:
     assert taken == []
 
 
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_snapshot_that_was_taken_and_then_failed_is_none_of_the_group(
+    recent: Any, consistent_alone: dict[str, Any], failing: int
+) -> None:
+    volumes = [recent.volume(), recent.volume()]
+    snapshots = [unmade(recent, volume) for volume in volumes]
+    fault = recent.emulator.faults.answer(
+        403,
+        {"message": "not now"},
+        method="GET",
+        path=f".*/{recent.stored(volumes[failing - 1])[0].id}/.*/snapshots/[0-9.]+",
+    )
+    with pytest.raises(exception.VolumeBackendAPIException, match="not now"):
+        recent.driver.create_group_snapshot(None, consistent_alone, snapshots)
+    assert fault.hits == 1
+    assert [len(recent.stored(volume)[2].snapshots) for volume in volumes] == [0, 0]
+
+
 def test_a_group_that_asks_for_no_consistency_is_left_to_cinder(recent: Any) -> None:
     plain = {"group_type_id": None}
     driver = recent.driver
