@@ -153,6 +153,19 @@ class Array:
         return {path.name for path in self.service.directory.rglob("*cinder-datera-*")}
 
 
+def consistent_group(array: Array) -> dict[str, Any]:
+    """A group whose snapshots are of one moment, as far as the driver looks at it."""
+    from cinder.volume import group_types
+    from oslo_utils import uuidutils
+
+    made = group_types.create(
+        array.service.context,
+        uuidutils.generate_uuid(),
+        {"consistent_group_snapshot_enabled": "<is> True"},
+    )
+    return {"group_type_id": made["id"]}
+
+
 @pytest.fixture(scope="module")
 def arrays(
     tmp_path_factory: pytest.TempPathFactory, run_directory: Path, iscsi_alone: None

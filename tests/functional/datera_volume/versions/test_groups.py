@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from cinder import exception, objects
 
+from tests.functional.datera_volume.versions.conftest import consistent_group
+
 HOST = {"initiator": "iqn.1994-05.com.redhat:one", "host": "one"}
 
 
@@ -22,18 +24,6 @@ def consistent(array: Any) -> dict[str, Any]:
 def consistent_alone(recent: Any) -> dict[str, Any]:
     """The same of one cluster."""
     return consistent_group(recent)
-
-
-def consistent_group(array: Any) -> dict[str, Any]:
-    from cinder.volume import group_types
-    from oslo_utils import uuidutils
-
-    made = group_types.create(
-        array.service.context,
-        uuidutils.generate_uuid(),
-        {"consistent_group_snapshot_enabled": "<is> True"},
-    )
-    return {"group_type_id": made["id"]}
 
 
 def unmade(array: Any, volume: Any) -> Any:
