@@ -84,11 +84,11 @@ class Container:
         :param expected: the container that should lie there.
         :raises NotAContainer: the device was never formatted.
         :raises WrongContainer: another container lies there.
-        :raises LayoutDamaged: no superblock is whole.
+        :raises LayoutDamaged: no superblock is whole, or they are of two containers.
         :raises DeviceTooShort: the device ends before the log does.
         :raises ContainerTooNew: another version wrote it.
         """
-        slots = Slots(device)
+        slots = Slots(device, expected)
         container = cls(device, slots, slots.load(), clock)
         # Only now, so that what the superblock names cannot be older in the cache than there.
         device.forget()

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from datera_backup.container import notices
 from datera_backup.container.device import Device, read
@@ -40,6 +42,9 @@ class Slot:
 class Slots:
     """The superblock of one device.
 
+    A slot that is whole counts as damaged even so where its superblock belongs elsewhere: into the
+    other slot, or into another container.
+
     Generation ``g`` lies in slot ``g % 2``. Every change is written twice, as two generations one
     after the other, each flushed: so the loss of either slot loses nothing.
 
@@ -48,8 +53,13 @@ class Slots:
         slot is damaged, or the two are not of successive generations, as each change leaves them.
     """
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, container_id: UUID | None = None) -> None:
+        """Read nothing yet.
+
+        :param container_id: whose superblock it should be; None is whosever both slots are.
+        """
         self._device = device
+        self._container_id = container_id
         self._known: dict[bytes, Superblock] = {}
         self.damaged: tuple[int, ...] = ()
         self.may_be_stale = False
@@ -76,7 +86,7 @@ class Slots:
 
         :raises NotAContainer: neither slot was ever written.
         :raises BytesUnreadable: neither slot is whole, and one cannot be read.
-        :raises LayoutDamaged: neither slot is whole.
+        :raises LayoutDamaged: neither slot is whole, or they are of two containers.
         :raises ContainerTooNew: another version wrote the newest.
         """
         if self._device.size < LOG_START:
@@ -88,14 +98,16 @@ class Slots:
         # when that one is read and in the second by then.
         for _ in range(_ATTEMPTS):
             slots = self.both()
-            whole = [slot.block for slot in slots if slot.block is not None]
-            damaged = tuple(n for n, slot in enumerate(slots) if slot.block is None)
+            whole = self._own(slots)
+            damaged = tuple(n for n, slot in enumerate(slots) if slot.block not in whole)
             if whole:
                 self._tell(slots, damaged)
                 self.damaged = damaged
                 generations = {block.generation for block in whole}
                 self.may_be_stale = max(generations) - min(generations) != 1
-                return max(whole, key=lambda block: block.generation)
+                newest = max(whole, key=lambda block: block.generation)
+                self._container_id = self._container_id or newest.container_id
+                return newest
             self.damaged = damaged
             written = written or any(slot.finding is not DamageKind.ABSENT for slot in slots)
         if any(slot.finding is DamageKind.UNREADABLE for slot in slots):
@@ -111,6 +123,22 @@ class Slots:
         if written:
             raise LayoutDamaged("Neither superblock of the container is whole.")
         raise NotAContainer("The device was never formatted as a container.")
+
+    def _own(self, slots: Iterable[Slot]) -> list[Superblock]:
+        """Return the superblocks of the container that it should be, or of the one that it is.
+
+        :raises LayoutDamaged: they are of two, and neither was asked for.
+        """
+        whole = [slot.block for slot in slots if slot.block is not None]
+        found = sorted({block.container_id for block in whole})
+        if len(found) == 1 or not whole:
+            return whole
+        own = [block for block in whole if block.container_id == self._container_id]
+        if not own and self._container_id is None:
+            raise LayoutDamaged(
+                "The superblocks of the container are of two: " + " and ".join(map(str, found))
+            )
+        return own or whole
 
     def both(self) -> tuple[Slot, ...]:
         """Return what each slot holds now.
@@ -130,6 +158,7 @@ class Slots:
         :raises ContainerChanged: the device has something else afterwards.
         :raises OSError: the device took neither.
         """
+        self._container_id = new.container_id
         written: dict[int, bytes] = {}
         failures: list[OSError] = []
         failed: int | None = None
@@ -202,7 +231,7 @@ class Slots:
             return Slot(None, exc.finding)
         except ValueError:  # what this version does not know, under a right checksum
             return Slot(None, DamageKind.DAMAGED)
-        if block is None:
+        if block is None or block.generation % _SLOTS != number:
             return Slot(None, DamageKind.DAMAGED)
         self._know(raw, block)
         return Slot(block)

@@ -11,6 +11,7 @@ import pytest
 from datera_backup.container import (
     LOG_START,
     AlreadyAContainer,
+    BackupReader,
     Container,
     ContainerFull,
     ContainerTooNew,
@@ -32,6 +33,7 @@ from datera_backup.container.format.superblock import (
 from datera_backup.container.log import peek
 from tests.fixtures.containers.devices import FailingDevice, MemoryDevice
 from tests.fixtures.containers.moving import (
+    TickingClock,
     back_up,
     changed,
     identifier,
@@ -281,3 +283,59 @@ def test_as_many_entries_as_a_slot_takes() -> None:
     assert superblocks.decode(raw) == full
     with pytest.raises(ContainerFull, match="superblock"):
         superblocks.encode(Superblock(3, identifier(1), 9, moment, tuple(entries)))
+
+
+def misdirected(number: int, source: Container, target: Container, into: int) -> None:
+    """Write a slot of one container into one of another, as a misdirected write does."""
+    raw = memory_of(source).content.read(number * SLOT_DISTANCE, SLOT_SIZE)
+    memory_of(target).content.write(into * SLOT_DISTANCE, raw)
+
+
+def two_containers() -> tuple[Container, Container]:
+    """Return two with a backup each, of which the first has been written to more often."""
+    first, second = new_container(1), new_container(2)
+    back_up(first, 1, DATA)
+    back_up(first, 3, DATA)
+    back_up(second, 2, DATA)
+    return first, second
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("into", [0, 1])
+def test_superblock_of_another_container_in_a_slot_harms_nothing(number: int, into: int) -> None:
+    first, second = two_containers()
+    misdirected(number, first, second, into)
+    opened = Container.open(memory_of(second), identifier(2), clock=TickingClock())
+    assert opened.damaged_slots == (into,)
+    assert opened.may_be_stale
+    assert restore(opened, 2) == DATA
+    opened.repair()
+    assert reopened(opened).damaged_slots == ()
+    assert restore(reopened(opened), 2) == DATA
+
+
+@pytest.mark.parametrize("into", [0, 1])
+def test_superblock_of_another_container_that_appears_later_harms_nothing(into: int) -> None:
+    first, second = two_containers()
+    misdirected(into, first, second, into)
+    back_up(second, 4, DATA, BackupReader(second, identifier(2)))
+    assert restore(reopened(second), 4) == DATA
+
+
+def test_superblocks_of_two_containers_are_damage_if_none_is_asked_for() -> None:
+    first, second = two_containers()
+    misdirected(0, first, second, 0)
+    with pytest.raises(LayoutDamaged, match=f"{identifier(1)}.*{identifier(2)}"):
+        Container.open(memory_of(second))
+    with pytest.raises(WrongContainer):
+        Container.open(memory_of(first), identifier(2))
+
+
+@pytest.mark.parametrize("into", [0, 1])
+def test_superblock_in_the_other_ones_slot_is_damaged(into: int) -> None:
+    container = new_container(1)
+    back_up(container, 1, DATA)
+    misdirected(1 - into, container, container, into)
+    opened = reopened(container)
+    assert opened.damaged_slots == (into,)
+    assert restore(opened, 1) == DATA
