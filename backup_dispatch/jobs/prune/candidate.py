@@ -88,8 +88,9 @@ def users_word(keep: str | None, now: datetime) -> str:
         until = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", word))
     except ValueError:
         return f"{KEEP}={word[:20]} is no date"
-    if _DAY.fullmatch(word):
-        until += timedelta(days=1)
     if until.tzinfo is None:
         until = until.replace(tzinfo=timezone.utc)
+    if _DAY.fullmatch(word):
+        # Of the last day that there is, no other one begins at the end.
+        now -= timedelta(days=1)
     return f"{KEEP}={word}" if now < until else ""
