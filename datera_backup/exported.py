@@ -33,25 +33,27 @@ def described(backup: Any) -> dict[str, Any]:
     }
 
 
-def location_in(driver_info: dict[str, Any], backup: Any) -> Location:
+def location_in(driver_info: Any, backup: Any) -> Location:
     """Where the data of a record are that is being imported.
 
+    :param driver_info: whatever the record has there; users can change it.
     :raises BackupFailed: it was not exported by this driver, or does not say that.
     """
-    if driver_info.get("driver") != "datera" or driver_info.get("format") != EXPORT_FORMAT:
+    told = driver_info if isinstance(driver_info, dict) else {}
+    if told.get("driver") != "datera" or told.get("format") != EXPORT_FORMAT:
         raise BackupFailed(
             f"The record of backup {backup.id} was not exported by this driver, or by a later "
             f"version of it"
         )
-    container = driver_info.get("container")
+    container = told.get("container")
     if not naming.is_container_name(container):
         raise BackupFailed(f"The record of backup {backup.id} names no container: {container!r}")
-    stored_as = driver_info.get("backup", backup.id)
+    stored_as = told.get("backup", backup.id)
     if not uuidutils.is_uuid_like(stored_as):
         raise BackupFailed(
             f"The record of backup {backup.id} names no backup in its container: {stored_as!r}"
         )
-    tenant = driver_info.get("tenant")
+    tenant = told.get("tenant")
     if not naming.is_tenant_path(tenant):
         raise BackupFailed(f"The record of backup {backup.id} names no tenant: {tenant!r}")
     return Location(str(tenant), str(container), UUID(stored_as))

@@ -27,9 +27,9 @@ def container_name(backup_id: str) -> str:
     return f"backup-{backup_id}"
 
 
-def is_container_name(name: str | None) -> bool:
+def is_container_name(name: object) -> bool:
     """Whether a record's ``container`` can be one of ours at all."""
-    return bool(name and CONTAINER_NAME.fullmatch(name))
+    return isinstance(name, str) and CONTAINER_NAME.fullmatch(name) is not None
 
 
 def description(volume_id: str, chain: str, label: str | None) -> str:
