@@ -24,6 +24,7 @@ from datera_emulator import Emulator
 from datera_emulator.target import brick
 from tests.faults.model.stores import Array, Folder, S3Store, Store, SwiftStore
 from tests.fixtures.backends.contract_backends import datera_options
+from tests.fixtures.backends.five_backends import make_room
 from tests.fixtures.backends.s3_service import S3Endpoint
 from tests.fixtures.backends.swift_service import SwiftService
 from tests.fixtures.cinder import file_volume
@@ -45,10 +46,6 @@ LINES = """\
 backup_driver = backup_dispatch.driver.BackupDispatcher
 enabled_backup_backends = {backends}
 backup_driver_init_check_interval = 3600
-quota_volumes = -1
-quota_gigabytes = -1
-quota_backups = -1
-quota_backup_gigabytes = -1
 {datera}
 backup_datera_503_timeout = 0
 {swift}
@@ -123,6 +120,9 @@ class Cloud:
             "s3": S3Store(s3, name, gates[1]),
         }
         self.wait_until_checked(BACKENDS)
+        for project in PROJECTS:
+            with self.acting(project) as cinder:
+                make_room(cinder, backups=-1)
 
     def _wire(self, server: str | None = None, **_options: Any) -> DirectContext:
         """A message goes to the manager of the host that it is for."""
