@@ -20,7 +20,7 @@ DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_disp
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional coverage test-faults mutants test-matrix test-contract test-services bench docs generated dist lock clean
+.PHONY: help demo test lint types unit functional coverage test-faults mutants test-matrix test-contract test-services test-service-faults bench docs generated dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -92,6 +92,11 @@ $(BENCH_VENV)/.installed: setup.cfg
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check borgbackup 2>/dev/null || \
 	  echo "Borg does not build here: one that is installed is used, if there is one." >&2
 	@touch $@
+
+# SEED repeats a run, FAULTS=brief tries a few of each kind: see docs/services.md.
+test-service-faults: ## kill -9 of services, lost locks, on real servers (needs root)
+	@$(PYTHON) tests/services/install.py $(SERVICES_VENV)
+	FAULTS=$(or $(FAULTS),whole) $(SERVICES_VENV)/bin/python -m pytest -p no:cacheprovider -vv --durations=0 tests/services/faults
 
 bench: $(VENV)/.installed $(BENCH_VENV)/.installed ## side-by-side figures; quick: BENCH='--size 256M --runs 1'
 	@rm -f $(BENCH_VENV)/results.json

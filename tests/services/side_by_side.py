@@ -17,11 +17,14 @@ from collections.abc import Sequence
 from types import FrameType
 
 CLOUD = "tests/services/cloud"
+FAULTS = "tests/services/faults"
 PARTS = {
     "cloud": [CLOUD],
     "others": [
         "tests/services",
         f"--ignore={CLOUD}",
+        # By `make test-service-faults`, for they take long.
+        f"--ignore={FAULTS}",
         "tests/functional/backup_dispatch/test_contract.py",
     ],
 }

@@ -46,6 +46,10 @@ class Cinder:
         self._directory.mkdir(parents=True, exist_ok=True)
         write_ini(self._directory / "cinder.conf", sections)
 
+    def configure_host(self, host: str, sections: Sections) -> None:
+        """Give a host's own file further lines, for services that will be started there."""
+        self._own[host] = sections
+
     def make_database(self) -> None:
         """Make the database's tables."""
         arguments = self.arguments("database")
@@ -73,7 +77,7 @@ class Cinder:
 
         :param sections: what its cinder.conf says beside that of all services.
         """
-        self._own[host] = sections
+        self.configure_host(host, sections)
         self._launch("cinder-volume", host)
 
     def launch_backup(self, host: str) -> None:

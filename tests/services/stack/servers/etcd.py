@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 from urllib import request
 
 from demo.servers.processes import Server
@@ -54,6 +56,19 @@ class Etcd:
         if self._server is not None:
             self._servers.kill(self._server)
             self._server = None
+
+    def end_leases(self) -> None:
+        """Revoke all leases, and with them all locks, as when their time is over."""
+        for lease in self._ask("lease/leases").get("leases", []):
+            self._ask("lease/revoke", ID=lease["ID"])
+
+    def _ask(self, what: str, **words: str) -> dict[str, Any]:
+        asked = request.Request(
+            f"http://{HOST}:{self._port}/v3/{what}", data=json.dumps(words).encode(), method="POST"
+        )
+        with request.urlopen(asked, timeout=5) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
 
     def _is_healthy(self) -> bool:
         self._servers.check()
