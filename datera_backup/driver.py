@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _thread
 import importlib.util
+import time
 from typing import Any, BinaryIO, cast
 
 from cinder import exception
@@ -38,11 +39,15 @@ from datera_backup.operations.progress import (
 )
 from datera_backup.opts import OPTS
 from datera_backup.settings import refuse_ignored_secondaries
+from datera_backup.storage import leftovers
 from datera_backup.storage.neighbours import WARNINGS
 from datera_backup.version import VERSION
-from datera_volume.connection import SdkMissing
+from datera_volume.connection import SdkMissing, growing_intervals
 
 LOG = logging.getLogger(__name__)
+
+LEASE_SECONDS = 300.0
+"""How long a starting service tries to detach what others seem to use: no lease is that long."""
 
 
 class DateraBackupDriver(DispatcherInterface, driver.BackupDriver):
@@ -86,9 +91,17 @@ class DateraBackupDriver(DispatcherInterface, driver.BackupDriver):
         _thread.start_new_thread(self._clear_leftovers_in_background, ())
 
     def _clear_leftovers_in_background(self) -> None:
-        """Detach what a crashed service left attached, before the next use of the cluster does."""
+        """Detach what a crashed service left attached, before the next use of the cluster does.
+
+        Its locks are held until their leases end, in etcd or Redis: until then it is tried again.
+        """
+        deadline = time.monotonic() + LEASE_SECONDS
         try:
-            self.clear_leftovers()
+            for pause in growing_intervals():
+                self.clear_leftovers()
+                if not leftovers.tenants(self.backend.address) or time.monotonic() >= deadline:
+                    break
+                time.sleep(pause)
         except Exception as failure:
             LOG.warning(
                 "Leftover attachments remain; the next use of the cluster tries again: %s",

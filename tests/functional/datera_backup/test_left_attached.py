@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from demo.waiting import until
 from tests.fixtures.datera.one_container import MINE, NAME, OTHERS
 
 if TYPE_CHECKING:
@@ -114,4 +115,25 @@ def test_a_clean_up_that_fails_is_a_warning_and_is_tried_again_by_the_next_opera
     assert "cannot be looked for" in caplog.text
     assert array.initiators == [MINE]
     attachments.clear_leftovers()
+    array.assert_quiet()
+
+
+@pytest.mark.usefixtures("left_open")
+def test_what_a_dead_process_still_holds_locked_is_detached_once_its_lease_ends(
+    cloud: Any, array: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A starting service does so by itself, for its next operation may come tomorrow."""
+    from datera_backup.driver import DateraBackupDriver
+    from datera_backup.storage import attachments, leftovers
+    from datera_backup.storage.locks import CloudLock
+
+    monkeypatch.setattr(attachments, "LEFTOVER_SECONDS", 0.0)
+    place = leftovers.Place(f"127.0.0.1:{array.emulator.https_port}", "/root")
+    dead = CloudLock("access", NAME)
+    dead.acquire(1)
+    DateraBackupDriver(cloud.context).check_for_setup_error()
+    until("the first try", lambda: leftovers.noted(place) == [NAME], seconds=60)
+    assert array.initiators == [MINE]
+    dead.release()
+    until("the clean-up", lambda: not leftovers.noted(place), seconds=60)
     array.assert_quiet()
