@@ -108,6 +108,7 @@ class Rounds:
             if command is not None:
                 assert command.has_ended(SECONDS)
                 command.kill()
+        lane.detach_all(self.attached)
         lane.settled()
 
     def _begin(self) -> None:
@@ -176,7 +177,6 @@ class Rounds:
 
     def _check(self) -> None:
         lane = self.lane
-        lane.detach_all(self.attached)
         self._check_copies()
         states = lane.states("backups", lane.backups)
         alive = [one for one in states if states[one] == "available"]
