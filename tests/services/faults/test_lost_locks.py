@@ -35,7 +35,8 @@ APPEND_STEPS = 90
 class Locks(Protocol):
     """A server of the locks between hosts."""
 
-    locks_url: str
+    @property
+    def locks_url(self) -> str: ...
 
     def start(self) -> None: ...
 
