@@ -20,10 +20,10 @@ DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_disp
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional coverage test-faults mutants test-matrix test-contract test-services test-service-faults bench docs generated dist lock clean
+.PHONY: help demo test lint types unit functional coverage test-faults mutants test-matrix test-contract test-services test-kills bench docs generated dist lock clean
 
 help: ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 28
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 $(VENV)/.installed: $(LOCK) locks/install.py setup.cfg
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -94,7 +94,7 @@ $(BENCH_VENV)/.installed: setup.cfg
 	@touch $@
 
 # SEED repeats a run, FAULTS=brief tries a few of each kind: see docs/services.md.
-test-service-faults: ## kill -9, and lost locks, on real servers
+test-kills: ## kill -9, and lost locks, on real servers
 	@$(PYTHON) tests/services/install.py $(SERVICES_VENV)
 	FAULTS=$(or $(FAULTS),whole) $(SERVICES_VENV)/bin/python -m pytest -p no:cacheprovider -vv --durations=0 tests/services/faults
 

@@ -23,7 +23,7 @@ PARTS = {
     "others": [
         "tests/services",
         f"--ignore={CLOUD}",
-        # By `make test-service-faults`, for they take long.
+        # By `make test-kills`, for they take long.
         f"--ignore={FAULTS}",
         "tests/functional/backup_dispatch/test_contract.py",
     ],
