@@ -28,7 +28,7 @@ from datera_backup.container.format.codec import compressor
 from datera_backup.container.format.geometry import digest_function
 from datera_backup.engine import EngineSettings
 from datera_backup.errors import OptionsInvalid, OptionsMissing
-from datera_backup.opts import REQUIRED, section_of
+from datera_backup.opts import OPTS, REQUIRED, section_of
 from datera_backup.version import VERSION
 from datera_volume.connection import (
     TLS,
@@ -86,6 +86,7 @@ def read_settings(configuration: Any) -> BackupSettings:
         return getattr(configuration, f"backup_datera_{name}")
 
     try:
+        _refuse_no_value(configuration)
         return BackupSettings(
             cluster=_cluster_settings(configuration),
             tenant=_tenant(option("tenant_id")),
@@ -111,6 +112,13 @@ def read_settings(configuration: Any) -> BackupSettings:
         raise OptionsInvalid(
             f"Section [{section}] of cinder.conf: {str(problem).rstrip('.')}. Correct it."
         ) from problem
+
+
+def _refuse_no_value(configuration: Any) -> None:
+    """Refuse a number that is set to nothing: to oslo.config it is None, not the default."""
+    for opt in OPTS:
+        if opt.default is not None and getattr(configuration, opt.dest) is None:
+            raise ValueError(f"{opt.dest} has no value")
 
 
 def _tenant(setting: str | None) -> str:

@@ -23,6 +23,7 @@ from datera_volume.connection import (
     is_name,
 )
 from datera_volume.operations.chap import Chap, Credentials
+from datera_volume.opts import OPTS
 from datera_volume.policies import BadPolicy, Policies, policies_from
 from datera_volume.version import DRIVER_HEADER
 
@@ -79,6 +80,10 @@ def read_settings(configuration: Any) -> BackendSettings:
         return value
 
     try:
+        for opt in OPTS:
+            # A number that is set to nothing is None to oslo.config, not the default.
+            if opt.default is not None and getattr(configuration, opt.dest) is None:
+                raise bad(f"The option {opt.dest} has no value; set it, or take the line out")
         settings = BackendSettings(
             section=section,
             cluster=ClusterSettings(

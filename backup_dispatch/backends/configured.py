@@ -113,6 +113,11 @@ def configured(conf: Any) -> Backends:
     with _refusing_bad_values("[DEFAULT]"):
         # Also those that are read later: errors should be found at the service's start.
         values = {opt.dest: conf[opt.dest] for opt in opts.OPTS}
+    for opt in opts.OPTS:
+        if opt.default is not None and values[opt.dest] is None:
+            raise ConfigurationInvalid(
+                f"[DEFAULT] {opt.dest} has no value. Set it, or take the line out."
+            )
     enabled = tuple(values[opts.ENABLED])
     for name in enabled:
         _refuse_no_prefix(opts.ENABLED, name)

@@ -192,6 +192,14 @@ def test_a_value_out_of_bounds_stops_the_service(tmp_path: Path, name: str, valu
         read_settings(configuration(tmp_path, **options))
 
 
+@pytest.mark.parametrize("name", [o.dest for o in OPTS if isinstance(o, cfg.IntOpt) and o.default])
+def test_number_without_a_value_stops_the_service(tmp_path: Path, name: str) -> None:
+    """To oslo.config it is None, whatever the default is."""
+    with pytest.raises(OptionsInvalid, match=f"{name} has no value") as caught:
+        read_settings(configuration(tmp_path, **{**REQUIRED, name: ""}))
+    assert "[DEFAULT]" in str(caught.value)
+
+
 def test_zlib_does_not_take_a_level_of_zstd(tmp_path: Path) -> None:
     options = {"backup_datera_compression_algorithm": "zlib", "backup_datera_compression_level": 19}
     with pytest.raises(OptionsInvalid, match="compression_level is 19, but zlib accepts 1 to 9"):

@@ -87,6 +87,13 @@ def test_an_invalid_setting_is_named(read: Read, options: dict[str, str], named:
     assert "short" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["datera_api_port", "datera_503_timeout", "datera_503_interval"])
+def test_number_without_a_value_is_named(read: Read, name: str) -> None:
+    """To oslo.config it is None in the section that all backends share, whatever the default."""
+    with pytest.raises(exception.InvalidConfigurationValue, match=f"{name} has no value"):
+        read(f"{name} =", **GOOD)
+
+
 def test_tls_is_on_although_cinders_default_is_off(read: Read) -> None:
     assert read(**GOOD).cluster.tls.enabled
 

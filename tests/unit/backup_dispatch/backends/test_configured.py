@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from cinder import objects
+from oslo_config import cfg
 
 objects.register_all()
 
+from backup_dispatch import opts  # noqa: E402 - after Cinder's objects
 from backup_dispatch.backends import configured, loading  # noqa: E402 - after Cinder's objects
 from backup_dispatch.backends.sections import Configured  # noqa: E402
 from backup_dispatch.errors import ConfigurationInvalid  # noqa: E402
@@ -255,3 +257,15 @@ def test_plugin_that_does_not_import_is_refused_with_the_reason(
 
 def test_the_same_values_are_loaded_once() -> None:
     assert load("swift") is load("swift")
+
+
+@pytest.mark.parametrize("name", [opts.CHECK_TIMEOUT, opts.STALL_TIMEOUT, opts.METRICS_INTERVAL])
+def test_number_without_a_value_is_refused(tmp_path: Path, name: str) -> None:
+    """To oslo.config it is None, whatever the default is."""
+    path = tmp_path / "cinder.conf"
+    path.write_text(f"[DEFAULT]\n{opts.ENABLED} = posix\n{name} =\n")
+    conf = cfg.ConfigOpts()
+    conf.register_opts(opts.OPTS)
+    conf([], default_config_files=[str(path)])
+    with pytest.raises(ConfigurationInvalid, match=rf"\[DEFAULT\].*{name} has no value"):
+        configured.configured(conf)
