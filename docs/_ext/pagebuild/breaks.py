@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a long name in code may be broken on a narrow screen: never behind an option's hyphens."""
+"""Where a long name in code or a heading may be broken on a narrow screen.
+
+Never behind an option's hyphens.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-_WORD = re.compile(r'(<span class="pre">)([^<]+)(</span>)')
+_WORD = re.compile(r'(<span class="pre">|<h[1-4]>)([^<]+)(<)')
 _BEHIND = re.compile(r"(?<=[\w\]])([_/.,=@]+)(?=[\w\[])")
 _OPTION = re.compile(r"^--?\w+")
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from pagebuild.breaks import broken
+from pagebuild.breaks import allow_breaks, broken
 from pagebuild.dates import date_of_sources
 from pagebuild.languages import language_of
 
@@ -93,3 +93,10 @@ def test_date_without_git_installed_is_the_newest_page_s(
 )
 def test_long_name_may_be_broken_at_its_joints_only(word: str, html: str) -> None:
     assert broken(word) == html
+
+
+def test_long_name_in_a_heading_may_be_broken_at_its_joints() -> None:
+    context = {"body": '<h3>backup_dispatch_primary<a class="headerlink">#</a></h3><p>a_b</p>'}
+    allow_breaks(None, "page", "page.html", context, None)  # type: ignore[arg-type]
+    told = 'backup_<wbr>dispatch_<wbr>primary<a class="headerlink">#</a></h3><p>a_b</p>'
+    assert context["body"] == f"<h3>{told}"
