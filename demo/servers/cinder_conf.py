@@ -98,7 +98,8 @@ def cinder_sections(directory: Path, neighbours: Neighbours) -> Sections:
             "driver_ssl_cert_path": array.ca_bundle,
         },
         "database": {
-            "connection": f"sqlite:///{directory / 'cinder.sqlite'}",
+            # One writes at a time, and on a busy machine the others wait longer than 5 seconds.
+            "connection": f"sqlite:///{directory / 'cinder.sqlite'}?timeout=60",
             # The cloud ends with the demo: nothing has to survive a power loss.
             "sqlite_synchronous": False,
         },
