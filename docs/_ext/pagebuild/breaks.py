@@ -11,7 +11,9 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-_WORD = re.compile(r'(<span class="pre">|<h[1-4]>)([^<]+)(<)')
+_WORD = re.compile(r'(<span class="pre">)([^<]+)(<)')
+_HEADING = re.compile(r"(<h[1-4]>)([^<]+)(<)")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 _BEHIND = re.compile(r"(?<=[\w\]])([_/.,=@]+)(?=[\w\[])")
 _OPTION = re.compile(r"^--?\w+")
 
@@ -26,8 +28,9 @@ def allow_breaks(
 ) -> None:
     """Put them into a page."""
     if "body" in context:
-        context["body"] = _WORD.sub(
-            lambda found: found[1] + broken(found[2]) + found[3], context["body"]
+        code = _WORD.sub(lambda found: found[1] + broken(found[2]) + found[3], context["body"])
+        context["body"] = _HEADING.sub(
+            lambda found: found[1] + _HUMP.sub("<wbr>", broken(found[2])) + found[3], code
         )
 
 

@@ -24,7 +24,7 @@ _TYPED = re.compile(
     r"backup-dispatch |datera-backup |datera-emulator |cinder-manage |[A-Z_]+=\S+ (?:make|python))"
 )
 _PYTHON = re.compile(r"(?:from \S+ )?import |(?:async )?def |class \w|@\w|\w+ = \w+\(")
-_COLUMNS = re.compile(r"^\s*\+-{2,}|[─│┌┐└┘├┤▼▶]|^\S+( {3,}\S+){2,}$", re.MULTILINE)
+_COLUMNS = re.compile(r"^\s*\+-{2,}|^\| .+ \|$|[─│┌┐└┘├┤▼▶]|^\S+( {3,}\S+){2,}$", re.MULTILINE)
 
 
 def language_of(text: str) -> str:
