@@ -7,13 +7,10 @@
 from __future__ import annotations
 
 import argparse
-import compileall
 import hashlib
 import json
 import os
 import random
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,9 +20,8 @@ from queue import SimpleQueue
 from tests.mutants.covering import SUITES, Covering, learn
 from tests.mutants.judging import Judge, Verdict
 from tests.mutants.kinds import Mutant, mutants
+from tests.mutants.trees import ROOT, SHIPPED, copy, tracked
 
-ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ("backup_dispatch", "datera_backup", "datera_volume")
 # For whoever writes a driver's tests: a test of its own.
 LEFT_OUT = ("backup_dispatch/testing/",)
 
@@ -53,25 +49,6 @@ def chosen(seed: int, sample: int, only: str) -> list[Mutant]:
     ]
     print(f"{len(every):,} places; seed {seed}", flush=True)
     return random.Random(seed).sample(every, min(sample, len(every)))
-
-
-def tracked() -> list[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    return [name for name in listed.split("\0") if name and (ROOT / name).exists()]
-
-
-def copy(names: list[str], to: Path) -> Path:
-    """Copy the sources, compiled once."""
-    shutil.rmtree(to, ignore_errors=True)
-    for name in names:
-        target = to / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target, follow_symlinks=False)
-    for package in (*SHIPPED, "datera_emulator", "demo", "tests"):
-        compileall.compile_dir(to / package, quiet=2)
-    return to
 
 
 def main(argv: Sequence[str]) -> int:
