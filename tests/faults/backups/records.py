@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from oslo_utils import timeutils
 from sqlalchemy import text
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Records:
         """The volume to restore to."""
         return self.disks / "target"
 
-    def record(self, parent: str | None = None, **values: Any) -> str:
+    def record(self, parent: str | None = None) -> str:
         """Make the record of a backup that is not taken yet; return its id."""
         from cinder import objects
 
@@ -70,7 +71,9 @@ class Records:
             host=self.service.backup_manager.host,
             parent_id=parent,
             display_name="nightly",
-            **{"size": 1, "status": "creating", **values},
+            data_timestamp=timeutils.utcnow(),
+            size=1,
+            status="creating",
         )
         backup.create()
         return str(backup.id)

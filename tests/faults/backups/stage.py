@@ -26,6 +26,10 @@ PATIENCE = 3600.0
 """Seconds that an operation may sleep in all, whatever fails; a deletion waits a day for a lock."""
 
 
+WEST = "west"
+"""Another backend, and its tenant: it is the same cluster, and the same session."""
+
+
 class World:
     """What was saved, to begin with again: the cluster, and the records."""
 
@@ -123,7 +127,9 @@ class Stage(Stored):
         for path in self.lock_files():
             with suppress(FileNotFoundError):
                 path.unlink()
-        assert leftovers.begin_sweep(self.backend.attachments._place)
+        place = self.backend.attachments._place
+        for tenant in (place.tenant, f"{place.tenant}/{WEST}"):
+            assert leftovers.begin_sweep(place._replace(tenant=tenant))
 
     @staticmethod
     def forget_process() -> None:

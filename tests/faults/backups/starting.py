@@ -14,7 +14,7 @@ from unittest import mock
 
 from datera_emulator import Emulator
 from datera_emulator.target import brick
-from tests.faults.backups.stage import Stage
+from tests.faults.backups.stage import PATIENCE, WEST, Stage
 from tests.faults.backups.volume import BLOCK, BLOCKS
 from tests.fixtures.datera.one_container import MINE
 
@@ -22,8 +22,9 @@ from tests.fixtures.datera.one_container import MINE
 @contextmanager
 def staged(folder: Path, template_folder: Path) -> Iterator[Stage]:
     """Start a cluster and a Cinder for many operations, in which only time is mocked."""
+    from backup_dispatch.process import this_process
     from datera_backup.container import Container
-    from datera_backup.operations import volumes
+    from datera_backup.operations import progress, volumes
     from datera_backup.storage import attachments, backend, locks
     from datera_volume.connection import Cluster
     from tests.fixtures.cinder.service import CinderService
@@ -34,10 +35,16 @@ def staged(folder: Path, template_folder: Path) -> Iterator[Stage]:
         brick.install(MINE)
         running.callback(brick.uninstall)
         service = enter(
-            CinderService(folder, template_folder=template_folder, defaults=options(emulator))
+            CinderService(
+                folder,
+                template_folder=template_folder,
+                defaults=options(emulator),
+                sections=f"[{WEST}]\nbackup_driver = datera\nbackup_datera_tenant_id = {WEST}\n",
+            )
         )
         running.callback(backend.forget_backends)
-        backend.forget_backends()
+        # Nothing is asked of the cluster beside what a test does.
+        this_process().stop_checking()
         enter(mock.patch.object(volumes, "BYTES_PER_GIB", BLOCK * BLOCKS))
         stage = Stage(service, emulator)
         clock, sleep = stage.time.now, stage.time.sleep
@@ -48,8 +55,11 @@ def staged(folder: Path, template_folder: Path) -> Iterator[Stage]:
                 partial(Cluster, session=stage.session, sleep=sleep, clock=clock),
             )
         )
+        backend.forget_backends()
         enter(mock.patch.object(attachments.Attachments.__init__, "__kwdefaults__", timed(stage)))
         enter(mock.patch.object(locks.CloudLock.acquire, "__kwdefaults__", timed(stage)))
+        # A slow machine would look at the record once more.
+        enter(mock.patch.object(progress.run, "__defaults__", (PATIENCE,)))
         # What each failure logs would take most of the time.
         logging.disable(logging.CRITICAL)
         running.callback(logging.disable, logging.NOTSET)
@@ -69,7 +79,8 @@ def timed(stage: Stage) -> dict[str, Any]:
 def options(emulator: Emulator) -> str:
     """Lines of ``[DEFAULT]``: one thread of each kind, so that each run takes the same steps."""
     return f"""\
-backup_driver = datera_backup.driver.DateraBackupDriver
+backup_driver = backup_dispatch.driver.BackupDispatcher
+enabled_backup_backends = datera, {WEST}
 backup_datera_san_ip = 127.0.0.1
 backup_datera_san_login = {emulator.username}
 backup_datera_san_password = {emulator.password}

@@ -27,8 +27,7 @@ class Stored(Records):
     def data_file(self, container: str) -> Path:
         """The file with a container's bytes."""
         cluster = self.emulator.cluster
-        instance = cluster.app_instance_named("/root", container)
-        assert instance is not None, f"{container} is gone"
+        (instance,) = [one for one in cluster.app_instances.values() if one.name == container]
         ((_, volume),) = instance.volumes()
         return cluster.files.path(volume.file)
 

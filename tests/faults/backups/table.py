@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from tests.faults.backups.copies import Cancel, Copy, ReadForACopy
+from tests.faults.backups.jobs import CopyJob
 from tests.faults.backups.operations import Create, Delete, Look, Operation, Restore
 
 OPERATIONS: dict[str, Operation] = {
@@ -26,5 +27,6 @@ OPERATIONS: dict[str, Operation] = {
     "cancel": Cancel("nothing"),
     "cancel an incremental": Cancel("a_full", parent="full"),
     "read for a copy": ReadForACopy("two_containers", of="newest", day=1),
+    "copy to another backend": CopyJob("one"),
     "write a copy": Copy("a_full_and_another"),
 }

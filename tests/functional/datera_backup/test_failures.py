@@ -85,32 +85,6 @@ def test_an_incremental_that_fails_at_any_step_leaves_the_chain_as_it_was(
     assert content(cloud.restore_backup(second)) == content(volume)
 
 
-@pytest.mark.parametrize("applied", [False, True])
-def test_an_error_of_the_cluster_at_any_request_leaves_what_the_record_names(
-    cloud: Any, volume: Any, array: Any, applied: bool
-) -> None:
-    faults = array.emulator.faults
-    succeeded = 0
-    for number in range(1, 40):
-        fault = faults.answer(
-            500, {"message": "a disk is on fire"}, nth=number, path="(?!/login).*", applied=applied
-        )
-        backup = cloud.create_backup(volume)
-        faults.clear()
-        for name in array.names:
-            assert name == backup.container
-        if backup.status == "error":
-            assert backup.fail_reason
-        assert cloud.delete_backup(backup) is None
-        assert array.names == []
-        if not fault.hits:
-            assert backup.status == "available"
-            succeeded += 1
-            break
-    assert succeeded
-    assert number > 5
-
-
 def test_a_process_that_dies_leaves_what_the_record_names(
     cloud: Any, volume: Any, array: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
