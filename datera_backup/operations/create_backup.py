@@ -189,6 +189,9 @@ class CreateBackup:
     ) -> Commit:
         need = worst_case(self._source.size, geometry)
         gib = new_container_gib(need, self._backend.settings.container_max_gib)
+        # Before the record names it: of a container in a tenant that never was, nothing could prove
+        # that it is deleted. Nor is one made anywhere else, for it would prove that by being empty.
+        self._tenant.ensure()
         lock = writer_lock(name)
         committed: list[Commit] = []
         with CleanUp(f"Backup {self._backup.id}") as clean_up:

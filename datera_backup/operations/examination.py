@@ -167,6 +167,7 @@ def try_out(backend: DateraBackend) -> Iterator[Step]:
     try:
         with translated(f"Container {name}"), CleanUp(f"Container {name}") as clean_up:
             clean_up.add(f"delete container {name}", lambda: _delete(backend, name))
+            backend.tenant.ensure()
             containers.create(
                 backend, backend.tenant, name, 1, f"{naming.MARK} of a check that can be deleted"
             )

@@ -72,15 +72,11 @@ def repaired(container: Container) -> None:
 
 
 def create(backend: DateraBackend, tenant: Tenant, name: str, gib: int, description: str) -> None:
-    """Make the app instance of a new container, and its tenant where that is missing.
-
-    Tenants are created only here: an empty tenant that a search for a container had created would
-    prove that the container is deleted.
+    """Make the app instance of a new container, in a tenant that is there.
 
     :raises NotOurs: there is an app instance of that name already; it is left alone.
     """
     try:
-        tenant.ensure()
         tenant.create_app_instance(
             NewAppInstance(
                 name=name,

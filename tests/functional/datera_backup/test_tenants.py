@@ -37,3 +37,17 @@ def test_a_tenant_that_cannot_be_had_keeps_the_service_from_starting(
     with pytest.raises(exception.InvalidConfigurationValue, match=told):
         DateraBackupDriver(cloud.context).check_for_setup_error()
     assert list(array.emulator.cluster.tenants) == ["/root"]
+
+
+def test_a_backup_whose_tenant_could_not_be_made_is_deleted_without_it(
+    start_cloud: Any, array: Any
+) -> None:
+    cloud = start_cloud(backup_datera_tenant_id="backups", backup_datera_503_timeout=0)
+    volume = cloud.create_volume(1)
+    faults = array.emulator.faults
+    faults.answer(500, {"message": "broken"}, method="POST", path="/tenants", times=None)
+    failed = cloud.create_backup(volume)
+    assert failed.status == "error"
+    assert cloud.delete_backup(failed) is None
+    faults.clear()
+    assert cloud.create_backup(volume).status == "available"
