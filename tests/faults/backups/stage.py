@@ -138,6 +138,12 @@ class Stage(Stored):
 
         leftovers.forget_all()
 
+    def clear_leftovers(self) -> None:
+        """Close what was left open, as the next use of each backend does."""
+        backend = self.backend
+        backend.clear_leftovers()
+        backend.attachments_in(f"/root/{WEST}").clear_leftovers()
+
     def lock_files(self) -> Iterator[Path]:
         """The files of locks on containers."""
         for folder in ("locks", "coordination"):

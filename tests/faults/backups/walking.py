@@ -113,7 +113,7 @@ class Walker:
             problems += operation.wrong(stage, world.backups, told)
         if restarted:
             stage.forget_process()
-        stage.driver.clear_leftovers()
+        stage.clear_leftovers()
         problems += self._left()
         problems += self._healed(operation, world, error)
 
