@@ -57,6 +57,7 @@ class Backup:
     :ivar places: for each block the container where it was stored; None for zeros.
     :ivar moment: of its data.
     :ivar unowned: imported, and not used since: the service must still find who has it.
+    :ivar pruned: chosen by a run of prune that could not delete it: the next one tries again.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Backup:
     places: tuple[str | None, ...] = (None,) * BLOCKS
     copy_of: str | None = None
     unowned: bool = False
+    pruned: bool = False
 
     @property
     def blocks(self) -> Iterator[bytes]:

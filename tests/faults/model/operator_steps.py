@@ -62,12 +62,16 @@ def salvage(walk: Walk, backup: Backup) -> None:
         walk.done["salvages"] += 1
 
 
-def copy(walk: Walk, backup: Backup, target: str) -> None:
-    """A copy holds the same, belongs to the same project, and stands alone; or there is none."""
+def copy(walk: Walk, backup: Backup, target: str, *, incremental: bool) -> None:
+    """A copy holds the same, and belongs to the same project; or there is none.
+
+    :param incremental: it may build on the copy before it.
+    """
     if backup.state is not State.AVAILABLE or backup.backend == target:
         return
     before = set(walk.cloud.records())
-    ended = walk.cloud.run("copy", backup.id, "--to", target, "-f", "json")
+    how = ("--incremental",) if incremental else ()
+    ended = walk.cloud.run("copy", backup.id, "--to", target, *how, "-f", "json")
     made = set(walk.cloud.records()) - before
     if not made:
         there = any(
@@ -86,15 +90,19 @@ def copy(walk: Walk, backup: Backup, target: str) -> None:
     assert walk.expected.harm(backup) is not Harm.CERTAIN
     (copied,) = made
     record = walk.cloud.records()[copied]
-    assert record.parent_id is None
+    parent = record.parent_id or None
+    if parent is not None:
+        assert incremental
+        assert parent in {one.id for one in walk.expected.available(backup.volume, target)}
     new = replace(
         backup,
         id=copied,
         backend=target,
         container=record.container,
-        parent=None,
+        parent=parent,
         copy_of=backup.id,
         unowned=False,
+        pruned=False,
     )
     walk.expected.add(new)
     walk.done["copies"] += 1
@@ -104,7 +112,7 @@ def prune(walk: Walk, volume: Volume, last: int) -> None:
     """What goes is what the rule says, and what is left restores as before."""
     before = {one.id: one for one in walk.expected.backups.values() if one.volume == volume.id}
     unsure = bool(walk.away or walk.down) or any(
-        walk.may_fail(one) or one.unowned or walk.expected.harm(one) is Harm.POSSIBLE
+        walk.may_fail(one) or one.unowned or one.pruned or walk.expected.harm(one) is Harm.POSSIBLE
         for one in before.values()
     )
     wanted = left_after(
@@ -128,7 +136,8 @@ def prune(walk: Walk, volume: Volume, last: int) -> None:
     records = walk.cloud.records()
     gone = set(before) - set(records)
     if unsure:
-        assert gone <= set(before) - set(wanted), ended.err
+        again = {one.id for one in before.values() if one.pruned}
+        assert gone <= (set(before) - set(wanted)) | again, ended.err
     else:
         assert gone == set(before) - set(wanted), ended.err + ended.out
         assert ended.code in (0, 1)
@@ -140,6 +149,7 @@ def prune(walk: Walk, volume: Volume, last: int) -> None:
             assert unsure, record.fail_reason
             assert one not in wanted
             backup.state = State.FAILED
+            backup.pruned = True
     walk.done["backups pruned"] += len(gone)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from cinder import exception
@@ -28,7 +28,6 @@ from tests.faults.model.expected import (
     Volume,
 )
 
-T = TypeVar("T")
 LOOK_EVERY = 10
 """Steps between two looks into the stores."""
 
@@ -64,6 +63,7 @@ class Walk:
     def compare(self) -> None:
         """After each step; now and then with all that lies in the stores."""
         self._steps += 1
+        self.done["steps"] += 1
         compare_records(self.cloud, self.expected)
         compare_doors(self.cloud, self.away)
         if self._steps % LOOK_EVERY == 0:
@@ -213,8 +213,3 @@ class Walk:
                 made = cinder.import_backup(export)
                 assert (made.id, made.status) == (one.id, "available"), made.fail_reason
         self.done["imports"] += len(family)
-
-
-def picked(among: Sequence[T], number: int) -> T:
-    """One of them, by a number of any size."""
-    return among[number % len(among)]
