@@ -57,7 +57,9 @@ class Lane:
     def await_command(self, *words: str) -> str:
         """Run ``backup-dispatch`` to its end, and return the end of what it has said."""
         running = self.command(*words)
+        running.steps.spare()
         assert running.has_ended(SECONDS), words
+        running.kill()
         return running.log.read_text(errors="replace")[-2000:]
 
     def stop(self) -> None:
@@ -124,7 +126,12 @@ class Lane:
         """Create a volume."""
 
         def made() -> str:
-            assert not any(one.has_ended() for one in self.processes.values()), self.zone
+            dead = [
+                name
+                for name in self.hosts
+                if name in self.processes and self.processes[name].has_ended()
+            ]
+            assert not dead, (self.zone, dead)
             volume = self.requests.create_volume("volume", self.zone)
             self.volumes.add(volume)
             self.settled()

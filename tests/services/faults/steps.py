@@ -45,6 +45,11 @@ class Steps:
         """How many there were, of all processes with this file."""
         return int(NUMBERS.unpack_from(self._numbers)[0])
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the chosen one was reached."""
+        return self.made >= self._last
+
     def end_after(self, count: int, by: signal.Signals = signal.SIGKILL) -> None:
         """Let the process end, or be stopped, at the step after so many from now."""
         struct.pack_into("<q", self._numbers, 16, by)
