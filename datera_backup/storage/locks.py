@@ -20,7 +20,7 @@ from oslo_log import log as logging
 
 from datera_backup.clean_up import CleanUp
 from datera_backup.errors import AttachFailed, ContainerBusy, ContainerGone, LockLost
-from datera_backup.storage.ownership import is_held
+from datera_backup.storage.ownership import abandon, is_held
 from datera_volume.connection import growing_intervals
 
 CONF = cfg.CONF
@@ -96,7 +96,15 @@ class CloudLock:
         :raises LockLost: it was no longer held.
         """
         lock, self._lock = self._lock, None
-        if lock is not None and lock.release() is False:
+        if lock is None:
+            return
+        released = False
+        try:
+            released = lock.release() is not False
+        finally:
+            if not released:
+                abandon(lock)
+        if not released:
             raise self._lost()
 
     def _lost(self) -> LockLost:

@@ -125,10 +125,15 @@ class EtcdLock:
     _key_b64 = "a2V5"
 
     def __init__(self) -> None:
-        self._coord = mock.Mock(client=EtcdClient(self._uuid))
+        self._coord = mock.Mock(client=EtcdClient(self._uuid), _acquired_locks={self})
 
     def is_still_owner(self) -> bool:
         raise tooz.NotImplemented
+
+    def release(self) -> bool:
+        if not self._coord.client.answers:
+            raise tooz.ToozError("no answer")
+        return False
 
 
 def test_a_lock_in_etcd_is_lost_with_its_lease(coordinated: Path) -> None:
@@ -141,6 +146,18 @@ def test_a_lock_in_etcd_is_lost_with_its_lease(coordinated: Path) -> None:
     etcd._coord.client.value = "dGhlaXJz"
     with pytest.raises(LockLost, match=NAME):
         lock.require()
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_lock_in_etcd_that_cannot_be_released_is_renewed_no_more(
+    coordinated: Path, answers: bool
+) -> None:
+    lock = writer_lock(NAME)
+    lock._lock = etcd = EtcdLock()
+    etcd._coord.client.answers = answers
+    with pytest.raises(LockLost if answers else tooz.ToozError):
+        lock.release()
+    assert etcd._coord._acquired_locks == set()
 
 
 def test_a_lock_in_a_database_is_lost_with_its_connection(coordinated: Path) -> None:
