@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps secrets out of what is printed: reasons come from drivers, and some contain secrets."""
+"""Keeps secrets, and what steers a terminal, out of what is printed.
+
+Reasons come from drivers, and some contain secrets; names come from users.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -21,6 +25,12 @@ LONG = 12
 
 LONGEST_WORD = 16
 """Length from which nothing counts as a word."""
+
+LINES = "\n\t"
+"""What may stand between the lines of a message."""
+
+_JOINERS = "\u200c\u200d"
+"""Within words of Persian or Hindi, and within emoji."""
 
 _WORD = re.compile(r"[a-z]+|[A-Z][a-z]+|[A-Z]+|[0-9]+")
 
@@ -50,6 +60,26 @@ def masked(text: str, conf: Any = None) -> str:
     for secret in sorted(_secrets(cfg.CONF if conf is None else conf), key=len, reverse=True):
         text = _without(secret, text)
     return str(strutils.mask_password(_IN_URL.sub(rf"\1{MASK}@", text)))
+
+
+def printable(text: str, keep: str = "") -> str:
+    """The text, with the escape sequence of each character that is no sign, but acts on a terminal.
+
+    Such are control characters, line breaks, and what reverses the direction of writing. Those that
+    join or separate signs of a word are part of many scripts, and stay.
+
+    :param keep: characters that stay as well.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign in keep or _is_printable(sign) else sign.encode("unicode_escape").decode()
+        for sign in text
+    )
+
+
+def _is_printable(sign: str) -> bool:
+    return sign.isprintable() or sign in _JOINERS or unicodedata.category(sign) == "Zs"
 
 
 def _without(secret: str, text: str) -> str:

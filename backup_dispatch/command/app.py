@@ -19,7 +19,7 @@ from backup_dispatch.command.cloud import Cloud
 from backup_dispatch.command.configuration import read_configuration
 from backup_dispatch.command.outcome import CANCELLED, UNUSABLE
 from backup_dispatch.errors import listed
-from backup_dispatch.masking import masked
+from backup_dispatch.masking import LINES, masked, printable
 
 NAME = "backup-dispatch"
 
@@ -186,7 +186,7 @@ class _Audible(logging.Filter):
 
 
 class _Unsecret(logging.Formatter):
-    """Masks what looks like a secret, also in a traceback."""
+    """Masks what looks like a secret, and what steers a terminal, also in a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
+        return printable(masked(super().format(record)), keep=LINES)

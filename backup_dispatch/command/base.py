@@ -44,7 +44,7 @@ from backup_dispatch.errors import (
 from backup_dispatch.examination import deployment
 from backup_dispatch.examination.finding import State
 from backup_dispatch.jobs.locking import JobRunning
-from backup_dispatch.masking import masked
+from backup_dispatch.masking import LINES, masked, printable
 
 CONF = cfg.CONF
 
@@ -112,7 +112,7 @@ class CloudCommand(Command):
 
     def say(self, text: str) -> None:
         """Print a message for the operator that is not the command's output."""
-        self.app.stderr.write(f"{masked(text)}\n")
+        self.app.stderr.write(f"{printable(masked(text), keep=LINES)}\n")
 
     def say_if_nothing_is_configured(self) -> None:
         """Report it if cinder.conf has another driver and no options of the dispatcher.
@@ -191,8 +191,12 @@ class CloudCommand(Command):
             return outcome
         names, data = outcome
         _require_known_columns(parsed_args, names)
-        if parsed_args.formatter in _PLAIN:
-            data = [_plain(row) for row in data] if self._is_list() else _plain(data)
+        plain = parsed_args.formatter in _PLAIN
+        # Names are the users'. What reads a file or a pipe gets each as it is.
+        seen = parsed_args.formatter == "table" or (plain and self.app.stdout.isatty())
+        for applies, change in ((plain, _plain), (seen, _printable)):
+            if applies:
+                data = [change(row) for row in data] if self._is_list() else change(data)
         return names, data
 
     def _is_list(self) -> bool:
@@ -230,6 +234,11 @@ def _plain(values: Iterable[Any]) -> list[Any]:
         else one
         for one in values
     ]
+
+
+def _printable(values: Iterable[Any]) -> list[Any]:
+    """The values of a row, without what steers a terminal."""
+    return [printable(one) if isinstance(one, str) else one for one in values]
 
 
 def _told(error: Exception) -> tuple[str, int]:

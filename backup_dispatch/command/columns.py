@@ -15,6 +15,7 @@ from cliff.columns import FormattableColumn
 from backup_dispatch.backends.loading import NAMESPACE
 from backup_dispatch.command.units import in_units
 from backup_dispatch.examination.finding import State
+from backup_dispatch.masking import printable
 
 if TYPE_CHECKING:
     Column = FormattableColumn[Any]
@@ -90,7 +91,7 @@ class Lines(Column):
 
     def human_readable(self) -> str:
         """What a table shows."""
-        return "\n".join(self._texts)
+        return "\n".join(printable(one) for one in self._texts)
 
 
 class Size(Column):
@@ -138,6 +139,7 @@ def fitted(
 
     :param cut: the number of that column.
     """
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     room = shutil.get_terminal_size().columns - sum(widths) - _BORDERS * len(columns) - 1
     width = max(_SHORTEST, widths[cut] + room)

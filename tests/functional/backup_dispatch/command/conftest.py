@@ -51,7 +51,7 @@ def run_command(conf: Path, *arguments: str, stdin: str = "", terminal: bool = F
     from backup_dispatch.command.table import COMMANDS
 
     kind = Terminal if terminal else io.StringIO
-    given, out, err = kind(stdin), io.StringIO(), kind()
+    given, out, err = kind(stdin), kind(), kind()
     app = CommandApp(COMMANDS, given, out, err)
     try:
         with redirect_stderr(err):
