@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from backup_dispatch.drivers.interface import MissingRange
 
@@ -33,6 +34,15 @@ def path_beside(output: Path) -> Path:
         if os.path.lexists(path):
             raise OutputExists(path)
     return beside
+
+
+def opened(output: Path) -> BinaryIO:
+    """Open the file that is to be written, which no other user may read: it is a volume.
+
+    :raises FileExistsError: there is one by now.
+    :raises OSError: it cannot be created.
+    """
+    return open(output, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))
 
 
 def write(path: Path, size: int, missing: Sequence[MissingRange], about: str) -> None:

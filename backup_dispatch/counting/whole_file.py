@@ -18,8 +18,11 @@ def write_text(path: Path, text: str, mode: int = FOR_ALL) -> None:
     """
     # In the same folder, for the rename; without .prom at its end, so that nobody reads it.
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    # A killed process of that number may have left one. A link that somebody else has made there,
+    # where all may write, is not followed.
+    beside.unlink(missing_ok=True)
     try:
-        with open(beside, "w", encoding="utf-8") as file:
+        with open(beside, "x", encoding="utf-8") as file:
             os.fchmod(file.fileno(), mode)
             file.write(text)
             file.flush()

@@ -43,7 +43,7 @@ def salvage(devices: Sequence[Path], backup_id: UUID, output: Path) -> Salvaged:
     map_path = rescue_map.path_beside(output)
     with _opened(devices) as salvaging, ProgressLine(sys.stderr) as progress:
         reader = salvaging.reader(backup_id)
-        with output.open("xb") as file:
+        with rescue_map.opened(output) as file:
             try:
                 file.truncate(reader.commit.source_size)
                 sink = FileSink(file.fileno())

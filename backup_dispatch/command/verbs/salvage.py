@@ -55,7 +55,7 @@ class Salvage(CloudCommand, ShowOne):
                 "there is, up to the first damage."
             )
         try:
-            with output.open("xb") as file, ProgressLine(self.app.stderr) as progress:
+            with rescue_map.opened(output) as file, ProgressLine(self.app.stderr) as progress:
                 size, missing = salvager.salvage(backup, file, progress)
         except FileExistsError:
             raise  # it was not there just now: it is somebody else's

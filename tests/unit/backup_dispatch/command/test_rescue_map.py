@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
-from backup_dispatch.command.rescue_map import lines
+from backup_dispatch.command.rescue_map import lines, opened
 from datera_backup.engine.recovery import Missing
 
 NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
@@ -65,3 +67,15 @@ def test_it_says_where_what_is_missing_and_why() -> None:
     assert "# 0x1000: gone for good" in text
     assert text[0] == "# Mapfile. Of a volume."
     assert all("\n" not in line for line in text)
+
+
+def test_no_other_user_may_read_a_salvaged_volume(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with opened(tmp_path / "volume") as file:
+            file.write(b"secret")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "volume").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        opened(tmp_path / "volume")
