@@ -3,53 +3,37 @@
 
 from __future__ import annotations
 
-import re
+import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from datera_volume.connection import NewAppInstance, Tenant
 from demo.servers.processes import Servers
-from tests.fixtures.datera.volume_cloud import OTHER, VolumeCloud
+from tests.fixtures import mounting
+from tests.fixtures.datera.volume_cloud import OTHER
+from tests.fixtures.dispatch_shell import DispatchShell
 from tests.fixtures.openstack_shell import CommandFailed, OpenStackShell
-from tests.fixtures.pages import PageCommand, commands_of
-from tests.fixtures.pages.typed import OPENSTACK
+from tests.fixtures.pages.typed import words_of
+from tests.fixtures.pages.walk import steps_of
 from tests.fixtures.volume_user import INITIATOR, User, login
+from tests.functional.demo.walks import beginning, mending, operating
+from tests.functional.demo.walks.stage import PagesCloud, Stage
 
 WALK = "docs/first-volumes.md"
 BACKEND = "demo@datera#datera"
-RESTORE_OVER = "openstack volume backup restore --force BACKUP VOLUME"
-SHOW = "openstack volume backup show BACKUP"
-SOONER = {
-    "s3_full": "datera_full",
-    "s3_monday": "datera_monday",
-    "backup_backend=swift": "backup_backend=datera",
-}
 HERE = ("--property", "volume_backend_name=datera")
 
 
-def words_of(text: str, **stand_for: str) -> list[str]:
-    """What to type for one of these commands, as it stands on its page."""
-    found = [one for one in commands_of("openstack") if one.text == text]
-    assert found, f"no page has: {text}"
-    assert text in OPENSTACK, text
-    return found[0].words(stand_for)
-
-
-def steps() -> list[PageCommand]:
-    """The commands of the walk through volumes."""
-    return [one for one in commands_of("openstack") if one.page == WALK and one.block]
-
-
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VolumeCloud]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesCloud]:
     """One for all: what a test makes on it, it also takes away."""
     directory: Path = tmp_path_factory.mktemp("cloud")
     servers = Servers(directory / "log")
     try:
-        started = VolumeCloud(directory, servers)
+        started = PagesCloud(directory, servers)
         started.start()
         yield started
     finally:
@@ -57,37 +41,20 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VolumeCloud]:
 
 
 @pytest.fixture(scope="module")
-def user(cloud: VolumeCloud) -> Iterator[User]:
+def user(cloud: PagesCloud) -> Iterator[User]:
     log = cloud.logs / "openstack.log"
     with OpenStackShell(cloud.clouds_yaml, "demo-admin", log) as shell:
         yield User(shell, cloud.connection("demo-admin").block_storage)
 
 
 @pytest.fixture
-def cluster(cloud: VolumeCloud) -> Iterator[Tenant]:
+def cluster(cloud: PagesCloud) -> Iterator[Tenant]:
     with cloud.administered(cloud.array) as tenant:
         yield tenant
 
 
-def test_every_openstack_command_on_the_pages_is_typed_here() -> None:
-    on_pages = {one.text for one in commands_of("openstack") if not one.why_not}
-    on_pages -= {one.text for one in steps()}
-    # The tests on real servers type what is said there of Cinder 29, and the list of pools, which
-    # the scheduler cannot send within one process.
-    on_pages -= {f"openstack volume backend pool list{more}" for more in ("", " --long")}
-    on_pages.remove("openstack volume service set --disable --disable-reason TEXT")
-    # The import once more, with a service that is spelt out.
-    ceph = "openstack volume backup record import cinder.backup.drivers.ceph.CephBackupDriver"
-    on_pages.remove(f"{ceph} METADATA")
-    assert on_pages == OPENSTACK
-    # What User.token_and_endpoint types is not spelt out here.
-    spelt = OPENSTACK - {"openstack catalog list", "openstack token issue"}
-    here = re.sub(r'"\n +"', "", Path(__file__).read_text())
-    assert [one for one in spelt if one.removeprefix("openstack volume backup ") not in here] == []
-
-
 def test_the_commands_of_the_walk_through_volumes_do_what_it_says(
-    cloud: VolumeCloud, user: User
+    cloud: PagesCloud, user: User
 ) -> None:
     # A volume that another backend has, and whose type does not bind it there.
     user.type("volume", "type", "create", "anywhere")
@@ -96,7 +63,7 @@ def test_the_commands_of_the_walk_through_volumes_do_what_it_says(
     assert before.host == f"demo@{OTHER}#{OTHER}"
     contents = user.fill("elsewhere")
 
-    typed = [one.words({}) for one in steps()]
+    typed = [one.words({}) for one in steps_of(WALK)]
     assert len(typed) >= 10
     retype = "openstack volume set --type gold --migration-policy never VOLUME"
     assert words_of(retype, VOLUME="copy") in typed
@@ -127,7 +94,7 @@ def test_the_commands_of_the_walk_through_volumes_do_what_it_says(
 
 
 def test_a_volume_whose_new_type_asks_for_fewer_replicas_is_copied_on_the_same_cluster(
-    cloud: VolumeCloud, user: User
+    cloud: PagesCloud, user: User
 ) -> None:
     user.type("volume", "type", "create", *HERE, "kept-thrice")
     user.type("volume", "type", "create", *HERE, "--property", "DF:replica_count=2", "kept-twice")
@@ -161,6 +128,9 @@ def test_a_volume_and_its_snapshot_are_found_managed_and_given_back(
 ) -> None:
     found = cluster.create_app_instance(NewAppInstance("found", 2))
     moment = cluster.snapshot(found.volume, str(uuid.uuid4()))
+    shown = "openstack volume backend capability show HOST@BACKEND"
+    told = user.read(*words_of(shown, HOST="demo", BACKEND="datera"))
+    assert "DF:replica_count" in str(told)
     on_page = "openstack block storage volume manageable list POOL"
     listing = (*words_of(on_page, POOL=BACKEND), "--long")
     snapshots = ("block", "storage", "snapshot", "manageable", "list", BACKEND, "--long")
@@ -213,7 +183,7 @@ def test_a_volume_and_its_snapshot_are_found_managed_and_given_back(
 
 
 def test_a_group_is_snapshotted_at_one_moment_and_made_again_from_that(
-    cloud: VolumeCloud, user: User
+    cloud: PagesCloud, user: User
 ) -> None:
     user.type("volume", "type", "create", *HERE, "grouped")
     user.type("volume", "group", "type", "create", "consistent")
@@ -287,85 +257,48 @@ def test_one_of_two_hosts_that_share_a_volume_leaves_and_the_other_stays(
     user.type("volume", "delete", "both")
 
 
-def what_troubleshooting_says(user: User, type_in: Callable[..., None]) -> None:
-    """Set states and properties, and delete, once all is there."""
-    failed = words_of("openstack volume backup set --state error BACKUP", BACKUP="nightly")
-    user.set_state(*failed, backup="nightly", state="error")
-    mend = words_of("openstack volume backup set --state available BACKUP", BACKUP="nightly")
-    user.set_state(*mend, backup="nightly", state="available")
-    type_in("set --property backup_keep=2027-12-31 BACKUP", BACKUP="nightly")
-    shown = user.read(*words_of(SHOW, BACKUP="nightly"))
-    assert shown["status"] == "available"
-    assert "2027-12-31" in str(shown)
-    type_in("show BACKUP -c fail_reason -f value", BACKUP="nightly")
-    user.read(
-        *words_of(
-            "openstack volume backend capability show HOST@BACKEND", HOST="demo", BACKEND="datera"
-        )
-    )
-    type_in("delete --force BACKUP", BACKUP="datera_monday")
-    for name in ("datera_full", "swift_nightly"):
-        type_in("delete BACKUP", BACKUP=name)
-    user.type(*words_of("openstack volume set --state available VOLUME", VOLUME="restored"))
-    assert user.read(*words_of("openstack volume service list"))
+@pytest.fixture(scope="module")
+def operator(cloud: PagesCloud) -> Iterator[DispatchShell]:
+    with DispatchShell(cloud.cinder_conf, cloud.logs / "backup-dispatch.log") as shell:
+        yield shell
 
 
-def test_the_backup_commands_of_the_pages_do_what_they_say(cloud: VolumeCloud, user: User) -> None:
-    user.type("volume", "type", "create", *HERE, "backed-up")
-    user.type("volume", "create", "--size", "1", "--type", "backed-up", "origin")
-    contents = user.fill("origin")
+@pytest.fixture
+def stage(
+    cloud: PagesCloud, user: User, operator: DispatchShell, tmp_path: Path
+) -> Iterator[Stage]:
+    begun = Stage(cloud, user, operator, tmp_path)
+    begun.begin()
+    yield begun
+    begun.clear()
 
-    def type_in(text: str, **stand_for: str) -> None:
-        words = words_of(f"openstack volume backup {text}", VOLUME="origin", **stand_for)
-        # The cloud has no S3, and a second backup in Swift would only take longer.
-        user.type(*(SOONER.get(word, word) for word in words))
 
-    type_in("create --name datera_nightly VOLUME")
-    type_in("create --name swift_nightly VOLUME")
-    type_in("create --name nightly VOLUME")
-    assert [user.backend_of(one) for one in ("datera_nightly", "swift_nightly", "nightly")] == [
-        "datera",
-        "swift",
-        "datera",
-    ]
-    type_in("restore BACKUP NEW_VOLUME", BACKUP="swift_nightly", NEW_VOLUME="restored")
-    assert user.contents_of("restored") == contents
-    user.fill("restored")
-    user.type(*words_of(RESTORE_OVER, BACKUP="datera_nightly", VOLUME="restored"))
-    assert user.contents_of("restored") == contents
+def test_the_pages_of_those_who_begin_are_typed_in_their_order(stage: Stage) -> None:
+    contents = stage.volume(beginning.VOLUME)
+    beginning.first_walk(stage)
+    beginning.first_backups(stage, contents)
+    beginning.switching(stage, contents)
+    beginning.another_cloud(stage, contents)
 
-    user.type("volume", "backup", "delete", "nightly")
-    type_in("create --incremental --force --name nightly VOLUME")
-    type_in("create --name s3_full VOLUME")
-    type_in("create --incremental --name s3_monday VOLUME")
-    type_in("create --property backup_backend=swift VOLUME")
-    backups = user.backups()
-    assert {one.name: one.is_incremental for one in backups.values()} == {
-        "datera_nightly": False,
-        "swift_nightly": False,
-        "nightly": True,
-        "datera_full": False,
-        "datera_monday": True,
-        None: False,
-    }
 
-    # As a cloud that has never heard of the backup: its record goes, its data stay.
-    everyones = user.read(*words_of("openstack volume backup list --all-projects"))
-    assert {one["ID"] for one in everyones} == {one.id for one in backups.values()}
-    nightly = backups["nightly"].id
-    export = words_of("openstack volume backup record export BACKUP -f value", BACKUP=nightly)
-    service, metadata = user.lines(*export)
-    cloud.forget_backup(nightly)
-    imported = {"SERVICE": service, "METADATA": metadata}
-    command = words_of("openstack volume backup record import SERVICE METADATA", **imported)
-    # openstacksdk 4.22 posts to another address, and the page says what to type then.
-    with pytest.raises(CommandFailed, match="backups/export_record, 404"):
-        user.type(*command)
-    (instead,) = commands_of("curl")
-    token, endpoint = user.token_and_endpoint()
-    user.post_as_curl(instead.words({**imported, "TOKEN": token, "ENDPOINT": endpoint}))
-    user.type(*words_of(RESTORE_OVER, BACKUP="nightly", VOLUME="restored"))
-    assert user.contents_of("restored") == contents
+def test_the_pages_of_day_two_are_typed_in_their_order(stage: Stage) -> None:
+    operating.backups_of_some_weeks(stage)
+    for walk in (
+        operating.retention,
+        operating.looking,
+        operating.upgrading,
+        operating.verification,
+        operating.monitoring,
+        operating.copies,
+        operating.reading_back,
+        operating.owners,
+    ):
+        walk(stage)
+    mending.troubleshooting(stage)
 
-    what_troubleshooting_says(user, type_in)
-    user.type("volume", "delete", "origin", "restored")
+
+@pytest.mark.skipif(bool(mounting.why_not()), reason=mounting.why_not())
+@pytest.mark.skipif(not shutil.which("mkfs.ext4"), reason="this machine has no e2fsprogs")
+def test_a_file_comes_back_as_the_page_about_mounting_says(stage: Stage) -> None:
+    stage.volume(operating.VOLUME)
+    operating.mounts(stage)

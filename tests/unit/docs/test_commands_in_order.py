@@ -12,7 +12,6 @@ from datera_backup.command.main import main as datera_backup
 from datera_emulator import Emulator
 from datera_emulator.cli import main as datera_emulator
 from tests.fixtures.pages import ROOT, PageCommand, commands_of
-from tests.fixtures.pages.outputs import shown_outputs
 
 Capture = pytest.CaptureFixture[str]
 
@@ -47,15 +46,14 @@ def test_the_commands_that_look_into_a_container(
     container: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     stand_for = {"DEVICE": str(container), "BACKUP": BACKUP, "OUTPUT": str(tmp_path / "output")}
-    (shown,) = [lines for command, lines in shown_outputs() if command.startswith("datera-backup")]
     typed = in_blocks("datera-backup")
     for one in typed:
         words = [str(container) if word[:5] == "/dev/" else word for word in one.words(stand_for)]
         assert datera_backup(words) == 0, (words, capsys.readouterr())
         told = capsys.readouterr().out.splitlines()
-        if words[0] == "inspect":
+        if one.shown:
             # The page leaves out the backups, and how it says the rest is compared elsewhere.
-            firsts = [line.split()[0] for line in shown]
+            firsts = [line.split()[0] for line in one.shown]
             assert [line.split()[0] for line in told if line][: len(firsts)] == firsts
     assert len(typed) == 3
     assert (tmp_path / "output").stat().st_size >= MIB

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
+from functools import cache
 from importlib import metadata
 
 import pytest
@@ -15,7 +17,15 @@ from bench.hourly import parser as hourly_parser
 from bench.scale import parser as scale_parser
 from datera_emulator.cli import _parser as emulator_parser
 from tests.fixtures.pages import PROGRAMS, ROOT, PageCommand, all_commands, commands_of
-from tests.fixtures.pages.typed import COMMANDS_OF, PROGRAMS_OF
+from tests.fixtures.pages.typed import (
+    COMMANDS_OF,
+    NOT_HERE,
+    ON_REAL_SERVERS,
+    OPENSTACK,
+    PROGRAMS_OF,
+    WALKS,
+)
+from tests.fixtures.pages.walk import steps_of
 from tests.fuzzing.containers import options as forging_options
 
 STAND_FOR = {"DIR": "directory", "DIRECTORY": "directory"}
@@ -27,7 +37,7 @@ OF_A_CONTAINER = {
 }
 
 OWN = ("backup-dispatch", "datera-backup", "datera-emulator")
-LOOKED_AT = {"datera-backup", "datera-emulator", "make", "oslo-config-generator", "python"}
+LOOKED_AT = {*OWN, "make", "oslo-config-generator", "python"}
 
 NOT_RUN = {
     # What they do to a host, no test may do to the host it runs on.
@@ -48,6 +58,12 @@ NOT_RUN = {
 }
 
 
+_DEMO = ROOT / "tests" / "functional" / "demo"
+_SOURCES = [_DEMO / "test_openstack_commands.py", *(_DEMO / "walks").glob("*.py")]
+DEMO_TESTS = "".join(re.sub(r'"\n +"', "", one.read_text()) for one in _SOURCES)
+"""The tests that type commands on the demo's cloud; broken texts in one line."""
+
+
 def of(*programs: str) -> list[PageCommand]:
     """What is typed here: our own commands also where their blocks cannot be run."""
     found = [one for one in commands_of(*programs) if one.text not in NOT_RUN]
@@ -63,13 +79,22 @@ def test_make_knows_the_target(command: PageCommand) -> None:
     words = [word for word in command.words(STAND_FOR) if not word.startswith("PYTHON=")]
     done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+    targets = [word for word in words if "=" not in word]
+    assert [
+        one for one in targets if not re.search(rf"^  make {one} +\S", help_of_make(), re.M)
+    ] == []
 
 
 def test_help_of_make_fits_a_terminal() -> None:
-    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, check=True, text=True)
-    lines = done.stdout.splitlines()
+    lines = help_of_make().splitlines()
     assert len(lines) > 10
     assert [line for line in lines if len(line) > 80] == []
+
+
+@cache
+def help_of_make() -> str:
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, check=True, text=True)
+    return done.stdout
 
 
 @pytest.mark.parametrize("command", of("python", "python3"), ids=shown)
@@ -125,6 +150,62 @@ def test_the_backup_driver_s_command_takes_the_options(command: PageCommand) -> 
         salvaging.parse_intermixed_args(others)
     else:
         parser.parse_args(words)
+
+
+@pytest.mark.parametrize("command", of("backup-dispatch"), ids=shown)
+def test_the_dispatcher_s_command_takes_the_options(command: PageCommand) -> None:
+    verb, *words = command.words(STAND_FOR)
+    if verb != "help" and words:
+        parsers()[f"backup-dispatch {verb}"].parse_args(words)
+    else:
+        assert verb == "help" or f"backup-dispatch {verb}" in parsers()
+
+
+@cache
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """The parsers of all commands; Cinder is imported for them."""
+    from reference.commands import parsers
+
+    return dict(parsers())
+
+
+def test_each_page_with_commands_for_a_cloud_is_typed_from_end_to_end() -> None:
+    of_a_cloud = {"backup-dispatch", "openstack", "curl", "datera-backup"}
+    steps = {page: {one.program for one in steps_of(page)} for page in pages()}
+    others = {page for page, programs in steps.items() if programs & of_a_cloud}
+    others -= {f"docs/{page}.md" for page in WALKS}
+    # The reference of a driver, a container's description, and pages with one command, `check`.
+    assert others == {
+        f"docs/{page}.md"
+        for page in ("backup-driver", "commands", "dispatcher", "installation", "volume-driver")
+    }
+    assert [
+        page for page in WALKS if f'"{page}"' not in DEMO_TESTS and page != "first-volumes"
+    ] == []
+
+
+def pages() -> set[str]:
+    return {one.page for one in all_commands()}
+
+
+def test_each_page_of_which_nothing_is_typed_says_why_and_what_was_tried() -> None:
+    said = {}
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        name = page.relative_to(ROOT / "docs").with_suffix("").as_posix()
+        for reason in re.findall(r"^<!-- not run on this page: (.+) -->$", page.read_text(), re.M):
+            assert "\n## What was tried\n" in page.read_text(), name
+            said[name] = re.split("[:;]", reason)[0]
+    assert said == NOT_HERE
+
+
+def test_every_openstack_command_on_the_pages_is_typed_by_a_test() -> None:
+    in_walks = {one.text for page in WALKS for one in steps_of(f"docs/{page}.md")}
+    on_pages = {one.text for one in commands_of("openstack") if not one.why_not}
+    assert on_pages - in_walks - ON_REAL_SERVERS == OPENSTACK
+    assert on_pages >= ON_REAL_SERVERS
+    # What User.token_and_endpoint types is not spelt out.
+    spelt = OPENSTACK - {"openstack catalog list", "openstack token issue"}
+    assert [one for one in spelt if one not in DEMO_TESTS] == []
 
 
 def test_what_is_not_run_still_stands_on_a_page() -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 import os
 import random
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ import pytest
 
 from datera_emulator import Emulator
 from tests.fixtures import mounting
-from tests.fixtures.pages import PageCommand, commands_of
 from tests.functional.backup_dispatch.command.test_salvage import spoil
 
 pytestmark = pytest.mark.skipif(bool(mounting.why_not()), reason=mounting.why_not())
@@ -139,41 +137,6 @@ def test_copy_of_a_sparse_backup_is_sparse(
         subprocess.run(["cp", "--sparse=always", mount.file, copy], check=True)
     assert copy.stat().st_blocks * 512 <= 64 * 1024
     assert copy.read_bytes() == cinder.read(volume, 0, SIZE)
-
-
-def typed_in(file: Path, folder: Path, command: PageCommand) -> str:
-    """What a command of the page answers, with this file and this folder in place of its own."""
-    words = command.words({})
-    here = [one.replace("/tmp/tuesday/volume.raw", str(file)) for one in words]
-    here = [one.replace("/tmp/letter", f"{folder}/letter") for one in here]
-    typed = ["debugfs", *here]
-    return subprocess.run(typed, check=True, capture_output=True, text=True).stdout
-
-
-def test_one_file_comes_back_from_a_filesystem_in_a_backup(
-    start_dispatching: Start, mounted: Any, tmp_path: Path
-) -> None:
-    """As docs/mounting.md has it."""
-    if not (shutil.which("mkfs.ext4") and shutil.which("debugfs")):
-        pytest.skip("this machine has no e2fsprogs")
-    cinder = start_dispatching(secondaries="")
-    volume = cinder.create_volume(1)
-    source = tmp_path / "source"
-    (source / "srv").mkdir(parents=True)
-    letter = random.Random(1).randbytes(300_000)
-    (source / "srv" / "letter.odt").write_bytes(letter)
-    disk = cinder.volume_manager.driver.path_of(volume)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-d", source, disk], check=True)
-    backup = cinder.create_backup(volume, "posix_tuesday")
-    assert backup.status == "available", backup.fail_reason
-    cinder.write(volume, 0, bytes(MIB))
-    with mounted(backup) as mount:
-        tried = [typed_in(mount.file, tmp_path, one) for one in commands_of("debugfs") if one.block]
-        assert len(tried) == 2
-        assert "letter.odt" in tried[0]
-        checked = subprocess.run(["e2fsck", "-fn", mount.file], check=False, capture_output=True)
-        assert checked.returncode == 0, checked.stdout
-    assert (tmp_path / "letter.odt").read_bytes() == letter
 
 
 def test_damaged_block_is_an_error_and_its_neighbours_are_read(
