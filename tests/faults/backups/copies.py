@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import io
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
+from datera_backup.engine.pipeline.threads import unpatched_threading
 from tests.faults.backups.operations import Act, Create, Ids, Operation
 from tests.faults.backups.stage import Stage
 from tests.faults.backups.volume import content_of
@@ -91,6 +91,7 @@ class HeldVolume(io.BytesIO):
 
     def __init__(self, content: bytes, stage: Stage, backup_id: str) -> None:
         super().__init__(content)
+        threading = unpatched_threading()
         self.begun, self.looked_at = threading.Event(), threading.Event()
         self._database = stage.service.database
         self._backup_id = backup_id
