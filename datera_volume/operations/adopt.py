@@ -45,12 +45,12 @@ def adopt(
         raise TypeMismatch(f"app instance {ai.name}: {reason}")
     size = whole_gib(ai.volume)
     closing = ai.storage_instance.open_to_all and not new.open_to_all
-    with all_or_nothing(ai) as undo:
-        undo(lambda: offline.set_online_again(tenant, ai))
+    with all_or_nothing(tenant, ai) as undo:
+        undo(lambda asking: offline.set_online_again(asking, ai))
         with _closed(tenant, ai) if closing else nullcontext(ai) as now:
             with _mismatch_where_refused(ai):
                 change_undoably(tenant, now, size, new, {}, undo=undo)
-            undo(lambda: _named_as_before(tenant, ai))
+            undo(lambda asking: _named_as_before(asking, ai))
             managed = tenant.rename(now, naming.instance_name(volume_id))
             if ai.volume.exact_gib != size:
                 offline.change(tenant, now, lambda: tenant.resize_volume(ai.volume, size))

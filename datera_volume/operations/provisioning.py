@@ -146,9 +146,9 @@ def extend(tenant: Tenant, volume_id: str, size_gib: int, limits: Limits | None)
     """
     ai = instance_of(tenant, volume_id)
     volume = ai.volume
-    with all_or_nothing(ai) as undo:
+    with all_or_nothing(tenant, ai) as undo:
         if limits is not None and limits.follow_size:
-            undo(lambda: tenant.set_limits(volume, volume.limits))
+            undo(lambda asking: asking.set_limits(volume, volume.limits))
             tenant.set_limits(volume, limits.for_size(size_gib))
         # Last: it cannot be undone.
         if volume.size_gib < size_gib:

@@ -47,8 +47,8 @@ def retype(
         LOG.info("Volume %s cannot be retyped in place: %s.", volume_id, obstacle)
         return False
     try:
-        with all_or_nothing(ai) as undo:
-            undo(lambda: offline.set_online_again(tenant, ai))
+        with all_or_nothing(tenant, ai) as undo:
+            undo(lambda asking: offline.set_online_again(asking, ai))
             change_undoably(tenant, ai, size_gib, new, old, undo=undo)
             add_replicas(tenant, ai, new)
     except RequestInvalid:
@@ -93,13 +93,13 @@ def change_undoably(
     """
     volume = ai.volume
     if new.template is None or new.limits.any or any(name in old for name in (*LIMITS, *PER_GB)):
-        undo(lambda: tenant.set_limits(volume, volume.limits))
+        undo(lambda asking: asking.set_limits(volume, volume.limits))
         tenant.set_limits(volume, new.limits.for_size(size_gib))
     if new.template is None:
         _place(tenant, volume, new, old, undo)
         if _leaves_pool(ai, new):
             with offline.taken_offline(tenant, ai):
-                undo(lambda: _put_back_into_pool(tenant, ai))
+                undo(lambda asking: _put_back_into_pool(asking, ai))
                 tenant.set_ip_pool(ai.storage_instance, new.ip_pool())
 
 
@@ -125,10 +125,10 @@ def _place(
     if policy is not None and tenant.dialect.placement_policies:
         was = volume.placement_policy or DEFAULT_PLACEMENT_POLICY
         if last_segment(was) != last_segment(policy):
-            undo(lambda: tenant.set_placement(volume, None, was))
+            undo(lambda asking: asking.set_placement(volume, None, was))
             tenant.set_placement(volume, None, policy)
     elif mode is not None and mode != volume.placement_mode:
-        undo(lambda: tenant.set_placement(volume, volume.placement_mode, None))
+        undo(lambda asking: asking.set_placement(volume, volume.placement_mode, None))
         tenant.set_placement(volume, mode, None)
 
 
