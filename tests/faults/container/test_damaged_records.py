@@ -30,6 +30,8 @@ from tests.fixtures.faults.extent import chance, portion
 SETTINGS = EngineSettings(workers=1, requests=2, depth=2, batch_size=4 * BLOCK)
 CASES = "damaged records"
 OTHERS_DATA = 0xEE
+FULL = 1
+"""The number of the full backup."""
 
 Tally = Callable[[str, int], None]
 
@@ -132,6 +134,9 @@ def check(records: Records, fault: str, targets: Sequence[Target], rng: random.R
         return
     assert missing is not None
     assert missing <= lost.blocks | lost.below
+    if number == FULL and records.segments_are_whole(ranges):
+        # Nobody else wrote any of its blocks: its segments say where they are.
+        assert missing <= lost.blocks
     if fault in CERTAIN:
         assert lost.blocks <= missing
     if named is not None:
