@@ -196,7 +196,7 @@ def test_record_that_changes_while_it_is_read_gives_nothing_wrong(
             both = [MemoryDevice(content=records.whole(which)) for which in range(2)]
             other = None if fault == "unreadable" else wrong[target.device].content
             right = both[target.device].content
-            both[target.device] = Wavering(right, other, where, WHEN[when])
+            both[target.device] = Wavering(right, other, [where], WHEN[when])
             return both
 
         refused = restored(records, devices(), number)
@@ -206,6 +206,24 @@ def test_record_that_changes_while_it_is_read_gives_nothing_wrong(
             assert missing == set()
         assert missing is not None
         assert missing <= lost.blocks
+    tally("records damaged while they are read", len(cases))
+
+
+@pytest.mark.parametrize("fault", ["one bit", "a swapped copy"])
+def test_record_whose_copies_are_both_wrong_once_is_read_again(
+    records: Records, fault: str, tally: Tally
+) -> None:
+    """They are what this host had cached before another one wrote there."""
+    pairs = [pair for pair in records.pairs if pair[0].kind != "superblock"]
+    cases = portion(pairs, "both while read", fault, small=2, brief=6)
+    for pair in cases:
+        rng = chance(fault, "both while read", str(pair[0]))
+        wrong, where = damaged(records, fault, pair, rng)
+        devices = [MemoryDevice(content=records.whole(which)) for which in range(2)]
+        which = pair[0].device
+        once = WHEN["wrong once, then right"]
+        devices[which] = Wavering(devices[which].content, wrong[which].content, where, once)
+        assert restored(records, devices, user_of(pair, rng)) is None, str(pair[0])
     tally("records damaged while they are read", len(cases))
 
 

@@ -15,7 +15,12 @@ import pytest
 from datera_backup.container import ContainerError
 from datera_backup.container.format import commit, index, log_record, manifest, segment, superblock
 from datera_backup.container.format.codec import Decompressor
-from datera_backup.container.format.geometry import AREA_SIZE, DIGEST_SIZE, RECORD_HEADER_SIZE
+from datera_backup.container.format.geometry import (
+    AREA_SIZE,
+    DIGEST_SIZE,
+    RECORD_HEADER_SIZE,
+    SLOT_SIZE,
+)
 from datera_backup.container.format.log_record import RecordRef
 from tests.fixtures.faults.extent import amount
 from tests.fixtures.faults.fuzzing import MIB, RUNS, Prepare, fuzz
@@ -129,7 +134,7 @@ MANIFESTS, INDEXES, COMMITS = (
 )
 
 TARGETS: dict[str, Prepare] = {
-    "superblocks": of(superblocks, superblock_of, 0),
+    "superblocks": of(superblocks, superblock_of, SLOT_SIZE),
     "records": of(stored_records, payload_of, AREA_SIZE),
     "manifests": of(
         MANIFESTS,
