@@ -20,8 +20,8 @@ from oslo_log import log as logging
 
 from datera_backup.clean_up import CleanUp
 from datera_backup.errors import AttachFailed, ContainerBusy, ContainerGone, LockLost
-from datera_backup.storage.ownership import abandon, is_held
-from datera_volume.connection import growing_intervals
+from datera_backup.storage.ownership import is_held
+from datera_volume.connection import growing_intervals, release_lock
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -96,15 +96,7 @@ class CloudLock:
         :raises LockLost: it was no longer held.
         """
         lock, self._lock = self._lock, None
-        if lock is None:
-            return
-        released = False
-        try:
-            released = lock.release() is not False
-        finally:
-            if not released:
-                abandon(lock)
-        if not released:
+        if lock is not None and not release_lock(lock):
             raise self._lost()
 
     def _lost(self) -> LockLost:

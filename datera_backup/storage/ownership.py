@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a lock is held, asked of the backend where tooz does not; and giving one up."""
+"""Whether a lock is still held: the coordination backend is asked where tooz does not do it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,6 @@ def is_held(lock: Any) -> bool:
     if hasattr(lock, "_conn"):
         return _has_its_session(lock._conn)
     return True
-
-
-def abandon(lock: Any) -> None:
-    """Let a lock that could not be released end with its lease.
-
-    tooz would go on renewing it for as long as the process lives: nobody could have the lock.
-    """
-    renewed = getattr(getattr(lock, "_coord", None), "_acquired_locks", None)
-    if isinstance(renewed, set):
-        renewed.discard(lock)
 
 
 def _is_in_etcd(lock: Any) -> bool:

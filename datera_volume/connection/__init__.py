@@ -29,6 +29,7 @@ from datera_volume.connection.errors import (
     UnexpectedAnswer,
     VersionNotOffered,
 )
+from datera_volume.connection.leases import release_lock
 from datera_volume.connection.names import NAME_RULE, fold_iqn, is_name, is_reference
 from datera_volume.connection.polling import growing_intervals
 from datera_volume.connection.resources import absence
@@ -104,6 +105,7 @@ __all__ = [
     "is_name",
     "is_reference",
     "last_segment",
+    "release_lock",
     "target_properties",
     "tenant_path",
     "tracing",

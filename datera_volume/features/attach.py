@@ -22,6 +22,7 @@ from datera_volume.connection import (
     Retriable,
     Tenant,
     fold_iqn,
+    release_lock,
 )
 from datera_volume.features import attachment_records, locks
 from datera_volume.features.base import VolumeBackendBase
@@ -211,7 +212,7 @@ class AttachFeature(VolumeBackendBase):
         try:
             self._follow_up_locked(volume)
         finally:
-            lock.release()
+            release_lock(lock)
 
     def _follow_up_locked(self, volume: Any) -> None:
         tenant = self._tenant(volume).at_once()  # it will be checked again

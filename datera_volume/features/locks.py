@@ -14,7 +14,13 @@ from typing import Any
 
 from cinder import coordination
 
-from datera_volume.connection import NotReadyInTime, Tenant, fold_iqn, growing_intervals
+from datera_volume.connection import (
+    NotReadyInTime,
+    Tenant,
+    fold_iqn,
+    growing_intervals,
+    release_lock,
+)
 from datera_volume.operations.host_initiators import HostInitiators
 
 # A lock may leave a file on disk: this many are shared by all hosts of a cloud.
@@ -54,7 +60,7 @@ def held(
     try:
         yield
     finally:
-        lock.release()
+        release_lock(lock)
 
 
 def acquire(

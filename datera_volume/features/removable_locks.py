@@ -17,7 +17,7 @@ from typing import Any
 
 from cinder import coordination
 
-from datera_volume.connection import growing_intervals
+from datera_volume.connection import growing_intervals, release_lock
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def held(
         yield lock is not None
     finally:
         if lock is not None:
-            lock.release()
+            release_lock(lock)
 
 
 def held_if_free(name: str) -> AbstractContextManager[bool]:
@@ -55,7 +55,7 @@ def _acquired(name: str) -> Any:
     while lock.acquire(blocking=False):
         if not _lost_its_file(lock):
             return lock
-        lock.release()
+        release_lock(lock)
     return None
 
 
