@@ -23,8 +23,8 @@ from tests.fixtures.faults.extent import amount, chance, portion
 from tests.fixtures.faults.link import Link, Trouble
 
 VERSION = "2.2 of 3.3.1"
-WALKED = portion([*OPERATIONS], "altered answers", small=1, brief=10)
-MOST = amount(small=2, brief=8, whole=40)
+WALKED = portion([*OPERATIONS], "altered answers", small=1, brief=8)
+MOST = amount(small=2, brief=8, whole=25)
 
 Case = tuple[int, str, list[Path], str]
 

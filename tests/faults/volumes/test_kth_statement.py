@@ -156,8 +156,8 @@ OPERATIONS: dict[str, Callable[[Cloud], Act]] = {
         retype,
     )
 }
-WALKED = portion([*OPERATIONS], "kth statement", small=1, brief=4)
-MOST = amount(small=2, brief=6, whole=60)
+WALKED = portion([*OPERATIONS], "kth statement", small=1, brief=3)
+MOST = amount(small=2, brief=6, whole=30)
 
 
 @pytest.fixture(scope="module")

@@ -29,14 +29,17 @@ from tests.functional.datera_volume.versions.conftest import Array, recent
 
 __all__ = ["recent"]
 
-VOLUMES = amount(small=4, brief=64, whole=64)
-ROUNDS = amount(small=2, brief=2, whole=16)
+VOLUMES = amount(small=4, brief=32, whole=64)
+ROUNDS = amount(small=2, brief=2, whole=8)
 RATE = 0.02
 KINDS = ("answer", "busy", "drop", "drop_applied", "empty", "expired_token", "html", "wrong_body")
 # Attempts to detach, of which each may meet several faults.
 INSISTENCE = 20
-# What comes and goes by itself: a connection of the pool or the database's, what a cache holds.
+# What comes and goes by itself: a connection of the database's, what a cache holds.
 FEW, SOME = 8, 4_000
+# As many connections as there were ever requests at once: its two ends are in this process, and the
+# emulator has a thread for it.
+ENDS = 2
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,8 @@ def test_nothing_grows_while_many_volumes_attach_and_detach(
     tally("attachments under load", done["attached"] + done["attached failed"])
     first, last = held[0], held[-1]
     story = f"{first} became {last}; {dict(done)}, {dict(faults.hits)}"
-    assert last.threads <= first.threads + FEW, story
-    assert last.descriptors <= first.descriptors + FEW, story
+    assert last.threads <= first.threads + VOLUMES + FEW, story
+    assert last.descriptors <= first.descriptors + ENDS * VOLUMES + FEW, story
     assert last.locks == first.locks, story
     assert last.objects <= first.objects + SOME, story
     assert done["attached"] > done["attached failed"], story

@@ -63,30 +63,34 @@ class Walk:
         self.scene.act()
         self.stage.calm()
 
-    def failing(self, inject: Callable[[], Struck], *, once: bool, seconds: float) -> list[str]:
+    def failing(
+        self, inject: Callable[[], Struck], *, once: bool, seconds: float, exhausts: bool = False
+    ) -> list[str]:
         """Return what is wrong after it was done with a fault, and done again or undone.
 
         :param once: whether the fault occurs once only.
+        :param exhausts: whether that one exhausts the time for which a request is repeated.
         :param seconds: how long it may take.
         """
         problems: list[str] = []
         error = self._act(inject, seconds, problems)
         seen = self._seen()
         half_done = seen[NONE] not in (self._before[NONE], self._after[NONE])
-        # Where the cluster answers nothing any more, what had been set offline stays so until a
-        # host attaches.
-        but = NONE if once else STATES
+        # Where the cluster did not answer in time, what had been set offline stays so until a host
+        # attaches.
+        waited = exhausts or not once
+        but = STATES if waited else NONE
         if error is None and seen[but] != self._after[but]:
             problems.append(NO_SUCCESS)
         if half_done and once and not self.scene.resumes:
-            but = GROWING if self.scene.grows else NONE
+            but = GROWING if self.scene.grows else but
             if seen[but] not in (self._before[but], self._after[but]):
                 problems.append(HALF_DONE)
         problems += self._wrong_data(succeeded=error is None)
         problems += self._unnamed()
         # Where nothing was done and the cluster answers again, it is walked from the beginning.
         if error is not None and not (once and seen == self._before):
-            problems += self._done_again(NONE if once else STATES)
+            problems += self._done_again(STATES if waited else NONE)
         if half_done:
             # From there both ways are walked; from the beginning and from the end they were.
             self._act(inject, seconds, [])

@@ -101,7 +101,7 @@ WAYS: dict[str, Inject] = {
     "page, 503": page(503),
     "page, 504 after": page(504, applied=True),
 }
-# Whose every request fails, once and for ever; of the others each request meets a part.
+# In which every request fails; of the others each request meets a part.
 COMMON = (
     "cut before",
     "cut after",
@@ -115,3 +115,6 @@ COMMON = (
     "list",
     "page, 502 after",
 )
+# Of these, those in which it fails for ever as well: the others end an operation at once, so that
+# what follows is only its rollback.
+LASTING = ("cut before", "time-out after", "401 of a key", "404", "500 after", "503")

@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many threads on a cluster that fails in every way that it can, and nothing is left in the end.
-
-``DATERA_SOAK_SECONDS`` says for how long (5 unless it is set), ``DATERA_SOAK_SEED`` which faults.
-"""
+"""Many threads on a cluster that fails in every way that it can, and nothing is left in the end."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import traceback
@@ -33,13 +29,14 @@ from datera_volume.connection import (
 from datera_volume.operations import host_access, provisioning
 from datera_volume.operations.provisioning import VolumeRequest
 from datera_volume.policies import Policies
+from tests.fixtures.faults.extent import amount, seed_of_the_run
 
 pytestmark = pytest.mark.faults
 
 T = TypeVar("T")
 
-SECONDS = float(os.environ.get("DATERA_SOAK_SECONDS", "5"))
-SEED = int(os.environ.get("DATERA_SOAK_SEED", "1"))
+SECONDS = amount(small=5, brief=5, whole=60)
+SEED = seed_of_the_run()
 THREADS = 32
 RATE = 0.02
 TENANT = "/root/soak"
