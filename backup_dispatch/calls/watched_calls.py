@@ -30,6 +30,7 @@ from backup_dispatch.calls.record_fence import FencedBackup, fenced, take_over
 from backup_dispatch.calls.stall import Operation, Wait
 from backup_dispatch.counting.counters import FAILED, OK, STALLED, Running, counters
 from backup_dispatch.counting.figures import NEW, PROPERTY, READ, SHARED, kept
+from backup_dispatch.drivers import chunked
 from backup_dispatch.drivers.families import is_chunked
 from backup_dispatch.drivers.interface import SupportsFigures, SupportsProgress
 from backup_dispatch.drivers.native import below_the_proxy, in_native_threads
@@ -138,10 +139,10 @@ def delete(backend: Backend, driver: Any, backup: Any) -> Any:
     """
     with _counted("delete", backend, driver) as counted:
         if not _timeout():
-            return driver.delete_backup(backup)
+            return chunked.delete(driver, backup)
         # Other drivers' deletions move no data of the volume.
         operation = _operation("deletion of backup", backup, backend, driver, counted)
-        return _watched(operation, driver, backup, driver.delete_backup)
+        return _watched(operation, driver, backup, lambda record: chunked.delete(driver, record))
 
 
 def _sends_no_progress(driver: Any) -> bool:
@@ -316,7 +317,7 @@ def _delete_again_if_deleted(backend: Backend, record: FencedBackup) -> None:
     """A late driver may have written after the rest was deleted."""
     try:
         if _is_going(record):
-            backend.make(record._context).delete_backup(record)
+            chunked.delete(backend.make(record._context), record)
             LOG.info("What backup %s still wrote after its deletion is deleted.", record.id)
     except Exception as error:
         LOG.error(

@@ -7,7 +7,7 @@ import errno
 import os
 from typing import Any
 
-from backup_dispatch.drivers.families import keeps_folders
+from backup_dispatch.drivers.families import is_chunked, keeps_folders
 from backup_dispatch.drivers.folders import folder_of, is_inside
 from backup_dispatch.errors import ContainerRefused, FolderEmpty
 
@@ -90,6 +90,40 @@ class ChunkedAdapter:
             )
             return sum(int(entry["Size"]) for page in pages for entry in page.get("Contents", ()))
         return None
+
+
+def delete(driver: Any, backup: Any) -> Any:
+    """Let a driver delete a backup; a chunked one must have listed its objects for that.
+
+    Cinder's take a listing that fails for an empty one: they log a warning, delete nothing and
+    return. Cinder then deletes the record, and nothing names the objects any more.
+
+    :param driver: any driver's object.
+    :returns: what the driver returns.
+    :raises Exception: whatever the driver raises, or raised when it listed the objects, unless that
+        means that there are none.
+    """
+    if not is_chunked(driver):
+        return driver.delete_backup(backup)
+    listed = driver.get_container_entries
+    failures: list[Exception] = []
+
+    def listing(*arguments: Any, **named: Any) -> Any:
+        try:
+            return listed(*arguments, **named)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    driver.get_container_entries = listing
+    try:
+        result = driver.delete_backup(backup)
+    finally:
+        driver.get_container_entries = listed
+    for error in failures:
+        if not _says_missing(driver, error):
+            raise error
+    return result
 
 
 def _size_of_files(driver: Any, backup: Any, folder: str) -> int:

@@ -15,6 +15,7 @@ from cinder.objects import fields
 from oslo_log import log as logging
 
 from backup_dispatch.backends.configured import Backend
+from backup_dispatch.drivers import chunked
 from backup_dispatch.drivers.deletion import deletion_of, require_kept
 from backup_dispatch.drivers.folders import refuse_outside
 from backup_dispatch.drivers.interface import BackupData, Progress
@@ -250,7 +251,7 @@ class Copier:
         with now.as_read_deleted():
             now.refresh()
         if now.status in (fields.BackupStatus.DELETING, fields.BackupStatus.DELETED):
-            driver.delete_backup(now)
+            chunked.delete(driver, now)
 
 
 def _unheard(_done: int, _total: int) -> None:

@@ -19,6 +19,7 @@ from oslo_config import cfg
 from backup_dispatch import backup_rows, records
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.backup_rows import Filter
+from backup_dispatch.drivers import chunked
 from backup_dispatch.drivers.custody import cannot_hold
 from backup_dispatch.errors import CopyFailed, fitting, reason_of
 from backup_dispatch.jobs.copying.keys import delete_key
@@ -121,7 +122,7 @@ def remove(context: Any, backup: Any, driver: Any) -> None:
         # Somebody may have deleted it meanwhile, and have been faster than its driver.
         backup.refresh()
         if not cannot_hold(type(driver), backup) and records.other_record(driver, backup) is None:
-            driver.delete_backup(backup)
+            chunked.delete(driver, backup)
         delete_key(backup, context)
     except exception.BackupNotFound:
         return
