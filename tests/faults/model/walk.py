@@ -191,6 +191,8 @@ class Walk:
                 return
             left = cinder.delete_backup(cinder.backup(backup.id))
         if left is None:
+            # Whose store was away then still has all of it.
+            assert backup.state is State.FAILED or not self.out_of_reach(backup.backend)
             self.expected.remove(backup.id)
             self.done["deletions"] += 1
             return
