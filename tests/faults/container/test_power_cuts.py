@@ -28,7 +28,7 @@ def cuts(history: History, small: int, brief: int) -> list[int]:
 def test_power_cut_after_any_event_leaves_what_was_committed(
     history: History, tally: Callable[[str, int], None]
 ) -> None:
-    times = amount(small=1, brief=4, whole=40)
+    times = amount(small=1, brief=4, whole=50)
     seen = set()
     for count in cuts(history, small=12, brief=80):
         for loss in Loss:
@@ -54,7 +54,7 @@ def test_power_cut_after_any_event_leaves_what_was_committed(
 def test_second_power_cut_while_the_first_is_dealt_with_leaves_the_same(
     history: History, tally: Callable[[str, int], None]
 ) -> None:
-    times = amount(small=8, brief=20, whole=50)
+    times = amount(small=8, brief=20, whole=70)
     seen = set()
     for count in cuts(history, small=2, brief=12):
         for first in (Loss.LAST_TORN, Loss.REORDERED, Loss.TORN):
