@@ -123,6 +123,8 @@ class Cloud:
         for project in PROJECTS:
             with self.acting(project) as cinder:
                 make_room(cinder, backups=-1)
+                # In the end each backup is restored to a volume of its own.
+                cinder.backups.db.quota_create(cinder.context, project, "volumes", -1)
 
     def _wire(self, server: str | None = None, **_options: Any) -> DirectContext:
         """A message goes to the manager of the host that it is for."""
