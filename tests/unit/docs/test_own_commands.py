@@ -116,6 +116,7 @@ def test_python_knows_the_module_and_its_options(command: PageCommand) -> None:
             ("bench.emulator", []),
             ("demo", ["--stop", "directory"]),
             ("pictures", []),
+            ("tests.mutants.guards", []),
             # Typed by tests/functional/backup_dispatch/test_writing_a_backend.py.
             ("testtools.run", ["tape_backup.test_driver"]),
             (
