@@ -103,7 +103,8 @@ def extend_open(stage: Stage) -> Scene:
 def _extended(stage: Stage, volume: Any) -> Scene:
     # Refused online it is extended offline, and stays so: both are right without initiators.
     act = lambda: stage.driver.extend_volume(volume, 4)  # noqa: E731
-    return Scene(act, [volume], keeps={volume.id: (THEN,)}, switches=True)
+    # A size that was set, and nothing could tell, cannot be taken back as the limits are.
+    return Scene(act, [volume], keeps={volume.id: (THEN,)}, switches=True, grows=True)
 
 
 def retype(stage: Stage) -> Scene:

@@ -20,6 +20,7 @@ HALF_DONE = "a failure has left it half done"
 # Properties that are left out of a comparison.
 NONE: tuple[str, ...] = ()
 STATES, GROWING = ("state",), ("size", "replicas")
+LEFT_OUT = (NONE, STATES, GROWING, (*STATES, *GROWING))
 KEPT = ("provider_id", "provider_location", "_name_id")
 """What an operation may change in a record."""
 
@@ -83,7 +84,7 @@ class Walk:
         if error is None and seen[but] != self._after[but]:
             problems.append(NO_SUCCESS)
         if half_done and once and not self.scene.resumes:
-            but = GROWING if self.scene.grows else but
+            but = (*but, *GROWING) if self.scene.grows else but
             if seen[but] not in (self._before[but], self._after[but]):
                 problems.append(HALF_DONE)
         problems += self._wrong_data(succeeded=error is None)
@@ -99,7 +100,7 @@ class Walk:
 
     def _seen(self) -> dict[tuple[str, ...], list[str]]:
         """Return what the cluster holds, by the properties that are left out."""
-        return {but: self.stage.holds(self.scene, but) for but in (NONE, STATES, GROWING)}
+        return {but: self.stage.holds(self.scene, but) for but in LEFT_OUT}
 
     def _act(
         self, inject: Callable[[], Struck], seconds: float, problems: list[str]
