@@ -17,7 +17,9 @@ import pytest
 
 from datera_emulator import Emulator
 from tests.fixtures.faults.extent import amount, chance, portion
-from tests.fixtures.faults.statements import ERRORS, Statements, counted_statements
+from tests.fixtures.faults.failing_statements import STATEMENT_FAULTS, FailingStatements
+from tests.fixtures.faults.kth import Kth
+from tests.fixtures.faults.mocked_time import MockedTime
 from tests.functional.datera_volume.conftest import Hosts
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class Cloud:
 
     service: CinderService
     emulator: Emulator
-    statements: Statements
+    statements: FailingStatements
 
     def __post_init__(self) -> None:
         self.hosts = Hosts(self.service)
@@ -157,6 +159,8 @@ OPERATIONS: dict[str, Callable[[Cloud], Act]] = {
     )
 }
 WALKED = portion([*OPERATIONS], "kth statement", small=1, brief=3)
+LONGEST = 3600.0
+"""Seconds that a whole test may wait for its database to come back."""
 MOST = amount(small=2, brief=6, whole=30)
 
 
@@ -167,6 +171,7 @@ def cloud(
     cinder_imported: None,
     iscsi_alone: None,
 ) -> Iterator[Cloud]:
+    from tests.fixtures.cinder.database import one_engine
     from tests.fixtures.cinder.service import CinderService
 
     folder = tmp_path_factory.mktemp("statements")
@@ -180,7 +185,8 @@ def cloud(
                 section="datera",
             )
         )
-        yield Cloud(service, emulator, running.enter_context(counted_statements()))
+        statements = FailingStatements(one_engine().engine, MockedTime(LONGEST))
+        yield Cloud(service, emulator, statements)
 
 
 @pytest.mark.parametrize("operation", WALKED)
@@ -190,32 +196,35 @@ def test_an_operation_whose_kth_statement_fails_leaves_nothing_unnamed(
     # The first makes what all others find, such as quotas.
     for _once in range(2):
         act = OPERATIONS[operation](cloud)
-        cloud.statements.fail(None)
-        act()
-        count = cloud.statements.seen
+        statements = Kth()
+        with cloud.statements.in_force(None, statements):
+            act()
         assert cloud.service.failures == []
         assert [*cloud.unnamed(), *cloud.deleted()] == []
     space = [
-        (k, error, times) for k in range(1, count + 1) for error in ERRORS for times in (1, None)
+        (k, error, lasting)
+        for k in range(1, statements.passed + 1)
+        for error in STATEMENT_FAULTS
+        for lasting in (False, True)
     ]
     cases = chance("kth statement", operation).sample(space, min(MOST, len(space)))
     found = []
-    for k, error, times in cases:
+    for k, error, lasting in cases:
         act = OPERATIONS[operation](cloud)
-        cloud.statements.fail(error, k, times)
-        told = ""
-        try:
-            act()
-        except Exception as exc:  # the API answers 500
-            told = f"{type(exc).__name__}"
-        hits = cloud.statements.hits
-        cloud.statements.fail(None)
+        told, failing = "", Kth(k, lasting)
+        with cloud.statements.in_force(error, failing):
+            try:
+                act()
+            except Exception as exc:  # the API answers 500
+                told = f"{type(exc).__name__}"
         cloud.service.failures.clear()
         problems = [*cloud.unnamed(), *cloud.deleted()]
-        if not hits:
+        if not failing.hits:
             problems.append("the fault never occurred: there are fewer than were counted")
         for problem in problems:
-            how = "once" if times else "for ever"
-            found.append(f"{error} {how} at statement {k} of {count} ({told}): {problem}")
+            how = "for ever" if lasting else "once"
+            found.append(
+                f"{error} {how} at statement {k} of {statements.passed}: {told}: {problem}"
+            )
     tally("database statements of volume operations failed", len(cases))
     assert not found, "\n".join(found)
