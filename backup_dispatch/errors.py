@@ -9,7 +9,7 @@ ends with the remedy.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from cinder import exception
 from oslo_config import cfg
@@ -38,6 +38,18 @@ def fitting(text: str, limit: int = FAIL_REASON_LIMIT) -> str:
 def listed(names: Iterable[str]) -> str:
     """Names for a message: sorted, with commas; ``none`` when there are none."""
     return ", ".join(sorted(names)) or "none"
+
+
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, what caused it, what caused that, and so on, each once.
+
+    A chain may lead back to where it began: some code raises again what it caught before.
+    """
+    seen: list[BaseException] = []
+    while error is not None and not any(error is one for one in seen):
+        yield error
+        seen.append(error)
+        error = error.__cause__ or error.__context__
 
 
 def reason_of(error: BaseException) -> str:

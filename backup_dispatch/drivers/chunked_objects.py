@@ -7,12 +7,12 @@ error between here and the backend proves nothing about the object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from backup_dispatch.drivers.chunked import HTTP_NOT_FOUND
 from backup_dispatch.drivers.custody import asked
-from backup_dispatch.errors import VerdictUnknown, reason_of
+from backup_dispatch.errors import VerdictUnknown, chain_of, reason_of
 
 T = TypeVar("T")
 
@@ -116,16 +116,10 @@ def _says_missing(error: BaseException) -> bool:
         or getattr(one, "http_status", None) == HTTP_NOT_FOUND
         or str(getattr(getattr(one, "resp", None), "status", "")) == str(HTTP_NOT_FOUND)
         or _code_of_s3(one) in _NO_SUCH_OBJECT
-        for one in _with_causes(error)
+        for one in chain_of(error)
     )
 
 
 def _code_of_s3(error: BaseException) -> str:
     answer = getattr(error, "response", None)
     return str(answer.get("Error", {}).get("Code")) if isinstance(answer, dict) else ""
-
-
-def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

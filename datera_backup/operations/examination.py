@@ -31,6 +31,7 @@ from datera_volume.connection import (
     LoginRefused,
     PermissionRefused,
     Tenant,
+    chain_of,
 )
 
 Step = tuple[str, str, str]
@@ -191,9 +192,7 @@ def _delete(backend: DateraBackend, name: str) -> None:
 
 def _residue(failure: BaseException | None) -> str:
     """What the clean-up says is left, where another error came first."""
-    seen = failure.__cause__ or failure.__context__ if failure else None
-    while seen is not None:
-        if isinstance(seen, CleanUpIncomplete):
-            return f". {seen}"
-        seen = seen.__cause__ or seen.__context__
+    for one in [*chain_of(failure)][1:]:
+        if isinstance(one, CleanUpIncomplete):
+            return f". {one}"
     return ""

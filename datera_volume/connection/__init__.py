@@ -28,6 +28,7 @@ from datera_volume.connection.errors import (
     TenantMissing,
     UnexpectedAnswer,
     VersionNotOffered,
+    chain_of,
 )
 from datera_volume.connection.leases import release_lock
 from datera_volume.connection.names import NAME_RULE, fold_iqn, is_name, is_reference
@@ -98,6 +99,7 @@ __all__ = [
     "Volume",
     "VolumeRef",
     "absence",
+    "chain_of",
     "configured_tenant",
     "first_portal",
     "fold_iqn",

@@ -7,6 +7,20 @@ password, a session key or a CHAP secret.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, what caused it, what caused that, and so on, each once.
+
+    A chain may lead back to where it began: some code raises again what it caught before.
+    """
+    seen: list[BaseException] = []
+    while error is not None and not any(error is one for one in seen):
+        yield error
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+
 
 class Retriable(Exception):
     """Mixin: the request had no effect, so repeating it later is safe."""

@@ -18,6 +18,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from datera_volume.connection.errors import chain_of
+
 
 class ResponseTooSlow(TimeoutError):
     """The response had not ended by its deadline."""
@@ -25,10 +27,7 @@ class ResponseTooSlow(TimeoutError):
 
 def too_slow(error: BaseException) -> bool:
     """Say whether that is what has caused the error."""
-    seen: BaseException | None = error
-    while seen is not None and not isinstance(seen, ResponseTooSlow):
-        seen = seen.__cause__ or seen.__context__
-    return seen is not None
+    return any(isinstance(one, ResponseTooSlow) for one in chain_of(error))
 
 
 class _UntilDeadline(io.RawIOBase):

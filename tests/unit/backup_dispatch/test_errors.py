@@ -57,3 +57,9 @@ def test_the_family_is_cinders() -> None:
     for kind in vars(errors).values():
         if isinstance(kind, type) and issubclass(kind, Exception):
             assert issubclass(kind, exception.BackupDriverException), kind
+
+
+def test_a_chain_of_errors_that_leads_back_is_gone_through_once() -> None:
+    first, second = OSError("first"), OSError("second")
+    first.__cause__, second.__context__ = second, first
+    assert [*errors.chain_of(first)] == [first, second]
