@@ -174,7 +174,7 @@ class Walk:
         elif harm is Harm.NONE:
             assert content == backup.content, "wrong data"
         elif content != backup.content:
-            self.done["wrong data by Cinder's own drivers, that verify tells"] += 1
+            self.done["wrong data by Cinder's own drivers"] += 1
 
     def _require_named(self, backup: Backup, why: str) -> None:
         """The damage is named: the block and its backup, by the backend that verifies."""
