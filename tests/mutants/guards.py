@@ -77,7 +77,7 @@ GUARDS = (
         "datera_backup/operations/create_backup.py",
         "run(job, Guarded(self._watch, lock.require))",
         "run(job, self._watch)",
-        ("tests/unit", "tests/functional/datera_backup"),
+        ("tests/functional/datera_backup/test_two_writers.py",),
     ),
     Guard(
         "the deadline of a request",
@@ -107,7 +107,7 @@ def noticed(guard: Guard, tree: Path) -> bool:
         raise ValueError(f"{guard.path} has not exactly once: {guard.present!r}")
     path.write_text(sound.replace(guard.present, guard.missing))
     command = [sys.executable, "-m", "pytest", "-p", "tests.fixtures.as_service"]
-    command += ["-p", "no:cacheprovider", "-n", "2", "-x", "-qq", "-m", "faults", *guard.tests]
+    command += ["-p", "no:cacheprovider", "-n", "2", "-x", "-qq", *guard.tests]
     alone = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", **THREADS}
     extent = {"FAULTS": os.environ.get("FAULTS", "brief")}
     try:

@@ -135,25 +135,31 @@ def test_a_backup_that_loses_its_lock_ends_and_touches_nothing_more(
     cloud: Any, content: Any, volume: Any, array: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from datera_backup.container import Container
+    from datera_backup.driver import DateraBackupDriver
     from datera_backup.errors import LockLost
     from datera_backup.operations import create_backup, progress
+    from datera_backup.storage import containers
     from datera_backup.storage.locks import CloudLock
 
     full = cloud.create_backup(volume)
     expected = content(volume)
-    dropped: list[Any] = []
+    touched: list[str] = []
 
     def lost(_lock: Any) -> None:
         raise LockLost("the lease has run out")
 
     with monkeypatch.context() as patched:
         patched.setattr(CloudLock, "require", lost)
-        patched.setattr(Container, "drop", lambda *a: dropped.append(a))
+        for change in ("doom", "drop"):
+            patched.setattr(Container, change, lambda *_, change=change: touched.append(change))
         patched.setattr(create_backup, "run", lambda job, watch: progress.run(job, watch, 0))
         second = cloud.create_backup(volume, incremental=True)
     assert second.status == "error"
     assert second.fail_reason == "the lease has run out"
-    assert dropped == []
+    assert touched == []
+    attachments = DateraBackupDriver(cloud.context).backend.attachments
+    with containers.opened(attachments, full.container, writable=False) as container:
+        assert [str(one) for one in container.committed] == [full.id]
     assert content(cloud.restore_backup(full)) == expected
     assert cloud.delete_backup(second) is None
     assert cloud.create_backup(volume, incremental=True).status == "available"
