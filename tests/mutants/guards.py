@@ -122,7 +122,7 @@ def noticed(guard: Guard, tree: Path) -> bool:
         )
     finally:
         path.write_text(sound)
-    # Not by the exit code: stopped at the first failure, several processes say they were interrupted.
+    # Not by the exit code: several processes, stopped at a failure, tell of an interruption.
     failed = [line for line in ended.stdout.splitlines() if line.startswith("FAILED ")]
     print(*failed, sep="\n")
     return bool(failed)
