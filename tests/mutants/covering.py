@@ -9,8 +9,6 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
-from coverage import CoverageData
-
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-m", "not faults")
 # As the Makefile runs them.
 SUITES = {"unit": (), "functional": ("-p", "tests.fixtures.as_service")}
@@ -35,6 +33,9 @@ class Covering:
     """The tests of one suite, by the lines that they ran in the tree where this was learnt."""
 
     def __init__(self, tree: Path, data: Path) -> None:
+        # Here, for not each release's environment has it.
+        from coverage import CoverageData
+
         self._tree = tree
         self._data = CoverageData(basename=str(data))
         self._data.read()
