@@ -32,7 +32,7 @@ def promtool(*arguments: str, text: str | None = None) -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
