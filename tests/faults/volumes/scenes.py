@@ -104,7 +104,7 @@ def _extended(stage: Stage, volume: Any) -> Scene:
     # Refused online it is extended offline, and stays so: both are right without initiators.
     act = lambda: stage.driver.extend_volume(volume, 4)  # noqa: E731
     # A size that was set, and nothing could tell, cannot be taken back as the limits are.
-    return Scene(act, [volume], keeps={volume.id: (THEN,)}, switches=True, grows=True)
+    return Scene(act, [volume], keeps={volume.id: (THEN,)}, switches=True, may_have_grown=True)
 
 
 def retype(stage: Stage) -> Scene:

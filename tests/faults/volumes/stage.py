@@ -41,6 +41,7 @@ class Scene:
     :param resumes: whether a failure may leave it half-way, for Cinder does it again or the like.
     :param switches: whether it may leave a volume without initiators either online or offline.
     :param grows: whether a failure may leave replicas and size: they cannot be reduced again.
+    :param may_have_grown: the same, but only where no answer came in time.
     :param again: what does it once more after a failure; None: the same.
     """
 
@@ -54,6 +55,7 @@ class Scene:
     resumes: bool = False
     switches: bool = False
     grows: bool = False
+    may_have_grown: bool = False
     again: Callable[[], Any] | None = None
 
     @property

@@ -84,7 +84,8 @@ class Walk:
         if error is None and seen[but] != self._after[but]:
             problems.append(NO_SUCCESS)
         if half_done and once and not self.scene.resumes:
-            but = (*but, *GROWING) if self.scene.grows else but
+            if self.scene.grows or (waited and self.scene.may_have_grown):
+                but = (*but, *GROWING)
             if seen[but] not in (self._before[but], self._after[but]):
                 problems.append(HALF_DONE)
         problems += self._wrong_data(succeeded=error is None)
