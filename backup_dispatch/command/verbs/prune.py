@@ -276,6 +276,5 @@ def _brief(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     room = max(_NARROWEST, shutil.get_terminal_size().columns - sum(widths) - _BORDERS)
     reasons = [_ID.sub(r"\1", masked(", ".join(why))) for _, _, why in rows]
     return [
-        (*cell, Lines(textwrap.wrap(why, room)))
-        for cell, why in zip(cells, reasons, strict=True)
+        (*cell, Lines(textwrap.wrap(why, room))) for cell, why in zip(cells, reasons, strict=True)
     ]
