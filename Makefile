@@ -7,8 +7,8 @@ BENCH ?=
 LOCK ?= locks/cinder-29.txt
 BIN := $(VENV)/bin
 # What the tests of a file share, one process starts; and files keep their order: see tests/conftest.py.
-# Three processes for two cores: one of them always waits for something.
-SHARED := -n 3 --dist loadfile --no-loadscope-reorder
+# Four processes for two cores: some of them always wait for something.
+SHARED := -n 4 --dist loadfile --no-loadscope-reorder
 # What counts is the sum of both runs.
 COVERED := --cov --cov-report= --cov-fail-under=0
 SCRIPTS := .ci/matrix .ci/run completion/bash/backup-dispatch completion/bash/datera-backup \
@@ -20,7 +20,7 @@ DATERA_TESTS := $(addprefix tests/functional/,test_array_contract.py backup_disp
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit functional coverage test-faults mutants test-matrix test-contract test-services test-kills bench docs generated dist lock clean
+.PHONY: help demo test lint types unit functional test-long coverage test-faults mutants test-matrix test-contract test-services test-kills bench docs generated dist lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -57,7 +57,11 @@ unit: $(VENV)/.installed ## fast tests, no servers
 
 functional: $(VENV)/.installed ## the drivers on the emulator, real Cinder and real Swift
 	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
-	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m "not faults" tests/functional tests/faults
+	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m "not faults and not long" tests/functional tests/faults
+
+test-long: $(VENV)/.installed ## walks: the pages, all commands, each backend
+	OS_CINDER_DISABLE_EVENTLET_PATCHING=yes \
+	  $(BIN)/python -m pytest -p tests.fixtures.as_service $(SHARED) -m "long and not faults" tests/functional
 
 coverage: $(VENV)/.installed ## the lines of what ships that tests run
 	@rm -f .coverage .coverage.*

@@ -3,7 +3,8 @@
 """Install what the tests on real servers need: Debian's packages, and a virtual environment.
 
 ``tests/services/install.py VENV`` needs only Python 3. What is installed already is not
-changed. Packages need root, or passwordless sudo; their services are not started.
+changed. Packages need root, or passwordless sudo; their services are not started. With
+``--section TITLE`` only the packages of that section of the list are installed.
 """
 
 import os
@@ -189,23 +190,40 @@ def _is_made(marker: Path, made_from: str) -> bool:
     return marker.exists() and marker.read_text() == made_from
 
 
-def main(venv: str) -> int:
-    """Install everything and return the exit status."""
+def install_lacking(wanted: list[str]) -> None:
+    """Install those of the packages that are not there.
+
+    :raises CannotInstall: a permission is missing, or this is not Debian.
+    """
+    if lacking := missing(wanted):
+        install_packages(lacking)
+
+
+def install_all(venv: str) -> None:
+    """Install the packages and make the virtual environment.
+
+    :raises CannotInstall: see above.
+    """
     listed = sections(LIST.read_text())
-    wanted = [
-        package
-        for name, packages in listed.items()
-        if not any(word in name for word in LATER)
-        for package in packages
-    ]
+    from_the_start = [name for name in listed if not any(word in name for word in LATER)]
+    install_lacking([package for name in from_the_start for package in listed[name]])
+    root_command()  # Cinder needs it for privsep, even if nothing is missing.
+    make_environment(Path(venv).absolute())
+
+
+def main(*words: str) -> int:
+    """Install what is asked for and return the exit status."""
     try:
-        lacking = missing(wanted)
-        if lacking:
-            install_packages(lacking)
-        root_command()  # Cinder needs it for privsep, even if nothing is missing.
-        make_environment(Path(venv).absolute())
+        match words:
+            case ("--section", title):
+                install_lacking(sections(LIST.read_text())[title])
+            case (venv,):
+                install_all(venv)
+            case _:
+                print("usage: install.py VENV | --section TITLE", file=sys.stderr)
+                return 2
     except CannotInstall as exc:
-        print(f"test-services: {exc}", file=sys.stderr)
+        print(f"{Path(__file__).name}: {exc}", file=sys.stderr)
         return 1
     return 0
 

@@ -25,6 +25,9 @@ MIB = 2**20
 SIZE = 16 * MIB
 CALLS = ("backup", "restore", "delete_backup", "export_record", "import_record")
 
+IN_EVERY_RUN = {"datera", "posix"}
+"""The others' classes are long."""
+
 
 @dataclass
 class Cloud:
@@ -339,7 +342,8 @@ def classes_of_tests() -> dict[str, type[ThroughTheDispatcher]]:
         name = "".join(word.capitalize() for word in f"{backend.label} contract".split())
         given = {"backend": backend, "incremental": backend.incremental, "__module__": __name__}
         made = type(name, (ThroughTheDispatcher,), given)
-        found[name] = made if backend.driver in seen else pytest.mark.release(made)
+        made = made if backend.driver in seen else pytest.mark.release(made)
+        found[name] = made if backend.label in IN_EVERY_RUN else pytest.mark.long(made)
         seen.add(backend.driver)
     return found
 

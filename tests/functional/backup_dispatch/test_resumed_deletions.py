@@ -12,7 +12,7 @@ import pytest
 
 from tests.fixtures.cinder.cloud_process import perform
 
-pytestmark = pytest.mark.release
+pytestmark = [pytest.mark.release, pytest.mark.long]
 
 DISPATCHING = """\
 backup_driver = backup_dispatch.driver.BackupDispatcher

@@ -14,7 +14,7 @@ from tests.fixtures.backends.s3_service import S3Endpoint
 from tests.fixtures.backends.swift_service import SwiftService
 from tests.fixtures.cinder.cloud_process import perform
 
-pytestmark = pytest.mark.release
+pytestmark = [pytest.mark.release, pytest.mark.long]
 
 ACTS = "tests.fixtures.two_clouds"
 SWIFT = "cinder.backup.drivers.swift.SwiftBackupDriver"

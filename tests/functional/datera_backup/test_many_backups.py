@@ -13,6 +13,8 @@ import pytest
 
 from datera_emulator import Limits
 
+pytestmark = pytest.mark.long
+
 BEFORE = 5
 """Backups between the two that are compared."""
 LONGEST = 255

@@ -12,7 +12,7 @@ import pytest
 
 from tests.fixtures.cinder.cloud_process import perform
 
-pytestmark = pytest.mark.release
+pytestmark = [pytest.mark.release, pytest.mark.long]
 
 
 def test_deletions_are_resumed_on_a_slow_cluster(

@@ -13,7 +13,7 @@ from cinder import context, objects
 from datera_emulator import Emulator
 from datera_emulator.target import brick
 
-pytestmark = pytest.mark.release
+pytestmark = [pytest.mark.release, pytest.mark.long]
 
 if TYPE_CHECKING:
     from tests.fixtures.cinder.service import CinderService

@@ -13,6 +13,8 @@ import pytest
 from demo.servers.processes import PROJECT
 from demo.waiting import until
 
+pytestmark = pytest.mark.long
+
 
 def belonging_to(directory: Path) -> list[int]:
     """The processes that name a directory in their arguments or their environment."""

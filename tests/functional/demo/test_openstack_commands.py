@@ -22,6 +22,8 @@ from tests.fixtures.volume_user import INITIATOR, User, login
 from tests.functional.demo.walks import beginning, mending, operating
 from tests.functional.demo.walks.stage import PagesCloud, Stage
 
+pytestmark = pytest.mark.long
+
 WALK = "docs/first-volumes.md"
 BACKEND = "demo@datera#datera"
 HERE = ("--property", "volume_backend_name=datera")

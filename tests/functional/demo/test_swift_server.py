@@ -9,6 +9,8 @@ import swiftclient
 
 from demo.servers.swift_server import SwiftServer
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwiftServer]:

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from fasteners import InterProcessLock
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = {"backup_dispatch", "datera_backup", "datera_emulator", "datera_volume"}
 BESIDE = {

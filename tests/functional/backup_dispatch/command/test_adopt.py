@@ -13,6 +13,8 @@ import pytest
 from backup_dispatch.process import this_process
 from tests.fixtures.backends import shelf_driver
 
+pytestmark = pytest.mark.long
+
 Start = Callable[..., Any]
 Run = Callable[..., Any]
 

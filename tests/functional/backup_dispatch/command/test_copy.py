@@ -23,6 +23,8 @@ from tests.fixtures.backends.five_backends import (
 from tests.fixtures.backends.s3_service import S3Endpoint
 from tests.fixtures.backends.swift_service import SwiftService
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., Any]
 RunJson = Callable[..., Any]
 

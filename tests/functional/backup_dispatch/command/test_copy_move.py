@@ -12,6 +12,8 @@ from cinder import exception
 
 from tests.fixtures.backends.five_backends import counted, switch_to, usage_of
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., Any]
 Patch = pytest.MonkeyPatch
 

@@ -14,6 +14,8 @@ import swiftclient
 from datera_emulator import Emulator
 from tests.fixtures.backends.swift_service import SwiftService
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., Any]
 RunJson = Callable[..., Any]
 

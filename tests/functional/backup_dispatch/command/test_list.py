@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from oslo_utils import timeutils
 
-pytestmark = pytest.mark.release
+pytestmark = [pytest.mark.release, pytest.mark.long]
 
 Start = Callable[..., Any]
 Run = Callable[..., Any]

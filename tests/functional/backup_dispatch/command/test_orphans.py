@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 
 from datera_emulator import Emulator
+from tests.fixtures.datera.emulated_client import INITIATOR
 
 Run = Callable[..., Any]
 RunJson = Callable[..., Any]
@@ -184,9 +185,11 @@ def test_the_backends_own_command_lists_the_same(
     cinder: Any, run_json: RunJson, tmp_path: Path
 ) -> None:
     strange = add_a_strangers(cinder)
-    command = [str(Path(sys.executable).with_name("datera-backup")), "orphans", "-f", "json"]
+    command = [sys.executable, "-m", "datera_emulator.with_connector", "datera-backup", "orphans"]
     done = subprocess.run(
-        [*command, "--config-file", str(tmp_path / "cinder.conf")],
+        [*command, "-f", "json", "--config-file", str(tmp_path / "cinder.conf")],
+        # This host need not have an initiator of its own.
+        env={**os.environ, "DATERA_EMULATOR_INITIATOR": INITIATOR},
         check=False,
         capture_output=True,
         text=True,

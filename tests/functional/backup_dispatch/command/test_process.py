@@ -18,6 +18,8 @@ import pytest
 
 from tests.fixtures.backends.swift_service import SwiftService
 
+pytestmark = pytest.mark.long
+
 Start = Callable[..., Any]
 
 SCRIPT = Path(sys.executable).with_name("backup-dispatch")

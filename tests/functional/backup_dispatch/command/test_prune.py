@@ -16,6 +16,8 @@ import pytest
 
 from tests.fixtures.ordinary_user import PROJECT
 
+pytestmark = pytest.mark.long
+
 MIB = 2**20
 
 

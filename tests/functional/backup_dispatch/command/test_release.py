@@ -16,6 +16,8 @@ from oslo_utils import timeutils
 from backup_dispatch.backends.configured import Backend
 from backup_dispatch.process import check_of
 
+pytestmark = pytest.mark.long
+
 Start = Callable[..., Any]
 Run = Callable[..., Any]
 

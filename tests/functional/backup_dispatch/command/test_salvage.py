@@ -14,6 +14,8 @@ import pytest
 
 from datera_emulator import Emulator
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., Any]
 
 MIB = 2**20

@@ -14,6 +14,8 @@ import pytest
 
 from tests.fixtures.backends import recording_driver
 
+pytestmark = pytest.mark.long
+
 Start = Callable[..., Any]
 Run = Callable[..., Any]
 

@@ -19,6 +19,8 @@ from backup_dispatch.jobs.locking import only_run_of
 from backup_dispatch.jobs.remembered import VERIFIED
 from tests.fixtures.backends.verified_cloud import Reads, VerifiedCloud, flip
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., Any]
 
 ALL = ("posix_1", "posix_2", "posix_3", "shelf_driver_1")

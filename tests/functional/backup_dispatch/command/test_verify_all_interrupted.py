@@ -17,6 +17,8 @@ from backup_dispatch import backup_rows
 from backup_dispatch.jobs.remembered import STATUSES, TRIED, VERIFIED, remember
 from tests.fixtures.backends.verified_cloud import Reads, VerifiedCloud, flip
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., Any]
 
 RUN = "backup_dispatch.command.verification.run"

@@ -14,6 +14,8 @@ import pytest
 
 from tests.fixtures.backends.verdicts import Chain, away, begun, on_reading, raises
 
+pytestmark = pytest.mark.long
+
 MIB = 2**20
 OFFSET = 4 * MIB
 Open = Callable[..., Any]

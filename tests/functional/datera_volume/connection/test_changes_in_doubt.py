@@ -14,6 +14,8 @@ from datera_emulator import Emulator
 from datera_volume import connection
 from datera_volume.connection import AppInstance, Cluster, NewAppInstance, Tenant
 
+pytestmark = pytest.mark.long
+
 ONE = "/app_instances/[^/]+"
 STORAGE = f"{ONE}/storage_instances/storage-1"
 VOLUME = f"{STORAGE}/volumes/volume-1"

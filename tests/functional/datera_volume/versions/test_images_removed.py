@@ -21,6 +21,8 @@ from oslo_config import cfg
 from datera_emulator.target import brick
 from tests.fixtures.small_glance import ADMIN_TOKEN, SmallGlance, small_glance
 
+pytestmark = pytest.mark.long
+
 CHANGED = datetime(2026, 3, 29, 1, 30, tzinfo=timezone.utc)
 
 Keep = Callable[..., str]

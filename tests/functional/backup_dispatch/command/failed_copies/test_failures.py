@@ -25,7 +25,7 @@ from tests.fixtures.backends.five_backends import IN_ITS_OWN_THREADS, counted, u
 Run = Callable[..., Any]
 Patch = pytest.MonkeyPatch
 
-pytestmark = IN_ITS_OWN_THREADS
+pytestmark = [IN_ITS_OWN_THREADS, pytest.mark.long]
 
 
 # The source
