@@ -19,10 +19,17 @@ from tests.faults.backups.volume import BLOCK, BLOCKS
 from tests.fixtures.datera.one_container import MINE
 
 
+class AllUp:
+    """In place of the checks of backends: each of them is up."""
+
+    def require(self, _name: str) -> None:
+        """Find nothing wrong."""
+
+
 @contextmanager
 def staged(folder: Path, template_folder: Path) -> Iterator[Stage]:
     """Start a cluster and a Cinder for many operations, in which only time is mocked."""
-    from backup_dispatch.process import this_process
+    from backup_dispatch.process import Process, this_process
     from datera_backup.container import Container
     from datera_backup.operations import progress, volumes
     from datera_backup.storage import attachments, backend, locks
@@ -43,8 +50,9 @@ def staged(folder: Path, template_folder: Path) -> Iterator[Stage]:
             )
         )
         running.callback(backend.forget_backends)
-        # Nothing is asked of the cluster beside what a test does.
+        # Nothing is asked of the cluster beside what a test does, such as whether it is up.
         this_process().stop_checking()
+        enter(mock.patch.object(Process, "health", return_value=AllUp()))
         enter(mock.patch.object(volumes, "BYTES_PER_GIB", BLOCK * BLOCKS))
         stage = Stage(service, emulator)
         clock, sleep = stage.time.now, stage.time.sleep

@@ -6,6 +6,7 @@ from __future__ import annotations
 from tests.faults.backups.copies import Cancel, Copy, ReadForACopy
 from tests.faults.backups.jobs import CopyJob
 from tests.faults.backups.operations import Create, Delete, Look, Operation, Restore
+from tests.faults.backups.pruning import PruneJob
 
 OPERATIONS: dict[str, Operation] = {
     "create a full one": Create("nothing", metadata=True),
@@ -28,5 +29,6 @@ OPERATIONS: dict[str, Operation] = {
     "cancel an incremental": Cancel("a_full", parent="full"),
     "read for a copy": ReadForACopy("two_containers", of="newest", day=1),
     "copy to another backend": CopyJob("one"),
+    "prune": PruneJob("three"),
     "write a copy": Copy("a_full_and_another"),
 }

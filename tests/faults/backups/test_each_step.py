@@ -28,6 +28,7 @@ TOUCHES_NO_VOLUME = (
     "read",
     "write a copy",
     "cancel",
+    "prune",
 )
 WALKS = [
     (kind, name)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,7 +72,7 @@ class Walker:
             with inject(kth):
                 told = act()
         except WaitsForEver as hang:
-            return [f"it does not end: {hang}"]
+            return [f"it does not end: {hang}, {_waiting(hang)}"]
         except Exception as failure:
             error = failure
         stage.session.heal()
@@ -85,7 +86,7 @@ class Walker:
         try:
             self._judge(problems, operation, world, told, error, restarted=kth.at % 2 == 0)
         except WaitsForEver as hang:
-            problems.append(f"what comes after does not end: {hang}")
+            problems.append(f"what comes after does not end: {hang}, {_waiting(hang)}")
         except Exception as failure:
             if self.honest or not isinstance(failure, (*self.typed, ContainerError)):
                 problems.append(f"then {failure!r}")
@@ -174,3 +175,9 @@ class Walker:
         for file in self.stage.lock_files():
             if not any(name in file.name for name in named):
                 yield f"the lock's file {file.name} is left"
+
+
+def _waiting(hang: WaitsForEver) -> str:
+    """Return who waits, from the operation inwards, in the sources that ship."""
+    frames = traceback.extract_tb(hang.__traceback__)
+    return " > ".join(one.name for one in frames if "/tests/" not in one.filename)
