@@ -6,7 +6,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from datera_volume.connection import ROOT, configured_tenant, tenant_path
+from datera_volume.connection import (
+    NAME_RULE,
+    ROOT,
+    RequestRefused,
+    configured_tenant,
+    tenant_path,
+)
 
 PREFIX = "OS"
 UNMANAGED = "UNMANAGED"
@@ -104,5 +110,14 @@ def tenant_for(setting: str | None, project_id: str) -> str:
     """Return the path of the tenant for a project's volumes.
 
     :param setting: the option ``datera_tenant_id``, validated.
+    :raises RequestRefused: by the project's name its tenant would be below another one, or none.
     """
-    return configured_tenant(setting) or tenant_path(instance_name(project_id))
+    if configured := configured_tenant(setting):
+        return configured
+    name = instance_name(project_id)
+    if "/" in name:
+        raise RequestRefused(
+            f"Project {project_id!r} can have no tenant of its own: {name!r} is not {NAME_RULE}. "
+            "Set datera_tenant_id to the name of one tenant for all projects."
+        )
+    return tenant_path(name)

@@ -49,10 +49,12 @@ def test_no_secret_leaves_the_configuration_and_no_file_is_open_to_changes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     from oslo_config import cfg
+    from oslo_messaging.notify import _impl_test
 
     caplog.set_level("DEBUG", logger="backup_dispatch")
     caplog.set_level("DEBUG", logger="datera_backup")
     caplog.set_level("DEBUG", logger="datera_volume")
+    _impl_test.reset()
     cinder = cloud_of_four
     volume = cinder.create_volume(1)
     made = {name: cinder.create_backup(volume, f"{name}_1") for name in ("datera", "swift")}
@@ -71,6 +73,9 @@ def test_no_secret_leaves_the_configuration_and_no_file_is_open_to_changes(
     assert failed.status == "error"
     told += str(failed.fail_reason) + run("--debug", "check").err
     emulator.faults.clear()
+    notified = [str(one) for one in _impl_test.NOTIFICATIONS]
+    assert any("backup.create.end" in one for one in notified)
+    told += "".join(notified)
 
     secrets = {emulator.password, str(cfg.CONF.backup_swift_key)}
     ours = [record.getMessage() for record in caplog.records if record.name.startswith(OWN)]

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from datera_volume.connection import RequestRefused
 from datera_volume.operations import naming
 
 MINE = "11111111-2222-4333-8444-555555555555"
@@ -79,3 +80,10 @@ def test_a_name_that_does_not_end_with_an_id_of_its_own_is_no_volumes(name: str)
 def test_only_a_path_below_the_root_is_a_remembered_tenant(text: str | None) -> None:
     assert naming.remembered_tenant(SimpleNamespace(provider_id=text)) is None
     assert naming.remembered_tenant(SimpleNamespace(provider_id="/root/lab")) == "/root/lab"
+
+
+@pytest.mark.parametrize("project", ["a/b", "/root/OS-0123", "0123/x", "../0123"])
+def test_a_project_named_like_a_path_gets_no_tenant(project: str) -> None:
+    with pytest.raises(RequestRefused, match="can have no tenant of its own"):
+        naming.tenant_for("Map", project)
+    assert naming.tenant_for("all", project) == "/root/all"
