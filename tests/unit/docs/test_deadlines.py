@@ -21,6 +21,7 @@ from tests.fixtures.waits import Place, found_in, names_in
 PAGE = ROOT / "docs" / "deadlines.md"
 BOUNDED = "## What is waited for, and how long"
 COVERED = "## What waits for something that has a deadline"
+TIME_OF_DAY = "## When a clock is set"
 CODE = re.compile(r"`(?P<path>[a-z_/]+\.py)`: (?P<names>`[^`]+`(?:, `[^`]+`)*)")
 OPTION = re.compile(r"^`(?P<name>\w+)`$")
 
@@ -57,6 +58,11 @@ def test_each_loop_that_waits_stands_there() -> None:
         place for heading in (BOUNDED, COVERED) for row in rows(heading) for place in row.places
     }
     assert {str(one) for one in found_in(ROOT).polls - named} == set()
+
+
+def test_each_look_at_the_time_of_day_stands_there() -> None:
+    named = {place for row in rows(TIME_OF_DAY) for place in row.places}
+    assert found_in(ROOT).times_of_day == named
 
 
 @pytest.mark.parametrize("heading", [BOUNDED, COVERED])
