@@ -85,7 +85,10 @@ def timed(stage: Stage) -> dict[str, Any]:
 
 
 def options(emulator: Emulator) -> str:
-    """Lines of ``[DEFAULT]``: one thread of each kind, so that each run takes the same steps."""
+    """Lines of ``[DEFAULT]``: one thread of each kind, so that each run takes the same steps.
+
+    What a starting service resumes, it does before anything else, and not beside it.
+    """
     return f"""\
 backup_driver = backup_dispatch.driver.BackupDispatcher
 enabled_backup_backends = datera, {WEST}
@@ -98,4 +101,5 @@ backup_datera_503_timeout = 2
 backup_datera_503_interval = 1
 backup_datera_workers = 1
 backup_datera_requests = 1
+backup_service_inithost_offload = false
 """
