@@ -199,6 +199,18 @@ def install_lacking(wanted: list[str]) -> None:
         install_packages(lacking)
 
 
+def section(title: str) -> list[str]:
+    """Return the packages of one section of the list.
+
+    :raises CannotInstall: it has no such section.
+    """
+    listed = sections(LIST.read_text())
+    if title not in listed:
+        known = "; ".join(listed)
+        raise CannotInstall(f"{LIST.name} has no section {title!r}, but these: {known}")
+    return listed[title]
+
+
 def install_all(venv: str) -> None:
     """Install the packages and make the virtual environment.
 
@@ -216,7 +228,7 @@ def main(*words: str) -> int:
     try:
         match words:
             case ("--section", title):
-                install_lacking(sections(LIST.read_text())[title])
+                install_lacking(section(title))
             case (venv,):
                 install_all(venv)
             case _:

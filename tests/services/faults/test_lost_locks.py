@@ -24,7 +24,7 @@ from tests.services.faults import data
 from tests.services.faults.lane import BACKUP, SECONDS, VOLUME, Lane
 from tests.services.faults.requests_to_cinder import Refused
 from tests.services.faults.small_cloud import SmallCloud
-from tests.services.install import install_packages, missing
+from tests.services.install import install_lacking
 from tests.services.stack.guests.guest import listed
 from tests.services.stack.servers.redis import Redis
 
@@ -50,8 +50,7 @@ def locks(request: pytest.FixtureRequest, small_cloud: SmallCloud) -> Iterator[L
     if request.param == "etcd":
         yield small_cloud.etcd
         return
-    if lacking := missing(listed("when needed: faults")):
-        install_packages(lacking)
+    install_lacking(listed("when needed: faults"))
     redis = Redis(small_cloud.directory / "redis", small_cloud.servers)
     redis.start()
     yield redis

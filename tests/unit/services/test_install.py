@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.install import LOCKS, has_the_lock, name_interpreter
+from tests.services.install import LOCKS, has_the_lock, main, name_interpreter, section
 
 SHORT = "#!{}/bin/python\nimport sys\n"
 LONG = "#!/bin/sh\n'''exec' {}/bin/python \"$0\" \"$@\"\n' '''\nimport sys\n"
@@ -47,3 +47,11 @@ def test_no_other_environment_is_copied(tmp_path: Path) -> None:
     older = LOCKS[1].stat().st_mtime - 1
     os.utime(made(tmp_path) / ".installed", (older, older))
     assert not has_the_lock(tmp_path, sys.executable)
+
+
+def test_one_section_of_the_list_is_found_by_its_title(capsys: pytest.CaptureFixture[str]) -> None:
+    assert section("mounting a backup") == ["fuse3"]
+    assert main("--section", "mounting") == 1
+    told = capsys.readouterr().err
+    assert "debian-packages has no section 'mounting', but these: mounting a backup; " in told
+    assert main() == 2

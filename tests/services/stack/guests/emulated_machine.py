@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.services.install import CannotInstall, install_packages, missing
+from tests.services.install import CannotInstall, install_lacking
 from tests.services.stack.guests.guest import LAYERS, Guest, GuestDidNotRun, listed
 
 KERNEL = "linux-image-amd64"
@@ -36,8 +36,7 @@ class EmulatedMachine(Guest):
         :raises GuestDidNotRun: a package cannot be had.
         """
         try:
-            if lacking := missing(listed("when needed: emulated")):
-                install_packages(lacking)
+            install_lacking(listed("when needed: emulated"))
         except CannotInstall as exc:
             raise GuestDidNotRun(str(exc)) from exc
         names = [_with_version(name) for name in listed("unpacked: emulated")]
