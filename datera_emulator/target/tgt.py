@@ -35,7 +35,7 @@ class TgtPortals:
     """Two portals, and a tgtd behind them.
 
     A target's volumes have the size that they had when it was last taken online: tgtd cannot
-    extend them.
+    extend them. A tgtd that dies is started anew, as a node of a cluster is: hosts log in again.
     """
 
     def __init__(self, cluster: Cluster, *, networks: int = 2) -> None:
@@ -44,6 +44,7 @@ class TgtPortals:
         self._daemon = TgtDaemon()
         self._targets: dict[str, Target] = {}
         self._servers: list[_Portal] = []
+        self._stopped = False
 
     def start(self) -> None:
         """Start tgtd, serve what is online, and listen.
@@ -65,10 +66,12 @@ class TgtPortals:
             raise
         for server in self._servers:
             server.start()
+        threading.Thread(target=self._watch, name="datera-emulator-tgtd", daemon=True).start()
 
     def stop(self) -> None:
         """Stop listening, end every session, and end tgtd."""
         with self._cluster.lock:
+            self._stopped = True
             if self.follow in self._cluster.on_commit:
                 self._cluster.on_commit.remove(self.follow)
         for server in self._servers:
@@ -77,6 +80,18 @@ class TgtPortals:
         self._cluster.sessions.drop(lambda _session: True)
         self._daemon.stop()
         self._targets.clear()
+
+    def _watch(self) -> None:
+        """Start tgtd anew whenever it dies."""
+        while True:
+            self._daemon.await_end()
+            with self._cluster.lock:
+                if self._stopped:
+                    return
+                LOG.warning("tgtd has died; it is started anew")
+                self._targets.clear()
+                self._daemon.start()
+                self.follow()
 
     def follow(self) -> None:
         """Make tgtd serve what is online in the cluster, and nothing else.
@@ -167,7 +182,10 @@ class _Connection(BaseRequestHandler):
         self._wish: tgt_relay.LoginWish | None = None
         self._session = ""
         with ExitStack() as ending:
-            target = socket.create_connection(("127.0.0.1", self.server.target_port))
+            try:
+                target = socket.create_connection(("127.0.0.1", self.server.target_port))
+            except ConnectionRefusedError:
+                return  # tgtd is being started anew: the host tries again
             ending.callback(self._forget)
             ending.callback(target.close)
             for one in (self.request, target):

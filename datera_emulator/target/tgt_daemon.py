@@ -50,12 +50,16 @@ class TgtDaemon:
     def start(self) -> None:
         """Start it; returns once it accepts commands.
 
+        After its death it listens on the same port again, without any target.
+
         :raises OSError: it is not installed, or fails to start.
         """
         if shutil.which("tgtd", path=_path()) is None:
             raise FileNotFoundError("tgtd is not installed; Debian's package is tgt")
-        self._directory = Path(tempfile.mkdtemp(prefix="tgtd-"))
-        self.port = _free_port()
+        self._numbers.clear()
+        self._users.clear()
+        self._directory = self._directory or Path(tempfile.mkdtemp(prefix="tgtd-"))
+        self.port = self.port or _free_port()
         self._process = subprocess.Popen(
             ["tgtd", "-f", "--iscsi", f"portal={_HOST}:{self.port}"],
             env=self._environment(),
@@ -90,6 +94,11 @@ class TgtDaemon:
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
+
+    def await_end(self) -> None:
+        """Return once it has ended: it was stopped, or it died."""
+        if self._process is not None:
+            self._process.wait()
 
     def add(self, target: Target) -> None:
         """Serve a target.
