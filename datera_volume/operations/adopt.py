@@ -65,9 +65,8 @@ def _without_defaults(new: Policies, said: Mapping[str, str], ai: AppInstance) -
     """Return the policies without those that only the driver's own defaults set."""
     if not said.get("replica_count"):
         new = dataclasses.replace(new, replica_count=ai.volume.replica_count or 0)
-    pool = last_segment(ai.storage_instance.ip_pool)
-    if not said.get("ip_pool") and pool:
-        new = dataclasses.replace(new, ip_pools=(pool,))
+    if not said.get("ip_pool"):
+        new = dataclasses.replace(new, ip_pools=(ai.storage_instance.pool,))
     return new
 
 

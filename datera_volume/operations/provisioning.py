@@ -24,7 +24,6 @@ from datera_volume.connection import (
     SourceKind,
     Tenant,
     absence,
-    last_segment,
 )
 from datera_volume.operations import naming, offline
 from datera_volume.operations.lookup import AllTenants, instance_of, locate, snapshot_of
@@ -264,8 +263,7 @@ def _apply_own_type(tenant: Tenant, ai: AppInstance, request: VolumeRequest) -> 
         )
     if policies.placement_policy or policies.placement_mode not in (None, volume.placement_mode):
         tenant.set_placement(volume, policies.placement_mode, policies.placement_policy)
-    pool = last_segment(storage.ip_pool)
-    if pool and pool not in policies.ip_pools:
+    if storage.pool not in policies.ip_pools:
         with offline.taken_offline(tenant, ai):
             tenant.set_ip_pool(storage, policies.ip_pool())
 

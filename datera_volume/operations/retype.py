@@ -124,7 +124,8 @@ def _place(
         mode = DEFAULT_PLACEMENT_MODE
     if policy is not None and tenant.dialect.placement_policies:
         was = volume.placement_policy or DEFAULT_PLACEMENT_POLICY
-        if last_segment(was) != last_segment(policy):
+        # Where the response did not say which it is, it is set.
+        if volume.placement_policy is None or last_segment(was) != last_segment(policy):
             undo(lambda asking: asking.set_placement(volume, None, was))
             tenant.set_placement(volume, None, policy)
     elif mode is not None and mode != volume.placement_mode:
@@ -133,13 +134,12 @@ def _place(
 
 
 def _leaves_pool(ai: AppInstance, new: Policies) -> bool:
-    pool = last_segment(ai.storage_instance.ip_pool)
-    return bool(pool) and pool not in new.ip_pools
+    return ai.storage_instance.pool not in new.ip_pools
 
 
 def _put_back_into_pool(tenant: Tenant, ai: AppInstance) -> None:
     now = tenant.app_instance(ai.id)
-    pool = last_segment(ai.storage_instance.ip_pool)
-    if last_segment(now.storage_instance.ip_pool) != pool:
+    pool = ai.storage_instance.pool
+    if now.storage_instance.pool != pool:
         with offline.taken_offline(tenant, now):
             tenant.set_ip_pool(ai.storage_instance, pool)

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from datera_volume.connection.errors import UnexpectedAnswer
 from datera_volume.connection.names import fold_iqn
+from datera_volume.connection.transport.paths import last_segment
 
 AVAILABLE = "available"
 ONLINE = "online"
@@ -92,6 +93,16 @@ class StorageInstance:
     access_control_mode: str = DENY_ALL
     volumes: tuple[Volume, ...] = ()
     logged_in: tuple[str, ...] | None = None
+
+    @property
+    def pool(self) -> str:
+        """The name of the pool of IP addresses.
+
+        :raises UnexpectedAnswer: the response did not say; every version of the API does.
+        """
+        if not self.ip_pool:
+            raise UnexpectedAnswer(f"A response has no 'ip_pool' of {self.path}")
+        return last_segment(self.ip_pool)
 
     @property
     def open_to_all(self) -> bool:

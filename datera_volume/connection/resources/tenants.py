@@ -27,11 +27,30 @@ FREE_TENANTS = "Remove empty tenants, or let projects share one"
 
 def ensure(adapter: TenantAdapter) -> None:
     """Create the tenant, and those above it, as :meth:`Tenant.ensure` promises."""
-    if adapter.tenant == ROOT or exists(adapter) is not False:
+    if adapter.tenant == ROOT:
         return
+    found = exists(adapter)
+    if not (_lists(adapter) if found is None else found):
+        _create(adapter)
+
+
+def _lists(adapter: TenantAdapter) -> bool:
+    """Whether the tenant can be used: the cluster lists nothing in one that does not exist.
+
+    :raises PermissionRefused: this user may not even list there.
+    """
+    try:
+        adapter.some("/app_instances", limit=1)
+    except NotOnCluster:
+        return False
+    return True
+
+
+def _create(adapter: TenantAdapter) -> None:
     parent, name = adapter.tenant.rsplit("/", 1)
     above = TenantAdapter(adapter.session, parent, adapter.poller)
-    ensure(above)
+    if parent != ROOT and exists(above) is False:
+        _create(above)
     body = {"name": name}
     if parent != ROOT:
         body["parent_path"] = parent

@@ -115,7 +115,7 @@ class Walk:
             assert unsure, record.fail_reason
         else:
             assert record.status == "available", record.fail_reason
-            assert not incremental or unsure or backup.parent in parents
+            assert not incremental or unsure or backup.parent in parents, (backup, parents)
         self.done[f"backups {'made' if record.status == 'available' else 'failed'}"] += 1
         if record.status == "error":
             backup.state = State.FAILED

@@ -185,6 +185,9 @@ def cloud(
                 section="datera",
             )
         )
+        # What Cinder reserves and cannot give back, because its database is gone, adds up.
+        for quota in ("volumes", "gigabytes", "snapshots"):
+            service.volumes.db.quota_create(service.context, service.context.project_id, quota, -1)
         statements = FailingStatements(one_engine().engine, MockedTime(LONGEST))
         yield Cloud(service, emulator, statements)
 

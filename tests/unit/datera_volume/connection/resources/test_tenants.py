@@ -45,11 +45,36 @@ def test_a_user_who_may_not_make_it_is_told_so(tenant: Tenant, scripted: Any, st
         tenant.ensure()
 
 
-def test_one_that_may_not_be_looked_at_is_taken_to_be_there(tenant: Tenant, scripted: Any) -> None:
-    denied = (401, {"message": "no", "name": "PermissionDeniedError"})
-    scripted.script = lambda s: denied if "/tenants" in s.path else None
+DENIED = (401, {"message": "no", "name": "PermissionDeniedError"})
+
+
+def test_one_that_may_not_be_looked_at_is_there_if_it_lists(tenant: Tenant, scripted: Any) -> None:
+    scripted.script = lambda s: DENIED if "/tenants" in s.path else None
     tenant.ensure()
+    assert scripted.asked("GET", "/app_instances") == 1
     assert scripted.asked("POST", "/tenants") == 0
+
+
+def test_one_that_may_not_be_looked_at_and_lists_nothing_is_made(
+    tenant: Tenant, scripted: Any
+) -> None:
+    def script(seen: Any) -> Any:
+        if seen.method == "GET" and seen.path.endswith(("/tenants/root/a/b", "/app_instances")):
+            return DENIED if "/tenants" in seen.path else MISSING
+        return None
+
+    scripted.script = script
+    tenant.ensure()
+    assert [s.body["name"] for s in scripted.seen if s.method == "POST"] == ["b"]
+
+
+def test_one_in_which_nothing_may_be_listed_is_not_taken_to_be_there(
+    tenant: Tenant, scripted: Any
+) -> None:
+    denied = ("/tenants", "/app_instances")
+    scripted.script = lambda s: DENIED if any(one in s.path for one in denied) else None
+    with pytest.raises(connection.PermissionRefused):
+        tenant.ensure()
 
 
 def test_one_that_another_service_has_just_made_is_there(tenant: Tenant, scripted: Any) -> None:
