@@ -210,6 +210,10 @@ class Cloud:
         """Whether another host works on the same records."""
         return SECOND in self._hosts
 
+    def is_up(self, host: str) -> bool:
+        """Whether a host works."""
+        return host in self._hosts
+
     def host_comes(self) -> None:
         """A second host of cinder-backup, which shares the first one's folder."""
         self._hosts[SECOND] = self.cinder.start_backup_manager(SECOND)

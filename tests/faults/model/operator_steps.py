@@ -87,7 +87,10 @@ def copy(walk: Walk, backup: Backup, target: str, *, incremental: bool) -> None:
         walk.done["copies refused"] += 1
         return
     assert ended.code == 0, ended.err
-    assert walk.expected.harm(backup) is not Harm.CERTAIN
+    if backup.backend == VERIFYING or backup.id in walk.expected.torn:
+        assert walk.expected.harm(backup) is not Harm.CERTAIN
+    # Else what was damaged may be an ancestor's object of which nothing is needed any more: what
+    # the copy holds is seen when it is restored.
     (copied,) = made
     record = walk.cloud.records()[copied]
     parent = record.parent_id or None
@@ -111,8 +114,14 @@ def copy(walk: Walk, backup: Backup, target: str, *, incremental: bool) -> None:
 def prune(walk: Walk, volume: Volume, last: int) -> None:
     """What goes is what the rule says, and what is left restores as before."""
     before = {one.id: one for one in walk.expected.backups.values() if one.volume == volume.id}
+    hosts = {one: record.host for one, record in walk.cloud.records().items()}
     unsure = bool(walk.away or walk.down) or any(
-        walk.may_fail(one) or one.unowned or one.pruned or walk.expected.harm(one) is Harm.POSSIBLE
+        # What is in a folder is deleted by its own host alone.
+        not walk.cloud.is_up(hosts[one.id])
+        or walk.may_fail(one)
+        or one.unowned
+        or one.pruned
+        or walk.expected.harm(one) is Harm.POSSIBLE
         for one in before.values()
     )
     wanted = left_after(

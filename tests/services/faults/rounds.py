@@ -114,6 +114,8 @@ class Rounds:
 
     def _begin(self) -> None:
         lane = self.lane
+        # First, for an incremental would have it as its parent.
+        lane.requests.delete_backup(self.doomed)
         data.scatter(lane.path(self.chained), self._chance, 3)
         self.begun = [
             lane.begin_backup(self.source),
@@ -121,7 +123,6 @@ class Rounds:
         ]
         lane.usable(self.target)
         lane.requests.restore(self.restored, self.target)
-        lane.requests.delete_backup(self.doomed)
 
     def _words(self) -> tuple[str, ...]:
         if self._chance.random() < 0.5:
@@ -202,7 +203,8 @@ class Rounds:
         if len(self.chain) >= CHAIN:
             if full is not None:
                 lane.delete([full])
-            return self.chain.pop(self._chance.randrange(len(self.chain) - 1))
+            # Cinder deletes no parent.
+            return self.chain.pop()
         return full or lane.backup(self.source)
 
     def _copies(self) -> list[dict[str, Any]]:
