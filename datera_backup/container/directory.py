@@ -10,7 +10,12 @@ from uuid import UUID
 
 from datera_backup.container.copies import Copies
 from datera_backup.container.device import Device
-from datera_backup.container.errors import BackupNotInContainer, ContainerChanged, WrongContainer
+from datera_backup.container.errors import (
+    BackupNotInContainer,
+    ContainerChanged,
+    SuperblockOutdated,
+    WrongContainer,
+)
 from datera_backup.container.format.clock import Clock
 from datera_backup.container.format.log_record import RecordRef
 from datera_backup.container.format.superblock import Entry, EntryState, Superblock
@@ -74,10 +79,16 @@ class Directory:
         raise BackupNotInContainer(backup_id, self.container_id)
 
     def reload(self) -> None:
-        """Read what other holders of the lock have changed in the superblock."""
+        """Read what other holders of the lock have changed in the superblock.
+
+        :raises SuperblockOutdated: it is older than what was seen before.
+        """
         block = self._slots.load()
         if block.container_id != self.container_id:
             raise WrongContainer(self.container_id, block.container_id)
+        # Where the newer slot is damaged, the other one has the same, by the generation before.
+        if block.generation < self.block.generation - 1:
+            raise SuperblockOutdated(self.container_id, block.generation, self.block.generation)
         if block.generation != self.block.generation:
             # A range may have been given back and used again.
             self._device.forget()

@@ -123,6 +123,16 @@ class DeviceTooShort(LayoutDamaged):
     """The device ends before the log does: it is not the whole of what was written to."""
 
 
+class SuperblockOutdated(LayoutDamaged):
+    """The device returns an older superblock than the one that this process has read or written."""
+
+    def __init__(self, container_id: UUID, found: int, known: int) -> None:
+        super().__init__(
+            f"The device returns generation {found} of the superblock of container "
+            f"{container_id}, after generation {known}: what it returns is out of date."
+        )
+
+
 class ManifestDamaged(LayoutDamaged):
     """A chunk's manifest, or an index page above it, is damaged, and so is its copy."""
 

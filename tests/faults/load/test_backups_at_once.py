@@ -144,4 +144,5 @@ def test_backups_and_restores_at_once_hold_no_more_in_the_end_than_in_the_beginn
     assert hits
     grown = growth(measured)
     for name in ("memory", "threads", "descriptors", "locks", "lock_files"):
-        assert getattr(grown, name) <= getattr(MOST, name), (name, measured)
+        series = " ".join(f"{getattr(one, name):,}" for one in measured)
+        assert getattr(grown, name) <= getattr(MOST, name), f"{name}: {series}"

@@ -17,8 +17,10 @@ from datera_backup.container import (
     ContainerTooNew,
     LayoutDamaged,
     NotAContainer,
+    Remains,
     WrongContainer,
 )
+from datera_backup.container.errors import SuperblockOutdated
 from datera_backup.container.format import superblock as superblocks
 from datera_backup.container.format.geometry import SLOT_DISTANCE, SLOT_SIZE
 from datera_backup.container.format.log_record import RecordRef
@@ -339,3 +341,16 @@ def test_superblock_in_the_other_ones_slot_is_damaged(into: int) -> None:
     opened = reopened(container)
     assert opened.damaged_slots == (into,)
     assert restore(opened, 1) == DATA
+
+
+def test_a_device_that_returns_an_older_superblock_is_found_out() -> None:
+    device = MemoryDevice(64 << 20)
+    container = Container.format(device, identifier(0))
+    back_up(container, 0, some_bytes(0, 100_000))
+    before = bytearray(LOG_START)
+    device.pread(0, memoryview(before))
+    assert container.drop(identifier(0)) is Remains.EMPTY
+    device.pwrite(0, before)
+    with pytest.raises(SuperblockOutdated, match=r"generation \d+ .* after generation \d+"):
+        container.repair()
+    assert container.remains is Remains.EMPTY
