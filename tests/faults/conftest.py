@@ -34,6 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if EXTENT is not Extent.SMALL and item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.faults)
+    # It takes longest; and what a process has held before it would be measured, too.
+    items.sort(key=lambda item: item.path.parent != HERE / "load")
 
 
 @pytest.fixture
