@@ -103,3 +103,15 @@ def test_a_missing_initiator_list_is_not_an_empty_acl() -> None:
     for silent in ({}, {"initiators": None}, {"initiators": [{}]}, {"initiators": {}}):
         with pytest.raises(UnexpectedAnswer, match="initiators"):
             initiators_in(silent)
+
+
+@pytest.mark.parametrize("said", [None, {}, {"path": None}, {"name": "x"}, 7])
+def test_a_pool_that_an_answer_does_not_name_is_not_taken_for_any(said: Any) -> None:
+    answer = copy.deepcopy(WHOLE)
+    storage = answer["storage_instances"][0]
+    storage["ip_pool"] = {"path": "/access_network_ip_pools/fast"}
+    assert app_instance(answer).storage_instance.pool == "fast"
+    storage["ip_pool"] = said
+    silent = app_instance(answer)
+    with pytest.raises(UnexpectedAnswer, match="no 'ip_pool'"):
+        _ = silent.storage_instance.pool
