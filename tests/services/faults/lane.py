@@ -175,13 +175,14 @@ class Lane:
 
     def restored(self, backup: str, volume: str) -> None:
         """Restore a backup onto a volume and compare all bytes."""
-        self.usable(volume)
 
         def succeeded() -> bool:
+            # Each time: a service that starts again calls the volume of a restore that it has
+            # broken off unusable, whenever it comes to that.
+            self.usable(volume)
             self.requests.restore(backup, volume)
             self.settled()
             if (state := self.states("volumes", [volume])[volume]) != "available":
-                self.usable(volume)
                 raise NotYet(state)
             return True
 

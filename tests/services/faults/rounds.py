@@ -59,6 +59,8 @@ class Rounds:
             self._check()
         except BaseException as failure:
             failure.add_note(f"{told}; so far {dict(self.killed)}")
+            # The other zones go on, and of several failures the test tells the first.
+            LOG.exception("%s", told)
             raise
         LOG.info("%s: %s", told, dict(self.killed))
 
