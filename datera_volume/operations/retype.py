@@ -140,6 +140,7 @@ def _leaves_pool(ai: AppInstance, new: Policies) -> bool:
 def _put_back_into_pool(tenant: Tenant, ai: AppInstance) -> None:
     now = tenant.app_instance(ai.id)
     pool = ai.storage_instance.pool
-    if now.storage_instance.pool != pool:
+    # Where the response does not say, it is set: what is undone need not fail for that.
+    if last_segment(now.storage_instance.ip_pool) != pool:
         with offline.taken_offline(tenant, now):
             tenant.set_ip_pool(ai.storage_instance, pool)

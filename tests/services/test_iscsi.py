@@ -14,7 +14,7 @@ import pytest
 from datera_emulator import Emulator
 from datera_emulator.state.sessions import Sessions
 from datera_emulator.target import brick
-from tests.fixtures.backends.contract_backends import datera_options
+from tests.fixtures.backends.contract_backends import datera_options, volume_options
 
 if TYPE_CHECKING:
     from tests.fixtures.cinder.service import CinderService
@@ -45,13 +45,7 @@ def cinder(
     from datera_backup.storage.backend import forget_backends
 
     backend = f"""\
-volume_driver = datera_volume.driver.DateraDriver
-san_ip = 127.0.0.1
-san_login = {emulator.username}
-san_password = {emulator.password}
-datera_api_port = {emulator.https_port}
-driver_ssl_cert_verify = True
-driver_ssl_cert_path = {emulator.ca_bundle}
+{volume_options(emulator)}
 use_chap_auth = True
 chap_username = cinder
 chap_password = secretsecret1

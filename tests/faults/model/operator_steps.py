@@ -89,8 +89,6 @@ def copy(walk: Walk, backup: Backup, target: str, *, incremental: bool) -> None:
     assert ended.code == 0, ended.err
     if backup.backend == VERIFYING or backup.id in walk.expected.torn:
         assert walk.expected.harm(backup) is not Harm.CERTAIN
-    # Else what was damaged may be an ancestor's object of which nothing is needed any more: what
-    # the copy holds is seen when it is restored.
     (copied,) = made
     record = walk.cloud.records()[copied]
     parent = record.parent_id or None
@@ -109,6 +107,9 @@ def copy(walk: Walk, backup: Backup, target: str, *, incremental: bool) -> None:
     )
     walk.expected.add(new)
     walk.done["copies"] += 1
+    if walk.expected.harm(backup) is Harm.CERTAIN:
+        # What was damaged is an ancestor's, and nothing of it may be needed: the bytes tell.
+        walk.restore(new)
 
 
 def prune(walk: Walk, volume: Volume, last: int) -> None:
@@ -117,7 +118,7 @@ def prune(walk: Walk, volume: Volume, last: int) -> None:
     hosts = {one: record.host for one, record in walk.cloud.records().items()}
     unsure = bool(walk.away or walk.down) or any(
         # What is in a folder is deleted by its own host alone.
-        not walk.cloud.is_up(hosts[one.id])
+        (one.backend == "posix" and not walk.cloud.is_up(hosts[one.id]))
         or walk.may_fail(one)
         or one.unowned
         or one.pruned

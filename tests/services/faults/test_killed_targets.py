@@ -25,7 +25,7 @@ import pytest
 from datera_emulator.remote_control import RemoteControl
 from datera_emulator.target import brick
 from demo.servers.cinder_conf import Array
-from tests.fixtures.backends.contract_backends import datera_options
+from tests.fixtures.backends.contract_backends import datera_options, volume_options
 from tests.fixtures.faults.extent import amount, chance
 from tests.fixtures.faults.failing_devices import FailingDevices
 from tests.fixtures.faults.kth import Kth
@@ -141,19 +141,12 @@ def scene(
     hosts = tmp_path / "hosts"
     hosts.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(hosts))
-    backend = f"""\
-volume_driver = datera_volume.driver.DateraDriver
-san_ip = 127.0.0.1
-san_login = {ready.username}
-san_password = {ready.password}
-datera_api_port = {ready.https_port}
-driver_ssl_cert_verify = True
-driver_ssl_cert_path = {ready.ca_bundle}
-"""
     driver = "backup_driver = datera_backup.driver.DateraBackupDriver"
     brick.install(INITIATOR, "libiscsi")
     cinder = start_cinder(
-        defaults=f"{driver}\n{datera_options(ready)}", backend=backend, section="array"
+        defaults=f"{driver}\n{datera_options(ready)}",
+        backend=volume_options(ready),
+        section="array",
     )
     yield Scene(cinder, ready, hosts)
     brick.uninstall()
