@@ -98,7 +98,7 @@ $(BENCH_VENV)/.installed: setup.cfg
 	@touch $@
 
 # SEED repeats a run, FAULTS=brief tries a few of each kind: see docs/services.md.
-test-kills: ## kill -9, and lost locks, on real servers
+test-kills: ## kill -9, lost locks and targets, on real servers
 	@$(PYTHON) tests/services/install.py $(SERVICES_VENV)
 	FAULTS=$(or $(FAULTS),whole) $(SERVICES_VENV)/bin/python -m pytest -p no:cacheprovider -vv --durations=0 tests/services/faults
 
